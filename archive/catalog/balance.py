@@ -1,0 +1,114 @@
+"""The balance: what is known against what became of it. It can fail, and then says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from archive.call import UNSETTLED, State
+from archive.clock import from_ms, to_ms
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from archive.catalog.database import Tx
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of calls, each from its own source.
+
+    ``known`` is counted from the sightings, ``states`` from the calls, ``proved`` (calls with a
+    recording), ``recordings`` and ``bytes`` from the recordings.
+    """
+
+    known: int
+    states: dict[State, int]
+    reasons: dict[State, dict[str, int]]
+    proved: int
+    recordings: int
+    bytes: int
+
+    @property
+    def unsettled(self) -> int:
+        """How many calls still wait for an answer."""
+        return sum(self.states[state] for state in UNSETTLED)
+
+    @property
+    def faults(self) -> list[str]:
+        """What does not add up; empty when the books balance."""
+        found = []
+        total = sum(self.states.values())
+        if total != self.known:
+            found.append(f"{self.known} calls were seen by sources, but {total} have a state")
+        if self.proved != self.states[State.ARCHIVED]:
+            archived = self.states[State.ARCHIVED]
+            found.append(f"{archived} calls are archived, but {self.proved} have a recording")
+        return found
+
+
+def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Balance:
+    """Count all calls, or those of one account, or of one day (``YYYY-MM-DD``, its zone)."""
+    states = dict.fromkeys(State, 0)
+    reasons: dict[State, dict[str, int]] = {state: {} for state in State}
+    for row in tx.rows("states", account=account, day=day):
+        state = State(row["state"])
+        states[state] += row["calls"]
+        if row["reason"]:
+            reasons[state][row["reason"]] = row["calls"]
+    if day is None:
+        known = tx.value("known", account=account)
+    else:
+        known = tx.value("known_on", account=account, day=day)
+    recorded = tx.row("recorded", account=account, day=day)
+    return Balance(
+        known=known,
+        states=states,
+        reasons=reasons,
+        proved=recorded["calls"],
+        recordings=recorded["recordings"],
+        bytes=recorded["bytes"],
+    )
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """The quick count that a progress bar reads again and again."""
+
+    states: dict[State, int]
+    waiting: int
+    next_due: datetime | None
+
+    @property
+    def total(self) -> int:
+        """All calls."""
+        return sum(self.states.values())
+
+    @property
+    def unsettled(self) -> int:
+        """How many calls still wait for an answer."""
+        return sum(self.states[state] for state in UNSETTLED)
+
+
+def tally(tx: Tx, now: datetime) -> Tally:
+    """Count the states, and the calls that wait for the provider (due later than now)."""
+    states = dict.fromkeys(State, 0)
+    for row in tx.rows("tally", account=None):
+        states[State(row["state"])] = row["calls"]
+    waiting = tx.row("waiting", now_ms=to_ms(now))
+    due = None if waiting["next_ms"] is None else from_ms(waiting["next_ms"])
+    return Tally(states=states, waiting=waiting["calls"], next_due=due)
+
+
+def troubled_since(tx: Tx, since: datetime) -> int:
+    """Count calls that were lost or failed since a moment."""
+    return int(tx.value("troubled_since", since_ms=to_ms(since)))
+
+
+def known_accounts(tx: Tx) -> list[str]:
+    """Return the names of the accounts that have calls."""
+    return [row["account"] for row in tx.rows("accounts")]
+
+
+def unsettled_accounts(tx: Tx) -> set[str]:
+    """Return the names of the accounts that have calls waiting for an answer."""
+    return {row["account"] for row in tx.rows("unsettled_accounts")}

@@ -1,0 +1,205 @@
+"""Opening the catalog: SQLite in WAL mode, migrated, and spoken to through named queries.
+
+SQL lives in ``sql/*.sql``, one file a topic, each query named and commented there. Nothing above
+this package writes SQL.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+import aiosql
+
+from archive.errors import CatalogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+OLDEST_SQLITE: Final = (3, 35, 0)
+"""The first with ``RETURNING``, which claims need. Debian 11 and Ubuntu 22.04 have newer ones."""
+
+_BUSY_TIMEOUT_S: Final = 30
+_PACKAGE: Final = "archive.catalog"
+
+
+class Tx:
+    """One transaction, or one read: runs the named queries of ``sql/*.sql``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._queries = _queries()
+
+    def rows(self, query: str, **parameters: object) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
+        return list(getattr(self._queries, query)(self.connection, **parameters))
+
+    def row(self, query: str, **parameters: object) -> sqlite3.Row:
+        """Return the one row of a query that always has one."""
+        found: sqlite3.Row = getattr(self._queries, query)(self.connection, **parameters)
+        return found
+
+    def value(self, query: str, **parameters: object) -> Any:  # noqa: ANN401 - what the SQL selects
+        """Return the first value of a query that always has one row."""
+        return self.row(query, **parameters)[0]
+
+    def run(self, query: str, **parameters: object) -> int:
+        """Run a statement and return how many rows it changed."""
+        return int(getattr(self._queries, query)(self.connection, **parameters))
+
+    def run_many(self, query: str, rows: Iterable[Mapping[str, object]]) -> int:
+        """Run a statement once a row and return how many rows it changed in all."""
+        return int(getattr(self._queries, query)(self.connection, rows))
+
+
+class Database:
+    """One connection to the catalog. Not shared between threads.
+
+    Raises:
+        CatalogError: SQLite is too old, or the file cannot be opened or is no catalog.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = _connect(path)
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """Run a write transaction; what it did is on disk when it ends."""
+        with catalog_errors(self.path, "writing to"):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Tx(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk rolls back by itself, and then there is nothing to roll back.
+                with suppress(sqlite3.OperationalError):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Read one consistent state, which writers do not change meanwhile."""
+        with catalog_errors(self.path, "reading"):
+            self._connection.execute("BEGIN")
+            try:
+                yield Tx(self._connection)
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+@contextmanager
+def catalog_errors(path: Path, doing: str) -> Iterator[None]:
+    """Turn SQLite's errors into one that says what was being done and what to look at.
+
+    Raises:
+        CatalogError: instead of any ``sqlite3.Error``.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise CatalogError(f"{doing} the catalog {path}: {error}", hint=_hint(error)) from error
+
+
+def _hint(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return "another program holds it; see which with: fuser -v on the file"
+    if "full" in text or "I/O" in text:
+        return "the disk may be full or failing: check df -h and the system log"
+    if "readonly" in text or "unable to open" in text:
+        return "check that its folder exists and belongs to the user callvault runs as"
+    if "not a database" in text or "malformed" in text:
+        return "the file is no catalog, or is damaged: keep it, and restore or rebuild it"
+    return ""
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise CatalogError(
+            f"SQLite {sqlite3.sqlite_version} is too old for the catalog, which needs {oldest}",
+            hint="use a Python that is built with a newer SQLite",
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Numbers of callers and Sids are nobody else's business.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise CatalogError(
+            f"opening the catalog {path}: {error.strerror}",
+            hint="check that its folder exists and belongs to the user callvault runs as",
+        ) from error
+    with catalog_errors(path, "opening"):
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: a commit is on disk when it returns, also after a power cut.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -65536")
+            _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the catalog to this program's version, one numbered file after another."""
+    numbered = _migrations()
+    version = _version(connection)
+    if version > len(numbered):
+        raise CatalogError(
+            f"the catalog is of version {version}, newer than this program's {len(numbered)}",
+            hint="a newer callvault has used it: use that one",
+        )
+    if version == len(numbered):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Looked at again under the lock: another process may have been quicker.
+        pending = numbered[_version(connection) :]
+        for statement in (part for text in pending for part in _statements(text)):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(numbered)}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrations() -> list[str]:
+    folder = resources.files(_PACKAGE) / "migrations"
+    return [file.read_text() for file in sorted(folder.iterdir(), key=lambda file: file.name)]
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Split a migration at its statements' ends (executescript would end our transaction)."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@cache
+def _queries() -> Any:  # noqa: ANN401 - aiosql makes its methods from the files
+    with resources.as_file(resources.files(_PACKAGE) / "sql") as folder:
+        return aiosql.from_path(folder, "sqlite3")

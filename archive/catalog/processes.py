@@ -1,0 +1,76 @@
+"""Who is alive, and giving back what the dead held."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from archive.catalog.work import end_batch
+from archive.clock import to_ms
+from archive.timings import LEASE_S
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from archive.catalog.database import Tx
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """One sign of life of a worker process, with what it has archived since it started."""
+
+    process: str
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    recordings: int
+    bytes: int
+
+
+class DeadBatch(msgspec.Struct, frozen=True):
+    """A batch whose process has died: its lease, arq's job id, and how many calls it gave back."""
+
+    lease: str
+    job_id: str
+    process: str
+    calls: int
+
+
+def beat(tx: Tx, sign: Beat, now: datetime) -> None:
+    """Note that a process lives."""
+    tx.run(
+        "beat",
+        process=sign.process,
+        host=sign.host,
+        pid=sign.pid,
+        version=sign.version,
+        started_ms=to_ms(sign.started_at),
+        beat_ms=to_ms(now),
+        recordings=sign.recordings,
+        bytes=sign.bytes,
+    )
+
+
+def retire(tx: Tx, process: str) -> None:
+    """Note that a process has ended, so that its calls are given back at once."""
+    tx.run("retire", process=process)
+
+
+def rescue(tx: Tx, now: datetime) -> list[DeadBatch]:
+    """Give back what batches of dead processes held."""
+    silent_since = to_ms(now - timedelta(seconds=LEASE_S))
+    dead = [
+        DeadBatch(row["lease"], row["job_id"], row["process"], end_batch(tx, lease=row["lease"]))
+        for row in tx.rows("dead_batches", silent_since_ms=silent_since)
+    ]
+    # The counters of a run are read from these rows, so they outlive their process for a while.
+    tx.run("forget_processes", silent_since_ms=to_ms(now - timedelta(days=7)))
+    return dead
+
+
+def work_since(tx: Tx, since: datetime) -> tuple[int, int]:
+    """Return how many recordings and bytes the processes started since then have archived."""
+    row = tx.row("work_since", since_ms=to_ms(since))
+    return row["recordings"], row["bytes"]

@@ -1,0 +1,58 @@
+-- Counting: what is known against what became of it.
+
+-- name: states(account, day)
+-- A NULL account or day counts all of them.
+SELECT state, reason, COUNT(*) AS calls FROM calls
+WHERE (:account IS NULL OR account = :account) AND (:day IS NULL OR day = :day)
+GROUP BY state, reason ORDER BY state, calls DESC, reason;
+
+-- name: tally(account)
+-- The states alone, from the index alone.
+SELECT state, COUNT(*) AS calls FROM calls
+WHERE (:account IS NULL OR account = :account)
+GROUP BY state;
+
+-- name: known(account)^
+-- Counted from the sightings, so that a call lost from the catalog shows.
+SELECT COUNT(*) FROM (
+  SELECT DISTINCT account, sid FROM sightings WHERE (:account IS NULL OR account = :account)
+) AS seen;
+
+-- name: known_on(account, day)^
+-- Sightings of calls that the catalog has on that day; a day of '' also counts the sightings of
+-- calls that it has not.
+SELECT COUNT(*) FROM (
+  SELECT DISTINCT s.account, s.sid
+  FROM sightings AS s LEFT JOIN calls AS c ON c.account = s.account AND c.sid = s.sid
+  WHERE (:account IS NULL OR s.account = :account) AND COALESCE(c.day, '') = :day
+) AS seen;
+
+-- name: recorded(account, day)^
+-- Calls with a proved recording, counted from the recordings.
+SELECT COUNT(DISTINCT r.account || '/' || r.sid) AS calls, COUNT(*) AS recordings,
+  COALESCE(SUM(r.bytes), 0) AS bytes
+FROM recordings AS r JOIN calls AS c ON c.account = r.account AND c.sid = r.sid
+WHERE (:account IS NULL OR r.account = :account) AND (:day IS NULL OR c.day = :day)
+  AND c.state <> 'purged';
+
+-- name: waiting(now_ms)^
+-- Calls that wait for the provider, and when the next one is due.
+SELECT COUNT(*) AS calls, MIN(due_ms) AS next_ms FROM calls
+WHERE state = 'expected' AND due_ms > :now_ms;
+
+-- name: troubled_since(since_ms)^
+SELECT COUNT(*) FROM calls WHERE state IN ('lost', 'failed') AND settled_ms >= :since_ms;
+
+-- name: accounts()
+SELECT DISTINCT account FROM calls ORDER BY account;
+
+-- name: days(account)
+SELECT DISTINCT day FROM calls WHERE (:account IS NULL OR account = :account) ORDER BY day;
+
+-- name: unsettled_examples(most)
+SELECT account, sid, state, reason, due_ms, day FROM calls
+WHERE state IN ('expected', 'leased', 'lost', 'failed')
+ORDER BY state, account, sid LIMIT :most;
+
+-- name: unsettled_accounts()
+SELECT DISTINCT account FROM calls WHERE state IN ('expected', 'leased');

@@ -1,0 +1,41 @@
+-- How calls enter the catalog.
+
+-- name: add_call(account, sid, day, due_ms, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone)*!
+-- Known calls are left alone; the number of rows says how many were new.
+INSERT INTO calls (
+  account, sid, day, due_ms, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s,
+  status, leg2_status, direction, from_number, to_number, exophone
+) VALUES (
+  :account, :sid, :day, :due_ms, :delete_by_ms, :created_ms, :began_ms, :ended_ms, :duration_s,
+  :talk_s, :status, :leg2_status, :direction, :from_number, :to_number, :exophone
+)
+ON CONFLICT (account, sid) DO NOTHING;
+
+-- name: add_sighting(account, sid, source, seen_ms)*!
+INSERT INTO sightings (account, sid, source, seen_ms)
+VALUES (:account, :sid, :source, :seen_ms)
+ON CONFLICT (account, sid, source) DO NOTHING;
+
+-- name: fill_blanks(account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone)*!
+-- A second sighting adds what was unknown and changes nothing that was known.
+UPDATE calls SET
+  day = CASE WHEN day = '' THEN :day ELSE day END,
+  delete_by_ms = CASE WHEN began_ms IS NULL AND created_ms IS NULL THEN :delete_by_ms ELSE delete_by_ms END,
+  created_ms = COALESCE(created_ms, :created_ms),
+  began_ms = COALESCE(began_ms, :began_ms),
+  ended_ms = COALESCE(ended_ms, :ended_ms),
+  duration_s = COALESCE(duration_s, :duration_s),
+  talk_s = COALESCE(talk_s, :talk_s),
+  status = CASE WHEN status = '' THEN :status ELSE status END,
+  leg2_status = CASE WHEN leg2_status = '' THEN :leg2_status ELSE leg2_status END,
+  direction = CASE WHEN direction = '' THEN :direction ELSE direction END,
+  from_number = CASE WHEN from_number = '' THEN :from_number ELSE from_number END,
+  to_number = CASE WHEN to_number = '' THEN :to_number ELSE to_number END,
+  exophone = CASE WHEN exophone = '' THEN :exophone ELSE exophone END
+WHERE account = :account AND sid = :sid
+  AND (began_ms IS NULL OR ended_ms IS NULL OR duration_s IS NULL OR status = '' OR exophone = '');
+
+-- name: known_sids(account, sids)
+-- Which of these Sids the catalog has already, for a dry run.
+SELECT sid FROM calls
+WHERE account = :account AND sid IN (SELECT value FROM json_each(:sids));

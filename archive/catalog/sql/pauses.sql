@@ -1,0 +1,20 @@
+-- What holds work up.
+
+-- name: pauses()
+SELECT scope, reason, detail, fatal, strikes, since_ms, probe_ms FROM pauses ORDER BY scope;
+
+-- name: pause(scope, reason, detail, fatal, now_ms, probe_ms)!
+-- The same trouble seen again by another batch moves the probe, and counts once it was probed.
+INSERT INTO pauses (scope, reason, detail, fatal, strikes, since_ms, probe_ms)
+VALUES (:scope, :reason, :detail, :fatal, 1, :now_ms, :probe_ms)
+ON CONFLICT (scope) DO UPDATE SET
+  reason = excluded.reason, detail = excluded.detail, fatal = excluded.fatal,
+  strikes = pauses.strikes + CASE WHEN pauses.probe_ms <= :now_ms THEN 1 ELSE 0 END,
+  probe_ms = excluded.probe_ms;
+
+-- name: probe_all(now_ms)!
+-- A new run tries what a former one gave up.
+UPDATE pauses SET probe_ms = :now_ms, fatal = 0;
+
+-- name: lift(scope)!
+DELETE FROM pauses WHERE scope = :scope;

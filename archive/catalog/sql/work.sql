@@ -1,0 +1,83 @@
+-- How calls are found due, claimed, settled and given back.
+
+-- name: due_by_deletion(account, now_ms, most)
+-- What the provider deletes first comes first.
+SELECT sid, day, due_ms FROM calls
+WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
+ORDER BY delete_by_ms
+LIMIT :most;
+
+-- name: due_lately(account, now_ms, deleted_after_ms, most)
+-- The newest calls, which keep a part of the capacity so that a backfill never starves them.
+SELECT sid, day, due_ms FROM calls
+WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
+  AND delete_by_ms >= :deleted_after_ms
+ORDER BY delete_by_ms DESC
+LIMIT :most;
+
+-- name: begin_batch(lease, process, job_id, claimed_ms)!
+INSERT INTO batches (lease, process, job_id, claimed_ms)
+VALUES (:lease, :process, :job_id, :claimed_ms);
+
+-- name: claim(account, lease, sids)
+-- Takes those that nobody holds and nobody settled; a doubled batch takes none.
+UPDATE calls SET state = 'leased', lease = :lease
+WHERE account = :account AND state = 'expected'
+  AND sid IN (SELECT value FROM json_each(:sids))
+RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
+  from_number, to_number, exophone, delete_by_ms, tries, refreshes, late_looks;
+
+-- name: learn(lease, account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone)*!
+-- What the provider says of a call replaces what an export said of it.
+UPDATE calls SET
+  day = CASE WHEN :day = '' THEN day ELSE :day END,
+  delete_by_ms = :delete_by_ms,
+  created_ms = COALESCE(:created_ms, created_ms),
+  began_ms = COALESCE(:began_ms, began_ms),
+  ended_ms = COALESCE(:ended_ms, ended_ms),
+  duration_s = COALESCE(:duration_s, duration_s),
+  talk_s = COALESCE(:talk_s, talk_s),
+  status = CASE WHEN :status = '' THEN status ELSE :status END,
+  leg2_status = CASE WHEN :leg2_status = '' THEN leg2_status ELSE :leg2_status END,
+  direction = CASE WHEN :direction = '' THEN direction ELSE :direction END,
+  from_number = CASE WHEN :from_number = '' THEN from_number ELSE :from_number END,
+  to_number = CASE WHEN :to_number = '' THEN to_number ELSE :to_number END,
+  exophone = CASE WHEN :exophone = '' THEN exophone ELSE :exophone END
+WHERE account = :account AND sid = :sid AND lease = :lease;
+
+-- name: settle(lease, account, sid, state, reason, due_ms, settled_ms, tries, refreshes, looks, late_looks)*!
+-- Holds only where the lease still does: a late finisher changes nothing.
+UPDATE calls SET
+  state = :state, reason = :reason, lease = NULL, settled_ms = :settled_ms,
+  due_ms = COALESCE(:due_ms, due_ms),
+  tries = tries + :tries, refreshes = refreshes + :refreshes,
+  looks = looks + :looks, late_looks = late_looks + :late_looks
+WHERE account = :account AND sid = :sid AND lease = :lease;
+
+-- name: add_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, archived_ms)!
+-- Found again (adopted after a crash) it is the same recording: its path stays.
+INSERT INTO recordings (
+  account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, archived_ms
+) VALUES (
+  :account, :sid, :object_name, :path, :sha256, :bytes, :format, :channels, :sample_rate, :seconds,
+  :archived_ms
+)
+ON CONFLICT (account, sid, object_name) DO NOTHING;
+
+-- name: mark_day(folder)!
+INSERT INTO changed_days (folder, changes) VALUES (:folder, 1)
+ON CONFLICT (folder) DO UPDATE SET changes = changed_days.changes + 1;
+
+-- name: give_back(lease)!
+-- Everything a batch still holds, as it was before.
+UPDATE calls SET state = 'expected', lease = NULL WHERE lease = :lease;
+
+-- name: end_batch(lease)!
+DELETE FROM batches WHERE lease = :lease;
+
+-- name: put_off(lease, due_ms)!
+-- Gives a whole batch back for later, for a trouble that is no call's own.
+UPDATE calls SET state = 'expected', lease = NULL, due_ms = :due_ms WHERE lease = :lease;
+
+-- name: live_leases()
+SELECT lease FROM batches;

@@ -1,0 +1,212 @@
+"""Claiming calls, settling them, giving them back. Each function is part of one transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from archive.call import CallFacts, State
+from archive.catalog.rows import facts_columns, facts_of
+from archive.clock import from_ms, to_ms
+from archive.verdicts import Absent, Again, Failed, Lost, Refresh
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from archive.accounts import Account
+    from archive.catalog.database import Tx
+    from archive.proof import Proof
+
+
+class DueCall(msgspec.Struct, frozen=True):
+    """A call that waits to be looked at. ``day`` is empty where its date is unknown."""
+
+    sid: str
+    day: str
+    due_ms: int
+
+    @property
+    def month(self) -> str:
+        """The month (``YYYY-MM``) whose calls it can be resolved together with."""
+        return self.day[:7]
+
+
+class ClaimedCall(msgspec.Struct, frozen=True):
+    """A call that this batch holds, with what is known of it."""
+
+    facts: CallFacts
+    delete_by: datetime
+    tries: int
+    refreshes: int
+    late_looks: int
+
+
+Outcome = Again | Refresh | Absent | Lost | Failed
+"""The verdicts that concern one call (a pause concerns all)."""
+
+
+def due_by_deletion(tx: Tx, account: str, now: datetime, most: int) -> list[DueCall]:
+    """Return due calls, the one the provider deletes first in front."""
+    return _due(tx.rows("due_by_deletion", account=account, now_ms=to_ms(now), most=most))
+
+
+def due_lately(
+    tx: Tx, account: str, now: datetime, deleted_after: datetime, most: int
+) -> list[DueCall]:
+    """Return due calls that are deleted after a moment, the newest in front."""
+    found = tx.rows(
+        "due_lately",
+        account=account,
+        now_ms=to_ms(now),
+        deleted_after_ms=to_ms(deleted_after),
+        most=most,
+    )
+    return _due(found)
+
+
+def _due(rows: Iterable[sqlite3.Row]) -> list[DueCall]:
+    return [DueCall(row["sid"], row["day"], row["due_ms"]) for row in rows]
+
+
+def claim(
+    tx: Tx,
+    *,
+    account: str,
+    sids: Sequence[str],
+    lease: str,
+    process: str,
+    job_id: str,
+    now: datetime,
+) -> list[ClaimedCall]:
+    """Lease those of the calls that are still expected, for one batch of one process."""
+    rows = tx.rows("claim", account=account, lease=lease, sids=json.dumps(list(sids)))
+    if rows:
+        tx.run("begin_batch", lease=lease, process=process, job_id=job_id, claimed_ms=to_ms(now))
+    return [
+        ClaimedCall(
+            facts=facts_of(row),
+            delete_by=from_ms(row["delete_by_ms"]),
+            tries=row["tries"],
+            refreshes=row["refreshes"],
+            late_looks=row["late_looks"],
+        )
+        for row in rows
+    ]
+
+
+def learn(
+    tx: Tx, calls: Iterable[CallFacts], *, lease: str, account: Account, now: datetime
+) -> None:
+    """Keep what the provider says of calls that this batch holds."""
+    tx.run_many("learn", [{**facts_columns(call, account, now), "lease": lease} for call in calls])
+
+
+def settle(
+    tx: Tx, outcomes: Iterable[tuple[str, Outcome]], *, lease: str, account: str, now: datetime
+) -> int:
+    """Write what became of calls (Sid and outcome); return how many this lease still held."""
+    rows = [
+        {"lease": lease, "account": account, "sid": sid, **_settled(outcome, now)}
+        for sid, outcome in outcomes
+    ]
+    return tx.run_many("settle", rows)
+
+
+def archive(
+    tx: Tx, proofs: Iterable[Proof], *, lease: str, account: str, now: datetime
+) -> list[str]:
+    """Write proved recordings; return the Sids of those whose lease still held.
+
+    A late finisher, whose lease has lapsed and been given to somebody else, changes nothing.
+    """
+    kept: list[str] = []
+    for proof in proofs:
+        row = _row(State.ARCHIVED, "", settled_ms=to_ms(now))
+        if not tx.run_many(
+            "settle", [{"lease": lease, "account": account, "sid": proof.sid, **row}]
+        ):
+            continue
+        tx.run(
+            "add_recording",
+            account=account,
+            sid=proof.sid,
+            object_name=proof.object_name,
+            path=proof.path,
+            sha256=proof.sha256,
+            bytes=proof.size,
+            format=proof.format,
+            channels=proof.channels,
+            sample_rate=proof.sample_rate,
+            seconds=proof.seconds,
+            archived_ms=to_ms(now),
+        )
+        tx.run("mark_day", folder=proof.day_folder)
+        kept.append(proof.sid)
+    return kept
+
+
+def put_off(tx: Tx, *, lease: str, until: datetime) -> int:
+    """Give back all that a batch holds, to be looked at later; no call pays for it."""
+    return tx.run("put_off", lease=lease, due_ms=to_ms(until))
+
+
+def end_batch(tx: Tx, *, lease: str) -> int:
+    """Give back what a batch still holds and forget the batch; return how many that were."""
+    returned = tx.run("give_back", lease=lease)
+    tx.run("end_batch", lease=lease)
+    return returned
+
+
+def live_leases(tx: Tx) -> frozenset[str]:
+    """Return the leases of all batches in work."""
+    return frozenset(row["lease"] for row in tx.rows("live_leases"))
+
+
+def _settled(outcome: Outcome, now: datetime) -> dict[str, object]:
+    match outcome:
+        case Again():
+            return _row(
+                State.EXPECTED,
+                outcome.reason,
+                due_ms=to_ms(now + outcome.after),
+                tries=int(outcome.costs_try),
+                looks=int(not outcome.costs_try),
+                late_looks=int(outcome.late_look),
+            )
+        case Refresh():
+            return _row(
+                State.EXPECTED, outcome.reason, due_ms=to_ms(now + outcome.after), refreshes=1
+            )
+        case Absent():
+            return _row(State.ABSENT, outcome.reason, settled_ms=to_ms(now), looks=1)
+        case Lost():
+            return _row(State.LOST, outcome.reason, settled_ms=to_ms(now))
+        case Failed():
+            return _row(State.FAILED, outcome.reason, settled_ms=to_ms(now))
+
+
+def _row(
+    state: State,
+    reason: str,
+    *,
+    due_ms: int | None = None,
+    settled_ms: int | None = None,
+    tries: int = 0,
+    refreshes: int = 0,
+    looks: int = 0,
+    late_looks: int = 0,
+) -> dict[str, object]:
+    return {
+        "state": state.value,
+        "reason": reason,
+        "due_ms": due_ms,
+        "settled_ms": settled_ms,
+        "tries": tries,
+        "refreshes": refreshes,
+        "looks": looks,
+        "late_looks": late_looks,
+    }

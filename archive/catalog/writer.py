@@ -1,0 +1,142 @@
+"""The catalog for asynchronous callers: one thread that writes, one that reads.
+
+Many small writes become few commits: whatever is asked for within 50 ms goes into one
+transaction, and every caller learns the outcome when that is on disk. A write that fails is
+undone alone, by its savepoint, and spoils no neighbour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+
+from archive.catalog.database import Database, Tx
+from archive.errors import CatalogError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_GROUP_S: Final = 0.05
+"""The longest a write transaction collects: others wait for the lock meanwhile."""
+_GROUP_MOST: Final = 512
+_Item = tuple["Callable[[Tx], Any]", "Future[Any]"]
+
+
+class Catalog:
+    """The catalog as a worker or the supervisor uses it. Open it with ``await Catalog.open``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._reads = ThreadPoolExecutor(1, thread_name_prefix="catalog-read")
+        self._thread = threading.Thread(target=self._write_all, name="catalog-write", daemon=True)
+        self._closed = False
+        self._writer = Database(path)
+        self._reader = Database(path)
+        self._thread.start()
+
+    @classmethod
+    async def open(cls, path: Path) -> Catalog:
+        """Open and migrate the catalog, and start its threads.
+
+        Raises:
+            CatalogError: it cannot be opened.
+        """
+        return await asyncio.to_thread(cls, path)
+
+    async def write(
+        self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``work(tx, ...)`` in a transaction; return its result once that is on disk.
+
+        Raises:
+            CatalogError: the catalog cannot be written; nothing of ``work`` was kept.
+        """
+        if self._closed:
+            raise CatalogError("writing to the catalog after it was closed")
+        future: Future[T] = Future()
+        self._inbox.put((lambda tx: work(tx, *args, **kwargs), future))
+        # Shielded: the write happens whether or not its caller is cancelled meanwhile.
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def read(
+        self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``work(tx, ...)`` on one consistent state and return its result.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+
+        def reading() -> T:
+            with self._reader.read() as tx:
+                return work(tx, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reads, reading)
+
+    async def close(self) -> None:
+        """Write what was asked for, end the threads, close the connections."""
+        if self._closed:
+            return
+        self._closed = True
+        self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._reads.shutdown)
+        self._writer.close()
+        self._reader.close()
+
+    def _write_all(self) -> None:
+        while (first := self._inbox.get()) is not None:
+            if not self._write_group(first):
+                return
+
+    def _write_group(self, first: _Item) -> bool:
+        """Write one group; return False when the end was asked for within it."""
+        done: list[tuple[Future[Any], Any]] = []
+        taken = [first]
+        go_on = True
+        try:
+            with self._writer.write() as tx:
+                _apply(tx, first, done)
+                until = time.monotonic() + _GROUP_S
+                while len(taken) < _GROUP_MOST and time.monotonic() < until:
+                    try:
+                        item = self._inbox.get_nowait()
+                    except queue.Empty:
+                        break
+                    if item is None:
+                        go_on = False
+                        break
+                    taken.append(item)
+                    _apply(tx, item, done)
+        except CatalogError as error:
+            # The transaction is gone, and with it what was done in it.
+            for _, future in taken:
+                if not future.done():
+                    future.set_exception(error)
+            return go_on
+        for future, result in done:
+            future.set_result(result)
+        return go_on
+
+
+def _apply(tx: Tx, item: _Item, done: list[tuple[Future[Any], Any]]) -> None:
+    work, future = item
+    tx.connection.execute("SAVEPOINT one")
+    try:
+        result = work(tx)
+    except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+        tx.connection.execute("ROLLBACK TO one")
+        future.set_exception(error)
+    else:
+        done.append((future, result))
+    finally:
+        tx.connection.execute("RELEASE one")

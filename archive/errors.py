@@ -1,0 +1,77 @@
+"""The errors callvault raises on purpose, and the exit code each one ends a command with."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The promised exit codes of every command."""
+
+    COMPLETE = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    WORK_REMAINS = 5
+    PERMANENT_LOSSES = 6
+    FATAL = 7
+
+
+class CallvaultError(Exception):
+    """Something callvault cannot go on with, said in a person's words.
+
+    The message tells what was being done and what went wrong; ``hint`` tells what to do about it.
+    A command prints both and ends with ``exit_code``, without a traceback.
+    """
+
+    exit_code = Exit.UNEXPECTED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(CallvaultError):
+    """A file or an argument cannot be used as it is."""
+
+    exit_code = Exit.USAGE
+
+
+class SettingsError(CallvaultError):
+    """The configuration has mistakes; ``mistakes`` lists all of them, one line each."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, mistakes: list[str], *, source: str) -> None:
+        lines = "\n".join(f"  {line}" for line in mistakes)
+        noun = "mistake" if len(mistakes) == 1 else "mistakes"
+        super().__init__(f"{len(mistakes)} {noun} in the settings ({source}):\n{lines}")
+        self.mistakes = mistakes
+
+
+class FatalError(CallvaultError):
+    """Nothing can be done until a person or the environment changes something."""
+
+    exit_code = Exit.FATAL
+
+
+class CredentialsError(FatalError):
+    """The provider does not accept the key and token, or there are none."""
+
+
+class StoreError(FatalError):
+    """The archive's root cannot be written to, or is full."""
+
+
+class CatalogError(FatalError):
+    """The catalog cannot be opened, read or written."""
+
+
+class QueueError(FatalError):
+    """Redis, which carries the work in flight, cannot be reached or started."""
+
+
+class ProviderError(CallvaultError):
+    """The provider cannot be asked just now; a later run can."""
+
+    exit_code = Exit.WORK_REMAINS

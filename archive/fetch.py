@@ -1,0 +1,211 @@
+"""Fetching one recording over HTTP: streamed, bounded in memory, hashed on the way.
+
+A small recording stays in memory until it is written; a large one goes to its part file in blocks
+of 1 MiB, so that memory does not grow with a recording's size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import aiofiles
+import aiofiles.os
+import aiohttp
+import msgspec
+from yarl import URL
+
+from archive.hosts import Access, UntrustedUrlError, access_for
+from archive.verdicts import Symptom
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import timedelta
+    from pathlib import Path
+
+    from archive.accounts import Account, Credentials
+
+BLOCK: Final = 2**20
+"""Bytes written at once: 64 KiB writes cost twice the CPU."""
+HEAD: Final = 2**16
+"""How much of a recording's beginning is kept for the look at its format."""
+
+_CONNECT_S: Final = 15
+_STALL_S: Final = 60
+_ERROR_BODY: Final = 4096
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole body: in ``body`` when it was small, else in the file ``part``."""
+
+    body: bytes | None
+    part: Path | None
+    head: bytes
+    size: int
+    sha256: str
+    content_type: str
+    etag: str
+
+
+class FetchTroubleError(Exception):
+    """A fetch that brought no whole body: what was seen, without the URL's query."""
+
+    def __init__(self, symptom: Symptom, detail: str) -> None:
+        super().__init__(f"{symptom}: {detail}")
+        self.symptom = symptom
+        self.detail = detail
+
+
+class Fetcher:
+    """Fetches recordings of one account, with its credentials where they belong."""
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession,
+        account: Account,
+        credentials: Credentials,
+        window: timedelta,
+    ) -> None:
+        self._session = session
+        self._account = account
+        self._auth = aiohttp.encode_basic_auth(credentials.key, credentials.token)
+        self._window = window
+
+    async def fetch(self, url: str, part: Path, *, age: timedelta | None) -> Fetched:
+        """Fetch a recording.
+
+        Args:
+            url: where the provider says it is.
+            part: the file a large body is written to; removed again on failure.
+            age: how long ago the call ended, if that is known: a young call's URL may be handed
+                out before the object exists.
+
+        Raises:
+            FetchTroubleError: there is no whole body.
+            OSError: the part file cannot be written.
+        """
+        try:
+            access = access_for(url, self._account)
+        except UntrustedUrlError as error:
+            raise FetchTroubleError(Symptom.URL_UNTRUSTED, str(error)) from error
+        headers = {"Accept": "audio/*, */*;q=0.1", "Accept-Encoding": "identity"}
+        if access is Access.WITH_CREDENTIALS:
+            headers["Authorization"] = self._auth
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_STALL_S)
+        target = URL(url, encoded=True)
+        try:
+            async with self._session.get(
+                target, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != 200:  # noqa: PLR2004 - the one status with a whole body
+                    raise await self._refused(response, age)
+                return await _read(response, part)
+        except TimeoutError as error:
+            raise FetchTroubleError(Symptom.FETCH_TIMEOUT, target.host or "") from error
+        except aiohttp.ClientPayloadError as error:
+            raise FetchTroubleError(Symptom.BODY_SHORT, "the body ended early") from error
+        except (aiohttp.ClientError, ConnectionError) as error:
+            detail = f"{target.host}: {type(error).__name__}"
+            raise FetchTroubleError(Symptom.FETCH_UNREACHABLE, detail) from error
+
+    async def _refused(
+        self, response: aiohttp.ClientResponse, age: timedelta | None
+    ) -> FetchTroubleError:
+        body = await response.content.read(_ERROR_BODY)
+        young = age is not None and age < self._window
+        symptom = refusal(response.status, body, young=young)
+        return FetchTroubleError(symptom, f"HTTP {response.status} from {response.url.host}")
+
+
+def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
+    """Name what a status other than 200 says of a recording.
+
+    Args:
+        status: the HTTP status.
+        body: the beginning of the answer's body.
+        young: whether the call ended within the provider's processing time.
+    """
+    if status in {400, 401, 403}:
+        # Valid fetches are answered so now and then; an expired signature says "expired".
+        return Symptom.FETCH_EXPIRED if b"expired" in body else Symptom.FETCH_REFUSED
+    if status in {404, 410}:
+        return Symptom.FETCH_NOT_YET if young else Symptom.FETCH_GONE
+    if status == 429:  # noqa: PLR2004 - RFC 6585, 4
+        return Symptom.FETCH_TOO_MANY
+    if status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6
+        return Symptom.FETCH_SERVER_ERROR
+    if 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, 15.4
+        return Symptom.FETCH_REDIRECT
+    return Symptom.FETCH_ODD_STATUS
+
+
+async def _read(response: aiohttp.ClientResponse, part: Path) -> Fetched:
+    promised = response.content_length
+    block = bytearray()
+    async for chunk in response.content.iter_any():
+        block += chunk
+        if len(block) >= BLOCK:
+            return await _spill(response, part, block, promised)
+    _check_length(len(block), promised)
+    body = bytes(block)
+    # A MiB is hashed in less time than a hop to a thread is worth.
+    digest = hashlib.sha256(body).hexdigest()
+    return _fetched(response, body=body, part=None, head=body[:HEAD], size=len(body), sha256=digest)
+
+
+async def _spill(
+    response: aiohttp.ClientResponse, part: Path, block: bytearray, promised: int | None
+) -> Fetched:
+    """Go on into the part file."""
+    head = bytes(block[:HEAD])
+    digest = hashlib.sha256()
+    total = 0
+    whole = False
+    try:
+        async with aiofiles.open(part, "xb", buffering=0) as file:
+            async for piece in _blocks(response, block):
+                await asyncio.to_thread(digest.update, piece)
+                await file.write(piece)
+                total += len(piece)
+        _check_length(total, promised)
+        whole = True
+    finally:
+        if not whole:
+            with suppress(OSError):  # what cannot be removed now is swept later
+                await aiofiles.os.remove(part)
+    return _fetched(
+        response, body=None, part=part, head=head, size=total, sha256=digest.hexdigest()
+    )
+
+
+def _fetched(response: aiohttp.ClientResponse, **whole: Any) -> Fetched:  # noqa: ANN401
+    return Fetched(
+        **whole,
+        content_type=_header(response, "Content-Type"),
+        etag=_header(response, "ETag"),
+    )
+
+
+def _header(response: aiohttp.ClientResponse, name: str) -> str:
+    """Return a header fit for a sidecar: printable and bounded."""
+    text = response.headers.get(name, "")
+    return "".join(character for character in text if character.isprintable())[:200]
+
+
+async def _blocks(response: aiohttp.ClientResponse, block: bytearray) -> AsyncIterator[bytes]:
+    async for chunk in response.content.iter_any():
+        block += chunk
+        if len(block) >= BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
+
+
+def _check_length(received: int, promised: int | None) -> None:
+    if received == 0:
+        raise FetchTroubleError(Symptom.BODY_EMPTY, "the body is empty")
+    if promised is not None and received != promised:
+        raise FetchTroubleError(Symptom.BODY_SHORT, f"{received} of {promised} bytes")

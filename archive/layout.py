@@ -1,0 +1,45 @@
+"""Where a recording lies in the archive: pure functions. The format is in ``docs/format.md``."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+PARTS: Final = ".parts"
+"""Folder of files that are being written; nothing in it is a recording."""
+QUARANTINE: Final = ".quarantine"
+"""Folder of what came with the provider's 200 and is no audio, and of files found to be wrong."""
+
+SUFFIXES: Final = ("mp3", "wav")
+
+
+def day_folder(account: str, began: datetime, zone: ZoneInfo) -> PurePosixPath:
+    """Return ``{account}/{YYYY}/{MM}/{DD}`` for the day the call began in the account's zone."""
+    return PurePosixPath(account, began.astimezone(zone).strftime("%Y/%m/%d"))
+
+
+def recording_path(
+    account: str, sid: str, began: datetime, zone: ZoneInfo, suffix: str
+) -> PurePosixPath:
+    """Return ``{account}/{YYYY}/{MM}/{DD}/{HH}/{sid}.{suffix}``."""
+    hour = began.astimezone(zone).strftime("%H")
+    return day_folder(account, began, zone) / hour / f"{sid}.{suffix}"
+
+
+def sidecar_path(recording: PurePosixPath) -> PurePosixPath:
+    """Return where the JSON beside a recording lies."""
+    return recording.with_suffix(".json")
+
+
+def part_name(lease: str, sid: str, kind: str) -> str:
+    """Return the name of a file being written; it carries the token of the batch that writes it."""
+    return f"{lease}.{sid}.{kind}"
+
+
+def lease_of_part(name: str) -> str:
+    """Return the token in a part file's name."""
+    return name.partition(".")[0]

@@ -1,0 +1,346 @@
+"""The archive's files: publishing recordings in an order that a crash cannot make a lie of.
+
+The order is: part file written and flushed; sidecar written, flushed and published; audio
+published by ``link``, which never overwrites; folders flushed. Only then may the catalog say
+"archived". Many recordings go through each step together, so that a flush serves them all; the
+steps are never reordered. These functions block: call them in a thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from archive.errors import StoreError
+from archive.layout import (
+    PARTS,
+    QUARANTINE,
+    SUFFIXES,
+    day_folder,
+    lease_of_part,
+    part_name,
+    recording_path,
+    sidecar_path,
+)
+from archive.proof import Proof
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from pathlib import Path, PurePosixPath
+    from zoneinfo import ZoneInfo
+
+    from archive.audio import AudioFacts
+
+FORMAT: Final = 1
+"""Version of the on-disk format, in every sidecar."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FOLDER_MODE: Final = 0o750
+_FILE_MODE: Final = 0o640
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides where a recording lies: its call, and when that began in the account's zone."""
+
+    account: str
+    sid: str
+    object_name: str
+    began: datetime
+    zone: ZoneInfo
+
+    def path(self, suffix: str) -> PurePosixPath:
+        """Return the recording's path below the root."""
+        return recording_path(self.account, self.sid, self.began, self.zone, suffix)
+
+    @property
+    def day_folder(self) -> str:
+        """The day's folder below the root."""
+        return str(day_folder(self.account, self.began, self.zone))
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole recording on its way to its place: in ``body``, or in its part file if that is None.
+
+    ``about`` is what the sidecar tells of the call, beside what it tells of the file.
+    """
+
+    lease: str
+    place: Place
+    audio: AudioFacts
+    sha256: str
+    size: int
+    body: bytes | None
+    about: dict[str, Any]
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Where it will lie, below the root."""
+        return self.place.path(self.audio.kind.value)
+
+
+class Store:
+    """The files below one root.
+
+    Raises:
+        StoreError: the root cannot be made or written to.
+    """
+
+    def __init__(self, root: Path, *, sidecar: bool = True) -> None:
+        self.root = root
+        self._sidecar = sidecar
+        self._flushed_folders: set[Path] = set()
+        try:
+            for folder in (root, root / PARTS):
+                folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            probe = root / PARTS / part_name("probe", str(os.getpid()), "part")
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"writing to the archive's root {root}: {error.strerror}",
+                hint="check [archive] root, that the folder belongs to the user callvault runs "
+                "as, and that the disk has room",
+            ) from error
+
+    def part(self, lease: str, sid: str) -> Path:
+        """Return the file that a batch writes a call's recording to."""
+        return self.root / PARTS / part_name(lease, sid, "part")
+
+    def free_bytes(self) -> int:
+        """Return how much room the disk has."""
+        return shutil.disk_usage(self.root).free
+
+    def publish(self, group: Sequence[Pending]) -> list[Proof | OSError]:
+        """Publish recordings together; return for each its proof, or why it could not be."""
+        results: dict[int, Proof | OSError] = {}
+        waiting = dict(enumerate(group))
+        folders: dict[int, set[Path]] = {}
+        for step in (self._write, self._flush, self._clear, self._describe, self._place):
+            for index, pending in list(waiting.items()):
+                try:
+                    folders.setdefault(index, set()).update(step(pending) or ())
+                except OSError as error:
+                    results[index] = error
+                    del waiting[index]
+                    self._discard(pending)
+        self._flush_folders(waiting, folders, results)
+        for index, pending in waiting.items():
+            results[index] = _proof(pending)
+            self._discard(pending)
+        return [results[index] for index in range(len(group))]
+
+    def adopt(self, place: Place) -> Proof | None:
+        """Return the proof of a recording that lies in its place already, as its sidecar says.
+
+        A crash between the publishing and the catalog's commit leaves such a file.
+        """
+        for suffix in SUFFIXES:
+            path = place.path(suffix)
+            described = self._read_sidecar(path)
+            if described is None or described.get("object") != place.object_name:
+                continue
+            with suppress(OSError, KeyError, TypeError, ValueError):
+                proof = _described_proof(place, path, described)
+                if _sha256(self.root / path) == proof.sha256:
+                    self._flush_folder(self.root / path.parent)
+                    return proof
+        return None
+
+    def sweep(self, names: Iterable[str], live: frozenset[str]) -> int:
+        """Remove part files whose batch is no more; return how many. See `parts`."""
+        swept = 0
+        for name in names:
+            if lease_of_part(name) not in live:
+                with suppress(FileNotFoundError):
+                    (self.root / PARTS / name).unlink()
+                    swept += 1
+        return swept
+
+    def parts(self) -> list[str]:
+        """List part files. List them before asking which leases live: a newer one is then safe."""
+        names = (path.name for path in (self.root / PARTS).iterdir())
+        return [name for name in names if not name.startswith("probe.")]
+
+    def quarantine(self, place: Place, body: bytes | Path, reason: str) -> None:
+        """Keep what came in a recording's place: its source is about to be deleted.
+
+        The same body is kept once, however often it comes. A body that is a file is moved.
+        """
+        if isinstance(body, bytes):
+            name = f"{place.sid}.{hashlib.sha256(body).hexdigest()[:12]}.{reason}"
+            (self._quarantine_of(place.account) / name).write_bytes(body)
+        else:
+            name = f"{place.sid}.{_sha256(body)[:12]}.{reason}"
+            body.replace(self._quarantine_of(place.account) / name)
+
+    def _quarantine_of(self, account: str) -> Path:
+        folder = self.root / QUARANTINE / account
+        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        return folder
+
+    def _write(self, pending: Pending) -> None:
+        if pending.body is not None:
+            _write_new(self.part(pending.lease, pending.place.sid), pending.body)
+
+    def _flush(self, pending: Pending) -> None:
+        _flush_file(self.part(pending.lease, pending.place.sid))
+
+    def _clear(self, pending: Pending) -> set[Path]:
+        """Make the folder, and move a file away that lies in the place and is another one."""
+        final = self.root / pending.path
+        made = self._make_folder(final.parent)
+        if final.exists() and (found := _sha256(final)) != pending.sha256:
+            place = pending.place
+            aside = self._quarantine_of(place.account)
+            final.rename(aside / f"{place.sid}.{found[:12]}.found-in-its-place")
+        return made
+
+    def _describe(self, pending: Pending) -> None:
+        """Publish the sidecar, which is no proof before the audio is there."""
+        if not self._sidecar:
+            return
+        described = self.root / PARTS / part_name(pending.lease, pending.place.sid, "json")
+        _write_new(described, _sidecar(pending))
+        _flush_file(described)
+        described.replace(self.root / sidecar_path(pending.path))
+
+    def _place(self, pending: Pending) -> set[Path]:
+        final = self.root / pending.path
+        # If it exists it is the right one, left by a run that was cut short: it stays.
+        with suppress(FileExistsError):
+            os.link(self.part(pending.lease, pending.place.sid), final)
+        return {final.parent}
+
+    def _discard(self, pending: Pending) -> None:
+        for kind in ("part", "json"):
+            with suppress(OSError):  # what cannot be removed now is swept later
+                (self.root / PARTS / part_name(pending.lease, pending.place.sid, kind)).unlink()
+
+    def _make_folder(self, folder: Path) -> set[Path]:
+        """Make a folder with its parents; return what must be flushed for it to last."""
+        changed: set[Path] = set()
+        if folder in self._flushed_folders:
+            return changed
+        for parent in (folder, *folder.parents):
+            changed.add(parent)
+            if parent == self.root:
+                break
+        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        return changed
+
+    def _flush_folders(
+        self,
+        waiting: dict[int, Pending],
+        folders: dict[int, set[Path]],
+        results: dict[int, Proof | OSError],
+    ) -> None:
+        flushed: dict[Path, OSError | None] = {}
+        for index in list(waiting):
+            for folder in folders[index]:
+                if folder not in flushed:
+                    flushed[folder] = self._try_flush_folder(folder)
+                if (error := flushed[folder]) is not None:
+                    results[index] = error
+                    waiting.pop(index, None)
+
+    def _try_flush_folder(self, folder: Path) -> OSError | None:
+        try:
+            self._flush_folder(folder)
+        except OSError as error:
+            return error
+        return None
+
+    def _flush_folder(self, folder: Path) -> None:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if len(self._flushed_folders) > 10_000:  # noqa: PLR2004 - years of hours; then begin anew
+            self._flushed_folders.clear()
+        self._flushed_folders.add(folder)
+
+    def _read_sidecar(self, recording: PurePosixPath) -> dict[str, Any] | None:
+        try:
+            described = msgspec.json.decode((self.root / sidecar_path(recording)).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None
+        return described if isinstance(described, dict) else None
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether an error says that there is no room (or no quota) left."""
+    return error.errno in _FULL
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    with os.fdopen(handle, "wb", buffering=0) as file:
+        view = memoryview(content)
+        while view:
+            view = view[file.write(view) :]
+
+
+def _flush_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sidecar(pending: Pending) -> bytes:
+    document = {
+        "callvault": FORMAT,
+        "account": pending.place.account,
+        "sid": pending.place.sid,
+        "file": pending.path.name,
+        "object": pending.place.object_name,
+        "sha256": pending.sha256,
+        "bytes": pending.size,
+        "audio": msgspec.to_builtins(pending.audio),
+        **pending.about,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _proof(pending: Pending) -> Proof:
+    return Proof(
+        sid=pending.place.sid,
+        object_name=pending.place.object_name,
+        path=str(pending.path),
+        day_folder=pending.place.day_folder,
+        sha256=pending.sha256,
+        size=pending.size,
+        format=pending.audio.kind.value,
+        channels=pending.audio.channels,
+        sample_rate=pending.audio.sample_rate,
+        seconds=pending.audio.header_seconds,
+    )
+
+
+def _described_proof(place: Place, path: PurePosixPath, told: dict[str, Any]) -> Proof:
+    audio = told["audio"]
+    return Proof(
+        sid=place.sid,
+        object_name=place.object_name,
+        path=str(path),
+        day_folder=place.day_folder,
+        sha256=str(told["sha256"]),
+        size=int(told["bytes"]),
+        format=path.suffix.removeprefix("."),
+        channels=int(audio["channels"]),
+        sample_rate=int(audio["sample_rate"]),
+        seconds=None if audio["header_seconds"] is None else float(audio["header_seconds"]),
+    )

@@ -1,0 +1,232 @@
+"""The one place that decides what an answer or a failure means for a call.
+
+Whatever happens while a call is resolved, fetched or stored is named as a `Symptom`; the table
+`RULES` turns it into a `Verdict`. No other module chooses between trying again and giving up.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from archive.accounts import MUMBAI, SINGAPORE
+
+
+class Again(msgspec.Struct, frozen=True, tag=True):
+    """Look at the call again ``after`` this long. ``costs_try`` counts it as passing trouble."""
+
+    reason: str
+    after: timedelta
+    late_look: bool = False
+    costs_try: bool = False
+
+
+class Refresh(msgspec.Struct, frozen=True, tag=True):
+    """Resolve the URL afresh ``after`` this long; costs no try, but has a cap of its own."""
+
+    reason: str
+    after: timedelta
+
+
+class Absent(msgspec.Struct, frozen=True, tag=True):
+    """There never was a recording."""
+
+    reason: str
+
+
+class Lost(msgspec.Struct, frozen=True, tag=True):
+    """There was a recording and the provider no longer has it."""
+
+    reason: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """A person has to look; ``retry`` puts the call back."""
+
+    reason: str
+
+
+class Pause(msgspec.Struct, frozen=True, tag=True):
+    """Nothing more is asked for this account, or on this host, until a probe ``after`` succeeds.
+
+    A ``fatal`` pause ends a drain: no later look will help until somebody changes something.
+    """
+
+    reason: str
+    after: timedelta
+    whole_host: bool = False
+    fatal: bool = False
+
+
+Verdict = Again | Refresh | Absent | Lost | Failed | Pause
+
+
+class Symptom(StrEnum):
+    """What was seen. ``api-*`` concern the provider's API, ``fetch-*`` one recording's URL."""
+
+    API_UNREACHABLE = "api-unreachable"
+    API_TIMEOUT = "api-timeout"
+    API_SERVER_ERROR = "api-server-error"
+    API_TOO_MANY = "api-too-many"
+    API_NONSENSE = "api-nonsense"
+    API_UNAUTHORISED = "api-unauthorised"
+    API_PAYMENT = "api-payment"
+    API_FORBIDDEN = "api-forbidden"
+    API_REFUSED = "api-refused"
+    CALL_UNKNOWN = "call-unknown"
+    CALL_OUT_OF_HISTORY = "call-out-of-history"
+    URL_UNTRUSTED = "url-untrusted"
+    FETCH_UNREACHABLE = "fetch-unreachable"
+    FETCH_TIMEOUT = "fetch-timeout"
+    FETCH_SERVER_ERROR = "fetch-server-error"
+    FETCH_TOO_MANY = "fetch-too-many"
+    FETCH_REFUSED = "fetch-refused"
+    FETCH_EXPIRED = "fetch-expired"
+    FETCH_NOT_YET = "fetch-not-yet"
+    FETCH_GONE = "fetch-gone"
+    FETCH_REDIRECT = "fetch-redirect"
+    FETCH_ODD_STATUS = "fetch-odd-status"
+    BODY_SHORT = "body-short"
+    BODY_EMPTY = "body-empty"
+    BODY_NOT_AUDIO = "body-not-audio"
+    DISK_FULL = "disk-full"
+    DISK_REFUSES = "disk-refuses"
+    INTERNAL_ERROR = "internal-error"
+
+
+class Act(StrEnum):
+    """What a rule does."""
+
+    AGAIN = "again"
+    REFRESH = "refresh"
+    LOST = "lost"
+    FAILED = "failed"
+    PAUSE_ACCOUNT = "pause the account"
+    PAUSE_HOST = "pause the host"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    ``act`` follows, ``base`` later at first and doubling up to ``cap``, with jitter. After
+    ``limit`` times it becomes ``finally_``. ``fatal`` marks a pause that ends a drain. ``hint``
+    is what a person can do about it.
+    """
+
+    act: Act
+    base: timedelta
+    cap: timedelta = timedelta(minutes=15)
+    limit: int | None = None
+    finally_: Act = Act.FAILED
+    fatal: bool = False
+    hint: str = ""
+
+
+_S = timedelta(seconds=1)
+_MIN = timedelta(minutes=1)
+_TRIES: Final = 10
+_REFRESHES: Final = 6
+
+
+def _passing(*, base: timedelta = 2 * _S) -> Rule:
+    return Rule(act=Act.AGAIN, base=base, limit=_TRIES)
+
+
+def _fresh_url(finally_: Act = Act.FAILED, *, limit: int = _REFRESHES) -> Rule:
+    return Rule(act=Act.REFRESH, base=2 * _S, cap=5 * _MIN, limit=limit, finally_=finally_)
+
+
+def _provider_away(*, base: timedelta = 2 * _S) -> Rule:
+    # What keeps one request from an answer keeps all of the account's: no call pays for it.
+    return Rule(act=Act.PAUSE_ACCOUNT, base=base, cap=5 * _MIN)
+
+
+def _needs_somebody(act: Act, hint: str) -> Rule:
+    return Rule(act=act, base=_MIN, fatal=True, hint=hint)
+
+
+RULES: Final[dict[Symptom, Rule]] = {
+    Symptom.API_UNREACHABLE: _provider_away(),
+    Symptom.API_TIMEOUT: _provider_away(),
+    Symptom.API_SERVER_ERROR: _provider_away(),
+    Symptom.API_TOO_MANY: _provider_away(base=30 * _S),
+    Symptom.API_NONSENSE: _provider_away(),
+    Symptom.API_UNAUTHORISED: _needs_somebody(
+        Act.PAUSE_ACCOUNT,
+        "check the key and token, and the account's sid; an account of the other region answers "
+        f"only there ({SINGAPORE} is Singapore, {MUMBAI} Mumbai): set its api_base",
+    ),
+    Symptom.API_PAYMENT: _needs_somebody(
+        Act.PAUSE_ACCOUNT, "the account's plan does not allow it: ask the provider"
+    ),
+    Symptom.API_FORBIDDEN: _needs_somebody(
+        Act.PAUSE_ACCOUNT,
+        "the key may be limited to other IP addresses, or the account not be verified (KYC)",
+    ),
+    Symptom.API_REFUSED: _passing(),
+    Symptom.CALL_UNKNOWN: Rule(act=Act.AGAIN, base=_MIN, limit=2),
+    Symptom.CALL_OUT_OF_HISTORY: Rule(act=Act.LOST, base=_S),
+    Symptom.URL_UNTRUSTED: Rule(act=Act.FAILED, base=_S),
+    Symptom.FETCH_UNREACHABLE: _passing(),
+    Symptom.FETCH_TIMEOUT: _passing(),
+    Symptom.FETCH_SERVER_ERROR: _passing(),
+    Symptom.FETCH_TOO_MANY: _passing(base=15 * _S),
+    Symptom.FETCH_REFUSED: _fresh_url(),
+    Symptom.FETCH_EXPIRED: _fresh_url(),
+    Symptom.FETCH_NOT_YET: Rule(act=Act.REFRESH, base=15 * _S, cap=2 * _MIN),
+    Symptom.FETCH_GONE: _fresh_url(Act.LOST, limit=2),
+    Symptom.FETCH_REDIRECT: _fresh_url(limit=2),
+    Symptom.FETCH_ODD_STATUS: _passing(),
+    Symptom.BODY_SHORT: _passing(),
+    Symptom.BODY_EMPTY: _fresh_url(limit=4),
+    Symptom.BODY_NOT_AUDIO: _fresh_url(limit=4),
+    Symptom.DISK_FULL: _needs_somebody(
+        Act.PAUSE_HOST, "make room on the disk of [archive] root, or lower min_free"
+    ),
+    Symptom.DISK_REFUSES: _needs_somebody(
+        Act.PAUSE_HOST, "check that [archive] root is mounted, sound, and ours to write to"
+    ),
+    # A fault of callvault's own: the call is kept apart from its neighbours, and not forgotten.
+    Symptom.INTERNAL_ERROR: _passing(base=_MIN),
+}
+
+
+def judge(
+    symptom: Symptom, *, strikes: int, jitter: float, retry_after: timedelta | None = None
+) -> Verdict:
+    """Look the symptom up and say what follows.
+
+    Args:
+        symptom: what was seen.
+        strikes: how often the same act has followed for this call (or this account) before.
+        jitter: a random number in 0..1, passed in.
+        retry_after: what the provider asked for, if it did; never waited less than.
+    """
+    rule = RULES[symptom]
+    act = rule.act if rule.limit is None or strikes < rule.limit else rule.finally_
+    after = max(backoff(strikes, rule.base, rule.cap, jitter), retry_after or timedelta(0))
+    match act:
+        case Act.AGAIN:
+            return Again(symptom.value, after=after, costs_try=True)
+        case Act.REFRESH:
+            return Refresh(symptom.value, after=after)
+        case Act.LOST:
+            return Lost(symptom.value)
+        case Act.FAILED:
+            return Failed(symptom.value)
+        case Act.PAUSE_ACCOUNT:
+            return Pause(symptom.value, after=after, fatal=rule.fatal)
+        case Act.PAUSE_HOST:
+            return Pause(symptom.value, after=after, whole_host=True, fatal=rule.fatal)
+
+
+def backoff(strikes: int, base: timedelta, cap: timedelta, jitter: float) -> timedelta:
+    """Return a growing delay: base x 2^strikes up to cap, of which jitter takes away up to half.
+
+    Jitter spreads what failed together, so that it does not come back together.
+    """
+    grown = min(cap, base * 2 ** min(strikes, 30))
+    return timedelta(seconds=grown.total_seconds() * (1 - jitter / 2))

@@ -1,0 +1,268 @@
+"""The job that archives a batch: claim, resolve in one request, download side by side, settle.
+
+Each call settles by itself, so one slow download holds up no other. Whatever ends the batch early
+(a stop, a pause, a trouble of the whole account), what it did not settle is given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from arq import Retry
+
+from archive.api import ApiTroubleError
+from archive.catalog import pauses, work
+from archive.hosts import is_signed, object_name
+from archive.store import Place
+from archive.verdicts import Pause, Symptom, judge
+from archive.wire import CallAnswer
+from jobs.parts import Line, Parts, parts_of
+from jobs.payload import Batch, NewerPayloadError, decode_batch
+from jobs.recording import Target, archive_recording
+from jobs.resolve import resolve
+from jobs.settling import judge_call
+
+if TYPE_CHECKING:
+    from archive.catalog.pauses import Paused
+    from archive.catalog.work import ClaimedCall
+    from archive.proof import Proof
+    from jobs.capacity import Room
+
+_NEWER_AGAIN_S: Final = 15
+_REST: Final = timedelta(minutes=1)
+_log = structlog.get_logger()
+
+
+async def archive_batch(ctx: dict[str, Any], payload: object) -> None:
+    """Archive the calls of one payload. This is the function arq runs."""
+    parts = parts_of(ctx)
+    try:
+        batch = decode_batch(payload)
+    except NewerPayloadError:
+        raise Retry(defer=_NEWER_AGAIN_S) from None
+    if batch is None or batch.account not in parts.lines:
+        # The calls are still in the catalog; only this message is dropped.
+        _log.warning("dropped a message that is no batch of a configured account")
+        return
+    async with parts.capacity.room(len(batch.sids)) as room:
+        if not parts.stopping.is_set():
+            await _Run(parts, batch, ctx["job_id"], room).run()
+
+
+class _Run:
+    """One batch in work."""
+
+    def __init__(self, parts: Parts, batch: Batch, job_id: str, room: Room) -> None:
+        self._parts = parts
+        self._batch = batch
+        self._job_id = job_id
+        self._room = room
+        self._line: Line = parts.lines[batch.account]
+        self._lease = secrets.token_hex(16)
+        self._halted = False
+
+    async def run(self) -> None:
+        parts = self._parts
+        held = await self._pauses()
+        if any(paused.probe_at > parts.clock() for paused in held.values()):
+            return
+        if not await self._disk_has_room():
+            return
+        claimed = await parts.catalog.write(
+            work.claim,
+            account=self._batch.account,
+            sids=self._batch.sids,
+            lease=self._lease,
+            process=parts.process,
+            job_id=self._job_id,
+            now=parts.clock(),
+        )
+        if not claimed:
+            return
+        try:
+            await self._archive(claimed, held)
+        except Exception:
+            # Ours or the catalog's: tried again, but not in a circle without a rest.
+            until = parts.clock() + _REST
+            await parts.catalog.write(work.put_off, lease=self._lease, until=until)
+            raise
+        finally:
+            # Also when this batch is being cancelled: the catalog finishes what it was given.
+            await parts.catalog.write(work.end_batch, lease=self._lease)
+
+    async def _pauses(self) -> dict[str, Paused]:
+        mine = {
+            pauses.account_scope(self._batch.account),
+            pauses.host_scope(self._parts.host),
+        }
+        found = await self._parts.catalog.read(pauses.pauses)
+        return {paused.scope: paused for paused in found if paused.scope in mine}
+
+    async def _disk_has_room(self) -> bool:
+        free = await asyncio.to_thread(self._parts.store.free_bytes)
+        if free >= self._parts.min_free:
+            return True
+        detail = f"{free} bytes are free, less than min_free ({self._parts.min_free})"
+        await self._pause(_verdict(Symptom.DISK_FULL, 0, 0.0), detail)
+        return False
+
+    async def _archive(self, claimed: list[ClaimedCall], held: dict[str, Paused]) -> None:
+        parts = self._parts
+        try:
+            answers = await resolve(self._line.api, [c.facts for c in claimed], parts.clock())
+        except ApiTroubleError as trouble:
+            scope = held.get(pauses.account_scope(self._batch.account))
+            verdict = judge(
+                trouble.symptom,
+                strikes=scope.strikes if scope else 0,
+                jitter=parts.dice(),
+                retry_after=trouble.retry_after,
+            )
+            await self._account_trouble(verdict, trouble.detail)
+            return
+        for scope_name in held:
+            # Resolving worked, and the disk has room: whatever held this up is gone.
+            await parts.catalog.write(pauses.lift, scope_name)
+            _log.info("pause lifted", scope=scope_name)
+        targets = await self._settle_without_url(claimed, answers)
+        await self._adopt_or_download(targets)
+
+    async def _account_trouble(self, verdict: object, detail: str) -> None:
+        """Give the batch back; a trouble of the API is no call's own."""
+        if isinstance(verdict, Pause):
+            await self._pause(verdict, f"{self._line.account.api_base}: {detail}")
+            until = self._parts.clock() + verdict.after
+        else:
+            until = self._parts.clock() + _REST
+            _log.warning("the provider refused a request", detail=detail)
+        await self._parts.catalog.write(work.put_off, lease=self._lease, until=until)
+
+    async def _settle_without_url(
+        self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]
+    ) -> list[Target]:
+        """Keep what was learnt, settle what has no recording, return what is to be fetched."""
+        parts = self._parts
+        now = parts.clock()
+        targets: list[Target] = []
+        outcomes: list[tuple[str, work.Outcome]] = []
+        for call in claimed:
+            answer = answers[call.facts.sid]
+            url = _url_of(answer)
+            if isinstance(answer, CallAnswer) and url:
+                targets.append(self._target(call, answer, url))
+            else:
+                outcome = judge_call(call, answer, now, parts.readiness, parts.dice())
+                outcomes.append((call.facts.sid, outcome))
+                _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
+        learnt = [answer.facts for answer in answers.values() if isinstance(answer, CallAnswer)]
+        await parts.catalog.write(
+            work.learn, learnt, lease=self._lease, account=self._line.account, now=now
+        )
+        await parts.catalog.write(
+            work.settle, outcomes, lease=self._lease, account=self._batch.account, now=now
+        )
+        self._room.leave(len(outcomes))
+        return targets
+
+    def _target(self, call: ClaimedCall, answer: CallAnswer, url: str) -> Target:
+        account = self._line.account
+        began = answer.facts.began_at or call.facts.began_at or self._parts.clock()
+        place = Place(
+            account=account.name,
+            sid=call.facts.sid,
+            object_name=object_name(answer.recording_url or url),
+            began=began,
+            zone=account.zone,
+        )
+        return Target(call=call, facts=answer.facts, url=url, place=place)
+
+    async def _adopt_or_download(self, targets: list[Target]) -> None:
+        parts = self._parts
+        found = await asyncio.to_thread(_adoptable, parts, targets)
+        await self._keep(list(found.values()), downloaded=False)
+        self._room.leave(len(found))
+        missing = [target for target in targets if target.place.sid not in found]
+        async with asyncio.TaskGroup() as downloads:
+            for target in missing:
+                downloads.create_task(self._download(target))
+
+    async def _download(self, target: Target) -> None:
+        parts = self._parts
+        async with parts.capacity.download():
+            self._room.leave(1)
+            if self._halted or parts.stopping.is_set():
+                return
+            result = await archive_recording(parts, self._line, target, self._lease)
+        if isinstance(result, Pause):
+            self._halted = True
+            await self._pause(result, f"writing {target.place.path('*')}")
+        elif isinstance(result, work.Outcome):
+            sid = target.place.sid
+            await parts.catalog.write(
+                work.settle,
+                [(sid, result)],
+                lease=self._lease,
+                account=self._batch.account,
+                now=parts.clock(),
+            )
+        else:
+            await self._keep([result], downloaded=True)
+
+    async def _keep(self, proofs: list[Proof], *, downloaded: bool) -> None:
+        if not proofs:
+            return
+        parts = self._parts
+        kept = await parts.catalog.write(
+            work.archive,
+            proofs,
+            lease=self._lease,
+            account=self._batch.account,
+            now=parts.clock(),
+        )
+        parts.counters.recordings += len(kept)
+        for proof in proofs:
+            late = proof.sid not in kept
+            _log.debug("archived", call_sid=proof.sid, bytes=proof.size, refused_late=late)
+            parts.counters.bytes += proof.size if downloaded and not late else 0
+
+    async def _pause(self, verdict: Pause, detail: str) -> None:
+        parts = self._parts
+        scope = (
+            pauses.host_scope(parts.host)
+            if verdict.whole_host
+            else pauses.account_scope(self._batch.account)
+        )
+        await parts.catalog.write(
+            pauses.pause,
+            scope,
+            reason=verdict.reason,
+            detail=detail,
+            fatal=verdict.fatal,
+            after=verdict.after,
+            now=parts.clock(),
+        )
+        _log.warning("paused", scope=scope, reason=verdict.reason, detail=detail)
+
+
+def _verdict(symptom: Symptom, strikes: int, jitter: float) -> Pause:
+    verdict = judge(symptom, strikes=strikes, jitter=jitter)
+    assert isinstance(verdict, Pause)
+    return verdict
+
+
+def _url_of(answer: CallAnswer | Symptom) -> str:
+    """Return where a recording is to be fetched: the presigned URL where there is one."""
+    if isinstance(answer, Symptom):
+        return ""
+    presigned = answer.presigned_url
+    return presigned if is_signed(presigned) else answer.recording_url
+
+
+def _adoptable(parts: Parts, targets: list[Target]) -> dict[str, Proof]:
+    """Find recordings that lie in their place already; blocks."""
+    found = {target.place.sid: parts.store.adopt(target.place) for target in targets}
+    return {sid: proof for sid, proof in found.items() if proof is not None}

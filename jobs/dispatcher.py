@@ -1,0 +1,98 @@
+"""Keeps a small window of batches in the queue, fed from the catalog.
+
+It claims nothing and remembers nothing: it looks at what is queued and adds due calls that are in
+no queued batch. Two dispatchers, a doubled batch or a flushed Redis do no harm, since a worker
+claims each call in the catalog before it touches it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from archive.catalog import pauses, work
+from archive.clock import to_ms
+from jobs.payload import Batch
+from jobs.plan import plan_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from archive.accounts import Account
+    from archive.catalog.database import Tx
+    from archive.catalog.writer import Catalog
+    from archive.clock import Clock
+    from jobs.queue import JobQueue, Queued
+
+_LATELY = timedelta(days=1)
+
+
+class Dispatcher:
+    """Adds batches of due calls of all accounts, in turn, up to ``window`` waiting ones."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        queue: JobQueue,
+        accounts: Sequence[Account],
+        window: int,
+        batch: int,
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._queue = queue
+        self._accounts = list(accounts)
+        self._window = window
+        self._batch = batch
+        self._clock = clock
+        self._turns = {account.name: 0 for account in accounts}
+
+    async def tick(self) -> int:
+        """Fill the window once; return how many batches were added.
+
+        Raises:
+            QueueError: Redis does not answer.
+            CatalogError: the catalog cannot be read.
+        """
+        room = self._window - await self._queue.waiting()
+        if room <= 0:
+            return 0
+        queued = await self._queue.look()
+        now = self._clock()
+        added = 0
+        # The account that begins changes each time: fair shares without keeping books.
+        self._accounts.append(self._accounts.pop(0))
+        for account in self._accounts:
+            share = max(1, (room - added) // len(self._accounts)) if added < room else 0
+            added += await self._add(account, share, queued, now)
+        return added
+
+    async def _add(self, account: Account, room: int, queued: Queued, now: datetime) -> int:
+        if room == 0:
+            return 0
+        planned = await self._catalog.read(self._plan, account, room, queued.of(account.name), now)
+        for sids in planned:
+            await self._queue.put(Batch(account.name, sids))
+        self._turns[account.name] += len(planned)
+        return len(planned)
+
+    def _plan(
+        self, tx: Tx, account: Account, room: int, queued: set[str], now: datetime
+    ) -> list[list[str]]:
+        held = [p for p in pauses.pauses(tx) if p.scope == pauses.account_scope(account.name)]
+        if held and (held[0].probe_at > now or queued):
+            return []
+        most = room * self._batch + len(queued)
+        # Deleted after this moment is what began within the last day.
+        lately = now - _LATELY + timedelta(days=account.retention_days)
+        return plan_batches(
+            work.due_by_deletion(tx, account.name, now, most),
+            work.due_lately(tx, account.name, now, lately, most),
+            queued=queued,
+            room=1 if held else room,
+            size=self._batch,
+            turn=self._turns[account.name],
+            now_ms=to_ms(now),
+        )

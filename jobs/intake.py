@@ -1,0 +1,146 @@
+"""From a source to the catalog: CDR exports, bare Sids, and the provider's listing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from archive.api import HISTORY, windows
+from archive.call import SID_RULE, CallFacts, Source, is_sid
+from archive.catalog.intake import Intake, add_calls, count_calls
+from jobs.cdr import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from archive.accounts import Account
+    from archive.api import Api
+    from archive.catalog.database import Database
+    from archive.clock import Clock
+    from archive.readiness import Readiness
+
+CHUNK: Final = 2000
+"""Calls in one transaction: some 50 ms, so that other writers wait no longer than that."""
+_SETTLING: Final = timedelta(minutes=1)
+
+
+class Report(msgspec.Struct):
+    """What came of enqueueing: rows read, calls new and known, rows that could not be used."""
+
+    rows: int = 0
+    new: int = 0
+    known: int = 0
+    rejected: int = 0
+
+    def count(self, intake: Intake) -> None:
+        """Add what a chunk brought."""
+        self.new += intake.new
+        self.known += intake.known
+
+
+class Desk:
+    """Takes calls of one account into the catalog, or with ``dry_run`` only counts them."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        account: Account,
+        readiness: Readiness,
+        clock: Clock,
+        dry_run: bool,
+    ) -> None:
+        self._database = database
+        self._account = account
+        self._readiness = readiness
+        self._clock = clock
+        self._dry_run = dry_run
+        self._counted: set[str] = set()
+
+    def take_rows(
+        self,
+        rows: Iterable[CallFacts | Rejected],
+        source: Source,
+        on_rejected: Callable[[Rejected], None],
+    ) -> Report:
+        """Take in what a source yields, a chunk a transaction; rejected rows stop nothing.
+
+        Raises:
+            InputError: the source cannot be read at all.
+            CatalogError: the catalog cannot be written; earlier chunks are kept.
+        """
+        report = Report()
+        iterator = iter(rows)
+        while chunk := list(islice(iterator, CHUNK)):
+            report.rows += len(chunk)
+            rejected = [row for row in chunk if isinstance(row, Rejected)]
+            for row in rejected:
+                on_rejected(row)
+            report.rejected += len(rejected)
+            report.count(self.take([r for r in chunk if isinstance(r, CallFacts)], source))
+        return report
+
+    def take(self, calls: list[CallFacts], source: Source) -> Intake:
+        """Take calls in with one transaction, or count them."""
+        if self._dry_run:
+            return self._count(calls)
+        with self._database.write() as tx:
+            return add_calls(
+                tx,
+                calls,
+                account=self._account,
+                source=source,
+                readiness=self._readiness,
+                now=self._clock(),
+            )
+
+    def _count(self, calls: list[CallFacts]) -> Intake:
+        # Nothing is written, so what a former chunk would have added is remembered here.
+        fresh = [call for call in calls if call.sid not in self._counted]
+        self._counted.update(call.sid for call in fresh)
+        with self._database.read() as tx:
+            intake = count_calls(tx, fresh, account=self._account)
+        intake.known += len(calls) - len(fresh)
+        return intake
+
+
+def sid_rows(sids: Iterable[str], source: str) -> Iterator[CallFacts | Rejected]:
+    """Yield bare Sids as calls of unknown date, and what is no Sid as rejected."""
+    for number, line in enumerate(sids, start=1):
+        sid = line.strip()
+        if not sid:
+            continue
+        if is_sid(sid):
+            yield CallFacts(sid=sid)
+        else:
+            yield Rejected(source, number, f"{ascii(sid)[:40]} is no Sid ({SID_RULE})")
+
+
+async def take_range(
+    desk: Desk, api: Api, start: datetime, end: datetime, on_page: Callable[[Report], None]
+) -> Report:
+    """Take in all calls that the provider lists as created in a range.
+
+    The range is cut to what the provider keeps (six months) and to the present.
+
+    Raises:
+        ApiTroubleError: the provider gave no usable answer; earlier pages are kept.
+        CatalogError: the catalog cannot be written.
+    """
+    report = Report()
+    for window in windows(start, end):
+        async for page in api.listing(window):
+            calls = [answer.facts for answer in page]
+            report.rows += len(calls)
+            report.count(desk.take(calls, Source.LISTING))
+            on_page(report)
+    return report
+
+
+def cut_range(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """Return the part of a range that the provider can answer for."""
+    earliest = now - HISTORY + _SETTLING
+    return max(start, earliest), min(end, now)

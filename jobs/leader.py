@@ -1,0 +1,129 @@
+"""One at a time in the whole cluster: a place in Redis that its holder keeps renewing.
+
+What the leader does is harmless when two do it, so this saves work and is no lock to rely on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from archive.errors import CatalogError, QueueError
+from archive.timings import DISPATCH_S, LEADER_S, RESCUE_S
+from jobs.queue import queue_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from redis.asyncio import Redis
+
+_KEY: Final = "callvault:leader"
+_KEEP: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+"""
+_LEAVE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+_AFTER_TROUBLE_S: Final = 1.0
+_log = structlog.get_logger()
+
+
+class Leader:
+    """The leader's place, or a wish for it."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._token = secrets.token_hex(8)
+        self._keep = redis.register_script(_KEEP)
+        self._leave = redis.register_script(_LEAVE)
+
+    async def leads(self) -> bool:
+        """Take the place if it is free, or renew it; return whether it is ours.
+
+        Raises:
+            QueueError: Redis does not answer.
+        """
+        with queue_errors("asking who dispatches"):
+            return bool(await self._keep(keys=[_KEY], args=[self._token, LEADER_S * 1000]))
+
+    async def leave(self) -> None:
+        """Give the place up, so that another takes it at once.
+
+        Raises:
+            QueueError: Redis does not answer.
+        """
+        with queue_errors("leaving the dispatcher's place"):
+            await self._leave(keys=[_KEY], args=[self._token])
+
+
+class Duty:
+    """Something the leader does every ``every_s`` seconds."""
+
+    def __init__(self, name: str, every_s: float, work: Callable[[], Awaitable[object]]) -> None:
+        self.name = name
+        self._every_s = every_s
+        self._work = work
+        self._next = 0.0
+
+    async def turn(self, now_s: float) -> None:
+        """Do it if it is due; long work is followed by a longer rest."""
+        if now_s < self._next:
+            return
+        await self._work()
+        took = asyncio.get_running_loop().time() - now_s
+        # At most a fifth of the time, whatever the size of the catalog.
+        self._next = now_s + took + max(self._every_s, 4 * took)
+
+
+async def lead(leader: Leader, duties: Sequence[Duty], stopping: asyncio.Event) -> None:
+    """Do the duties while leading, until ``stopping``; then leave the place.
+
+    Trouble with Redis or the catalog is logged once and waited out: the work is still in the
+    catalog when they are back.
+    """
+    loop = asyncio.get_running_loop()
+    troubled = ""
+    while not stopping.is_set():
+        rest = DISPATCH_S
+        try:
+            if await leader.leads():
+                for duty in duties:
+                    await duty.turn(loop.time())
+            if troubled:
+                _log.info("dispatching again", was=troubled)
+                troubled = ""
+        except (QueueError, CatalogError) as error:
+            rest = _AFTER_TROUBLE_S
+            if troubled != type(error).__name__:
+                troubled = type(error).__name__
+                _log.warning("dispatching stands still", error=error.message, hint=error.hint)
+        await _rest(stopping, rest)
+    try:
+        await leader.leave()
+    except QueueError:
+        _log.debug("the dispatcher's place lapses by itself")
+
+
+async def _rest(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def housekeeping(
+    *,
+    dispatch: Callable[[], Awaitable[object]],
+    rescue: Callable[[], Awaitable[object]],
+    write_days: Callable[[], Awaitable[object]],
+) -> list[Duty]:
+    """Return the leader's duties in the order in which they matter."""
+    return [
+        Duty("rescue", RESCUE_S, rescue),
+        Duty("dispatch", DISPATCH_S, dispatch),
+        Duty("day files", RESCUE_S, write_days),
+    ]

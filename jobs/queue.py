@@ -1,0 +1,174 @@
+"""The queue: arq on Redis, kept at the edge.
+
+Redis holds a small window of work in flight and nothing else, so whatever happens to it costs time
+and no recording. The pool is built here rather than by arq, whose own has neither timeouts nor
+retries for a connection that drops (python-arq/arq issues 402 and 435); messages are msgpack, since
+arq's default, pickle, would let whoever writes to Redis run code in the workers.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from archive.errors import QueueError
+from jobs.payload import Batch, NewerPayloadError, decode_batch, encode_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+QUEUE: Final = "callvault:queue"
+ARCHIVE_BATCH: Final = "archive_batch"
+
+_TIMEOUT_S: Final = 5
+_RETRIES: Final = 40
+"""With waits of up to a second between them: a Redis that restarts is waited for."""
+
+
+def serialise(message: dict[str, Any]) -> bytes:
+    """Write arq's message as msgpack. What has no such form (an exception) becomes its text."""
+    return msgspec.msgpack.encode(message, enc_hook=repr)
+
+
+def deserialise(message: bytes) -> dict[str, Any]:
+    """Read arq's message."""
+    return msgspec.msgpack.decode(message, type=dict[str, Any])
+
+
+def open_pool(url: str, *, retries: int = _RETRIES) -> ArqRedis:
+    """Return a pool of connections for arq; it connects when first used. See `close_pool`."""
+    pool = ConnectionPool.from_url(
+        url,
+        socket_timeout=_TIMEOUT_S,
+        socket_connect_timeout=_TIMEOUT_S,
+        # A unix socket has no keepalive to set.
+        **({} if url.startswith("unix:") else {"socket_keepalive": True}),
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries),
+        retry_on_error=[OSError, RedisConnectionError, RedisTimeoutError, BusyLoadingError],
+    )
+    return ArqRedis(
+        pool, job_serializer=serialise, job_deserializer=deserialise, default_queue_name=QUEUE
+    )
+
+
+async def close_pool(pool: ArqRedis) -> None:
+    """Close the pool with all its connections."""
+    await pool.aclose(close_connection_pool=True)
+
+
+@contextmanager
+def queue_errors(doing: str) -> Iterator[None]:
+    """Turn what a lost Redis raises into one error that says what was being done.
+
+    Raises:
+        QueueError: instead of redis' own errors.
+    """
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise QueueError(
+            f"{doing}: Redis does not answer ({type(error).__name__}: {error})",
+            hint="check that it runs, and [queue] url; work goes on when it is back",
+        ) from error
+
+
+class Queued:
+    """What stands in the queue: batches that wait, and the Sids of all, running ones included."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.sids: dict[str, set[str]] = {}
+
+    def of(self, account: str) -> set[str]:
+        """Return the Sids of an account that are in some queued or running batch."""
+        return self.sids.get(account, set())
+
+
+class JobQueue:
+    """Puts batches in and looks at what is in. The only caller of ``enqueue_job``."""
+
+    def __init__(self, pool: ArqRedis) -> None:
+        self._pool = pool
+
+    async def waiting(self) -> int:
+        """Count the jobs that no worker has begun.
+
+        Raises:
+            QueueError: Redis does not answer.
+        """
+        with queue_errors("looking into the queue"):
+            ids = await self._ids()
+            return len(ids) - await self._running(ids)
+
+    async def look(self) -> Queued:
+        """Read what is queued; never remembered, so that a flushed Redis needs no ceremony.
+
+        Raises:
+            QueueError: Redis does not answer.
+        """
+        found = Queued()
+        with queue_errors("looking into the queue"):
+            ids = await self._ids()
+            if not ids:
+                return found
+            found.waiting = len(ids) - await self._running(ids)
+            jobs = await self._pool.mget([f"{job_key_prefix}{job_id}" for job_id in ids])
+        for batch in filter(None, map(_batch_of, jobs)):
+            found.sids.setdefault(batch.account, set()).update(batch.sids)
+        return found
+
+    async def put(self, batch: Batch) -> None:
+        """Add a batch.
+
+        Raises:
+            QueueError: Redis does not answer, or is out of memory or read-only.
+        """
+        with queue_errors("queueing a batch"):
+            await self._pool.enqueue_job(ARCHIVE_BATCH, encode_batch(batch))
+
+    async def forget(self, job_ids: Iterable[str]) -> None:
+        """Remove dead jobs with all their keys: left alone they sit at the queue's front.
+
+        Raises:
+            QueueError: Redis does not answer.
+        """
+        with queue_errors("removing dead batches"):
+            async with self._pool.pipeline(transaction=True) as pipe:
+                for job_id in job_ids:
+                    pipe.zrem(QUEUE, job_id)
+                    pipe.delete(
+                        f"{job_key_prefix}{job_id}",
+                        f"{retry_key_prefix}{job_id}",
+                        f"{in_progress_key_prefix}{job_id}",
+                    )
+                await pipe.execute()
+
+    async def _ids(self) -> list[str]:
+        return [job_id.decode() for job_id in await self._pool.zrange(QUEUE, 0, -1)]
+
+    async def _running(self, ids: list[str]) -> int:
+        if not ids:
+            return 0
+        return int(await self._pool.exists(*(f"{in_progress_key_prefix}{i}" for i in ids)))
+
+
+def _batch_of(job: bytes | None) -> Batch | None:
+    """Return the batch in a job's stored form; None for a job that expired or is another's."""
+    if job is None:
+        return None
+    try:
+        arguments = deserialise(job).get("a") or [None]
+        return decode_batch(arguments[0])
+    except (msgspec.DecodeError, NewerPayloadError, TypeError, IndexError):
+        return None

@@ -1,0 +1,89 @@
+"""Asking the provider about the calls of a batch: by the hundred, and singly only what is left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from archive.api import HISTORY, LOOKBACK, ApiTroubleError, Window
+from archive.verdicts import Symptom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from archive.api import Api
+    from archive.call import CallFacts
+    from archive.wire import CallAnswer
+
+_MARGIN: Final = timedelta(hours=1)
+"""Added around known dates: an export's start is not the provider's DateCreated to the second."""
+_RECENT: Final = LOOKBACK - timedelta(days=1)
+
+Answer = "CallAnswer | Symptom"
+
+
+async def resolve(
+    api: Api, calls: Sequence[CallFacts], now: datetime
+) -> dict[str, CallAnswer | Symptom]:
+    """Return for each Sid what the provider says of it, or why it says nothing.
+
+    Raises:
+        ApiTroubleError: the API gave no usable answer; nothing is concluded for any call.
+    """
+    answers: dict[str, CallAnswer | Symptom] = {}
+    left = [facts.sid for facts in calls]
+    for window in windows_for(calls, now):
+        if not left:
+            break
+        for answer in await api.by_sids(left, window):
+            answers[answer.facts.sid] = answer
+        left = [sid for sid in left if sid not in answers]
+    old = {facts.sid for facts in calls if _is_out_of_history(facts, now)}
+    for sid in left:
+        answers[sid] = Symptom.CALL_OUT_OF_HISTORY if sid in old else await _ask_singly(api, sid)
+    return answers
+
+
+def windows_for(calls: Sequence[CallFacts], now: datetime) -> list[Window | None]:
+    """Return the ranges of DateCreated in which to ask for these calls, one request each.
+
+    None stands for no range: the provider then looks back 31 days. Calls of unknown date are looked
+    for month by month through the provider's history, the latest first.
+    """
+    moments = [facts.created_at or facts.started_at for facts in calls]
+    dated = [moment for moment in moments if moment is not None]
+    if len(dated) < len(moments):
+        return [None, *_months_back(now)]
+    earliest, latest = min(dated) - _MARGIN, max(dated) + _MARGIN
+    if now - earliest < _RECENT:
+        return [None]
+    cut: list[Window | None] = []
+    while earliest < latest:
+        stop = min(latest, earliest + _RECENT)
+        cut.append(Window(earliest, stop))
+        earliest = stop
+    return cut
+
+
+def _months_back(now: datetime) -> list[Window | None]:
+    windows: list[Window | None] = []
+    end = now - _RECENT
+    while end > now - HISTORY:
+        windows.append(Window(end - _RECENT, end))
+        end -= _RECENT
+    return windows
+
+
+def _is_out_of_history(facts: CallFacts, now: datetime) -> bool:
+    return facts.began_at is not None and now - facts.began_at > HISTORY
+
+
+async def _ask_singly(api: Api, sid: str) -> CallAnswer | Symptom:
+    """Ask for one call that the listing does not have: it may still be going on."""
+    try:
+        return await api.call(sid)
+    except ApiTroubleError as trouble:
+        if trouble.symptom is Symptom.CALL_UNKNOWN:
+            return trouble.symptom
+        raise

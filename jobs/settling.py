@@ -1,0 +1,43 @@
+"""What an answer without a recording, or a trouble with one, means for a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archive.readiness import Readiness, judge_missing
+from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from archive.catalog.work import ClaimedCall, Outcome
+    from archive.wire import CallAnswer
+
+
+def judge_call(
+    call: ClaimedCall,
+    answer: CallAnswer | Symptom,
+    now: datetime,
+    readiness: Readiness,
+    jitter: float,
+) -> Outcome:
+    """Decide about a call for which the provider gave no recording URL."""
+    if isinstance(answer, Symptom):
+        verdict = judge_trouble(call, answer, jitter)
+    else:
+        verdict = judge_missing(
+            answer.facts,
+            late_looks=call.late_looks,
+            delete_by=call.delete_by,
+            now=now,
+            readiness=readiness,
+        )
+    # Neither a missing recording nor an unknown call pauses anything: see the table.
+    assert not isinstance(verdict, Pause)
+    return verdict
+
+
+def judge_trouble(call: ClaimedCall, symptom: Symptom, jitter: float) -> Verdict:
+    """Decide about a call that a symptom was seen of, counting what it went through before."""
+    refreshes = RULES[symptom].act is Act.REFRESH
+    return judge(symptom, strikes=call.refreshes if refreshes else call.tries, jitter=jitter)

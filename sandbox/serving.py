@@ -1,0 +1,62 @@
+"""Listening on the three ports, and ending: at a signal, or when standard input closes."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+
+from aiohttp import web
+
+_BACKLOG = 1_024
+_STDIN_BYTES = 4_096
+# How long an answer that is being sent may take when the end has come.
+_GRACE_SECONDS = 0.1
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port (0: any free one) on a host; OSError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def address(listener: socket.socket) -> str:
+    """Give the ``host:port`` at which a listener is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def serve(
+    served: Sequence[tuple[web.Application, socket.socket]], ready: str, *, until_stdin_closes: bool
+) -> None:
+    """Serve every application on its listener, print ``ready``, and go on until told to end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    runners = [await _start(app, listener) for app, listener in served]
+    print(ready, flush=True)  # noqa: T201 - the one line that others wait for
+    if until_stdin_closes:
+        arguments = (loop, ended)
+        threading.Thread(target=_watch_stdin, args=arguments, daemon=True).start()
+    await ended.wait()
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def _start(app: web.Application, listener: socket.socket) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return runner
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    """Wait until whoever holds the other end of standard input is gone."""
+    while os.read(sys.stdin.fileno(), _STDIN_BYTES):
+        pass
+    # The loop may have ended by itself in the meantime.
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(ended.set)

@@ -1,0 +1,124 @@
+"""Builds what the jobs and commands use, and closes it again in the right order."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from archive.api import Api
+from archive.catalog.writer import Catalog
+from archive.clock import system_clock
+from archive.fetch import Fetcher
+from archive.publisher import Publisher
+from archive.store import Store
+from jobs.capacity import Capacity
+from jobs.limiter import RedisLimiter
+from jobs.parts import Line, Parts
+from worker.secrets import credentials_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from arq.connections import ArqRedis
+
+    from archive.accounts import Account
+    from worker.settings import Settings
+
+
+def host_name() -> str:
+    """Return the name of this machine, as the catalog knows it."""
+    return socket.gethostname()
+
+
+def limiter_of(pool: ArqRedis, settings: Settings) -> RedisLimiter:
+    """Return the limiter that all workers share."""
+    accounts = settings.accounts
+    return RedisLimiter(pool, per_minute=lambda name: accounts[name].requests_per_minute)
+
+
+@asynccontextmanager
+async def open_session(connections: int) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session for the provider's API and recordings."""
+    connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60)
+    session = aiohttp.ClientSession(
+        connector=connector,
+        # Bytes are stored as they come: what is compressed on the way is not asked for.
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "callvault"},
+    )
+    async with session:
+        yield session
+
+
+def api_of(
+    account: Account,
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    pool: ArqRedis,
+    environment: Mapping[str, str],
+) -> Api:
+    """Return an account's API.
+
+    Raises:
+        CredentialsError: the account has no key or token.
+    """
+    only = len(settings.accounts) == 1
+    return Api(
+        session=session,
+        account=account,
+        credentials=credentials_for(account, environment, only_account=only),
+        limiter=limiter_of(pool, settings),
+        clock=system_clock,
+    )
+
+
+@asynccontextmanager
+async def open_parts(
+    settings: Settings, pool: ArqRedis, environment: Mapping[str, str], *, process: str
+) -> AsyncIterator[Parts]:
+    """Open everything a worker process needs.
+
+    Raises:
+        CredentialsError: an account has no key or token.
+        CatalogError: the catalog cannot be opened.
+        StoreError: the archive's root cannot be written to.
+    """
+    async with AsyncExitStack() as stack:
+        downloads = settings.worker.downloads
+        session = await stack.enter_async_context(open_session(downloads + 8))
+        only = len(settings.accounts) == 1
+        lines = {
+            name: Line(
+                account=account,
+                api=api_of(account, settings, session, pool, environment),
+                fetcher=Fetcher(
+                    session=session,
+                    account=account,
+                    credentials=credentials_for(account, environment, only_account=only),
+                    window=settings.readiness.window,
+                ),
+            )
+            for name, account in settings.accounts.items()
+        }
+        catalog = await Catalog.open(settings.catalog_path)
+        stack.push_async_callback(catalog.close)
+        store = Store(settings.archive.root, sidecar=settings.archive.sidecar)
+        publisher = await stack.enter_async_context(Publisher(store))
+        yield Parts(
+            process=process,
+            host=host_name(),
+            lines=lines,
+            catalog=catalog,
+            store=store,
+            publisher=publisher,
+            capacity=Capacity(downloads),
+            readiness=settings.readiness,
+            min_free=settings.archive.min_free,
+            clock=system_clock,
+            dice=random.random,
+        )

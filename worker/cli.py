@@ -1,0 +1,79 @@
+"""The command line: ``callvault [--config FILE] COMMAND``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from archive.errors import CallvaultError, Exit
+from worker.version import VERSION
+
+# Command, the module of `worker.commands` it lives in, and its line of help: a command's module is
+# loaded when it is used, so that --help stays quick.
+_COMMANDS: Final = {
+    "enqueue": ("enqueue", "Make calls known, from CDR exports, Sids or the provider's listing."),
+    "work": ("work", "Run the workers; with --drain until every known call is settled."),
+    "run": ("work", "Everything at once on one machine: take exports in, then work."),
+    "status": ("report", "Show how many calls stand where."),
+    "report": ("report", "Show the balance with reasons, of all days or one."),
+    "sandbox": ("sandbox", "Run a stand-in for the provider, to try callvault on."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"worker.commands.{_COMMANDS[name][0]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 complete, 1 unexpected, 2 usage, 5 work remains that a later run can "
+    "finish, 6 something was lost or failed in this run, 7 fatal (credentials, disk, queue or "
+    "catalog out of reach).",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The settings file. Default: $CALLVAULT_CONFIG, ./config.toml, "
+    "/etc/callvault/config.toml.",
+)
+@click.version_option(VERSION, prog_name="callvault")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
+    """Archive Exotel call recordings, verified, before the provider deletes them."""
+    ctx.obj = config
+
+
+def main() -> None:
+    """Run the command line; errors that are ours end it with a message, a hint and a code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(128 + 2)
+    except CallvaultError as error:
+        click.echo(f"callvault: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else Exit.COMPLETE)

@@ -1,0 +1,110 @@
+"""What several commands share: options, and how a balance is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+from archive.call import State
+from archive.catalog import balance, pauses
+from archive.catalog.database import Database
+
+if TYPE_CHECKING:
+    from archive.catalog.balance import Balance
+    from archive.catalog.pauses import Paused
+    from worker.settings import Settings
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+account_option = click.option("--account", help="The account, if there are several.")
+progress_option = click.option(
+    "--progress/--no-progress", default=None, help="Show a progress bar. Default: on a terminal."
+)
+
+_MEANING: Final = {
+    State.EXPECTED: "still to be looked at",
+    State.LEASED: "being worked on",
+    State.ARCHIVED: "proved and on disk",
+    State.ABSENT: "there never was a recording",
+    State.EXCLUDED: "left out by a rule",
+    State.LOST: "there was one; the provider no longer has it",
+    State.FAILED: "a person has to look",
+    State.PURGED: "deleted on request",
+}
+
+
+def read_balance(
+    settings: Settings, *, account: str | None = None, day: str | None = None
+) -> tuple[Balance, list[Paused]]:
+    """Count the catalog's calls and return them with what holds work up.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    database = Database(settings.catalog_path)
+    try:
+        with database.read() as tx:
+            return balance.balance(tx, account=account, day=day), pauses.pauses(tx)
+    finally:
+        database.close()
+
+
+def print_json(document: object) -> None:
+    """Print one line of JSON."""
+    click.echo(msgspec.json.encode(document).decode())
+
+
+def paused_text(held: list[Paused]) -> str | None:
+    """Return why work is held up, None if it is not."""
+    return "; ".join(f"{p.scope}: {p.reason} ({p.detail})" for p in held) or None
+
+
+def status_document(counted: Balance, held: list[Paused]) -> dict[str, Any]:
+    """Return the promised fields of ``status --json``."""
+    return {
+        "known": counted.known,
+        **{state.value: counted.states[state] for state in State},
+        "recordings": counted.recordings,
+        "bytes": counted.bytes,
+        "balanced": not counted.faults,
+        "paused": paused_text(held),
+    }
+
+
+def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
+    """Return the balance as lines of text; states without calls are left out."""
+    lines = [f"{counted.known:>12,}  known"]
+    for state in State:
+        if not counted.states[state]:
+            continue
+        lines.append(f"{counted.states[state]:>12,}  {state.value:<9} {_MEANING[state]}")
+        if reasons:
+            found = counted.reasons[state].items()
+            lines.extend(f"{'':>14}{count:>10,}  {reason}" for reason, count in found)
+    lines.append(f"{counted.recordings:>12,}  recordings, {human_bytes(counted.bytes)}")
+    if counted.faults:
+        lines.extend(f"THE BOOKS DO NOT BALANCE: {fault}" for fault in counted.faults)
+    else:
+        lines.append("the books balance: every known call is in exactly one line above")
+    return lines
+
+
+def human_bytes(size: float) -> str:
+    """Write a number of bytes for people: ``12.3 GB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:  # noqa: PLR2004 - the step of SI units
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.2f} TB"
+
+
+def say_balance(settings: Settings, *, as_json: bool) -> None:
+    """Print the balance at the end of a run, with reasons."""
+    counted, held = read_balance(settings)
+    if as_json:
+        print_json(status_document(counted, held))
+        return
+    for line in balance_lines(counted, reasons=True):
+        click.echo(line)
+    click.echo(f"recordings are in {settings.archive.root}")

@@ -1,0 +1,125 @@
+"""``callvault status`` and ``callvault report``."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archive.call import State
+from archive.clock import system_clock
+from archive.errors import CallvaultError, Exit, InputError
+from worker.commands.options import (
+    account_option,
+    balance_lines,
+    json_option,
+    paused_text,
+    print_json,
+    read_balance,
+    status_document,
+)
+from worker.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archive.catalog.balance import Balance
+    from archive.catalog.pauses import Paused
+    from worker.settings import Settings
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+@click.command()
+@account_option
+@json_option
+@click.pass_obj
+def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
+    """Show how many calls stand where, and what holds work up."""
+    settings = load_settings(config, os.environ)
+    name = None if account is None else settings.account(account).name
+    counted, held = read_balance(settings, account=name)
+    if as_json:
+        print_json(status_document(counted, held))
+    else:
+        _print(counted, held, reasons=False)
+    return _code(counted)
+
+
+@click.command()
+@account_option
+@click.option("--day", help="YYYY-MM-DD, 'today' or 'yesterday' in the account's zone, 'unknown'.")
+@json_option
+@click.pass_obj
+def report(config: Path | None, *, account: str | None, day: str | None, as_json: bool) -> int:
+    """Show the balance with the reason of everything that is not archived."""
+    settings = load_settings(config, os.environ)
+    name = None if account is None else settings.account(account).name
+    chosen = None if day is None else _day(settings, account, day)
+    counted, held = read_balance(settings, account=name, day=chosen)
+    if as_json:
+        print_json(_report_document(counted, held, day=chosen, account=name))
+    else:
+        _print(counted, held, reasons=True)
+    return _code(counted)
+
+
+def _print(counted: Balance, held: list[Paused], *, reasons: bool) -> None:
+    for line in balance_lines(counted, reasons=reasons):
+        click.echo(line)
+    if text := paused_text(held):
+        click.echo(f"PAUSED: {text}")
+
+
+def _code(counted: Balance) -> int:
+    """Books that do not balance are a fault, whatever they say."""
+    if counted.faults:
+        raise CallvaultError(
+            "the books do not balance", hint="keep the catalog as it is and report this"
+        )
+    return Exit.COMPLETE
+
+
+def _report_document(
+    counted: Balance, held: list[Paused], *, day: str | None, account: str | None
+) -> dict[str, Any]:
+    states = {
+        state.value: {"total": counted.states[state], "reasons": counted.reasons[state]}
+        for state in State
+    }
+    return {
+        "day": day,
+        "account": account,
+        "known": counted.known,
+        **states,
+        "recordings": counted.recordings,
+        "bytes": counted.bytes,
+        "balanced": not counted.faults,
+        "faults": counted.faults,
+        "paused": paused_text(held),
+    }
+
+
+def _day(settings: Settings, account: str | None, text: str) -> str:
+    """Return the day as the catalog keeps it: empty for calls of unknown date."""
+    if text == "unknown":
+        return ""
+    if text in {"today", "yesterday"}:
+        zones = {a.timezone: a.zone for a in settings.accounts.values()}
+        chosen = settings.account(account).zone if account or len(zones) > 1 else None
+        now = system_clock().astimezone(chosen or next(iter(zones.values())))
+        return (now - timedelta(days=text == "yesterday")).strftime("%Y-%m-%d")
+    if not _is_day(text):
+        raise InputError(f"{text!r} is no day", hint="write YYYY-MM-DD, or yesterday")
+    return text
+
+
+def _is_day(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return _DAY.fullmatch(text) is not None

@@ -1,0 +1,73 @@
+"""``callvault work`` and ``callvault run``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from archive.errors import Exit
+from worker.commands.enqueue import take_files
+from worker.commands.options import json_option, progress_option, say_balance
+from worker.logs import configure_logging
+from worker.progress import BarProgress, LogProgress, Progress
+from worker.settings import Settings, load_settings
+from worker.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DRAIN_HELP = "End when every known call is settled, waiting out those that are not ready."
+
+
+@click.command()
+@click.option("--drain", is_flag=True, help=_DRAIN_HELP)
+@progress_option
+@json_option
+@click.pass_obj
+def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bool) -> int:
+    """Run the workers: fetch what is due, again and again, until told to stop."""
+    settings = load_settings(config, os.environ)
+    return _work(settings, drain=drain, progress=progress, as_json=as_json)
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[CDR_EXPORT]...", type=click.Path())
+@click.option("--account", help="The account the exports are of, if there are several.")
+@click.option("--drain", is_flag=True, help=_DRAIN_HELP)
+@progress_option
+@json_option
+@click.pass_obj
+def run(
+    config: Path | None,
+    *,
+    files: tuple[str, ...],
+    account: str | None,
+    drain: bool,
+    progress: bool | None,
+    as_json: bool,
+) -> int:
+    """Take CDR exports in and archive their recordings: queue, workers, everything on one machine.
+
+    Without --drain it goes on until it is stopped.
+    """
+    settings = load_settings(config, os.environ)
+    if files:
+        take_files(settings, account, files, dry_run=False, as_json=False, quiet=as_json)
+    return _work(settings, drain=drain, progress=progress, as_json=as_json)
+
+
+def _work(settings: Settings, *, drain: bool, progress: bool | None, as_json: bool) -> int:
+    shows_bar = sys.stderr.isatty() if progress is None else progress
+    shown: Progress = BarProgress() if shows_bar else LogProgress()
+    configure_logging(settings.log, quiet=shown.wants_quiet)
+    supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
+    code = asyncio.run(supervisor.run())
+    if drain:
+        say_balance(settings, as_json=as_json)
+    if code is Exit.WORK_REMAINS:
+        click.echo("stopped before all was settled; run it again to go on", err=True)
+    return code

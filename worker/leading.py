@@ -1,0 +1,49 @@
+"""What the supervisor and a bare arq worker both do beside the work: lead, if nobody else does."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from archive.clock import system_clock
+from jobs.daykeeper import write_changed_days
+from jobs.dispatcher import Dispatcher
+from jobs.leader import Leader, housekeeping, lead
+from jobs.queue import JobQueue
+from jobs.rescue import rescue
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from arq.connections import ArqRedis
+
+    from archive.catalog.writer import Catalog
+    from archive.store import Store
+    from worker.settings import Settings
+
+
+async def lead_until(
+    stopping: asyncio.Event,
+    *,
+    settings: Settings,
+    pool: ArqRedis,
+    catalog: Catalog,
+    store: Store,
+) -> None:
+    """Dispatch, rescue and write day files while this host leads, until ``stopping``."""
+    queue = JobQueue(pool)
+    dispatcher = Dispatcher(
+        catalog=catalog,
+        queue=queue,
+        accounts=list(settings.accounts.values()),
+        # Two waiting batches a process: one to begin with at once, one while that is looked for.
+        window=2 * settings.worker.process_count,
+        batch=settings.worker.batch,
+        clock=system_clock,
+    )
+    duties = housekeeping(
+        dispatch=dispatcher.tick,
+        rescue=partial(rescue, catalog, queue, store, system_clock),
+        write_days=partial(write_changed_days, catalog, settings.archive.root),
+    )
+    await lead(Leader(pool), duties, stopping)

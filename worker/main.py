@@ -1,0 +1,262 @@
+"""One worker process: arq's Worker with callvault's parts in its context.
+
+``callvault work`` starts these under its supervisor (``python -m worker.main``). Whoever knows arq
+can start one with ``arq worker.main.WorkerSettings`` as well; it then dispatches too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import threading
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from arq.worker import Worker, func
+
+from archive.catalog import processes
+from archive.clock import system_clock
+from archive.errors import CallvaultError, CatalogError, QueueError
+from archive.timings import DOWNLOAD_GRACE_S, HEARTBEAT_S, JOB_TIMEOUT_S
+from jobs.batch import archive_batch
+from jobs.parts import CTX_KEY, Parts, parts_of
+from jobs.queue import ARCHIVE_BATCH, QUEUE, deserialise, open_pool, serialise
+from worker.build import host_name, open_parts
+from worker.leading import lead_until
+from worker.logs import configure_logging
+from worker.settings import EMBEDDED, Settings, load_settings
+from worker.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from arq.connections import ArqRedis
+
+# Set by the supervisor for its children. They are no settings, hence not of their prefix.
+QUEUE_URL_VARIABLE: Final = "CALLVAULTD_QUEUE"
+"""The URL of the queue the supervisor keeps. Its absence tells a bare worker."""
+PROCESS_VARIABLE: Final = "CALLVAULTD_PROCESS"
+"""The name by which the supervisor knows the process."""
+QUIET_VARIABLE: Final = "CALLVAULTD_QUIET"
+"""Set where a progress bar is shown: only warnings are logged."""
+
+_POLL_S: Final = 0.1
+_HEALTH_S: Final = 15
+_log = structlog.get_logger()
+
+
+def settings_of_environment() -> Settings:
+    """Read the settings as a worker process does: from the environment's file."""
+    return load_settings(None, os.environ)
+
+
+async def start(ctx: dict[str, Any]) -> None:
+    """Arq's ``on_startup``: open the parts, begin to beat, and lead if nobody supervises."""
+    settings: Settings = ctx["settings"]
+    stack = AsyncExitStack()
+    ctx["stack"] = stack
+    process = os.environ.get(PROCESS_VARIABLE) or f"{host_name()}-{secrets.token_hex(4)}"
+    parts = await stack.enter_async_context(
+        open_parts(settings, ctx["redis"], os.environ, process=process)
+    )
+    ctx[CTX_KEY] = parts
+    await _beat(parts)
+    _in_background(stack, _beating(parts))
+    if QUEUE_URL_VARIABLE not in os.environ:
+        _in_background(
+            stack,
+            lead_until(
+                parts.stopping,
+                settings=settings,
+                pool=ctx["redis"],
+                catalog=parts.catalog,
+                store=parts.store,
+            ),
+        )
+        _tell_on_signal(parts)
+
+
+async def stop(ctx: dict[str, Any]) -> None:
+    """Arq's ``on_shutdown``: batches have ended by now; say goodbye and close the parts."""
+    parts: Parts | None = ctx.get(CTX_KEY)
+    if parts is not None:
+        parts.stopping.set()
+        try:
+            await _beat(parts)
+            await parts.catalog.write(processes.retire, parts.process)
+        except CatalogError as error:
+            _log.warning("cannot say goodbye", error=error.message)
+    await ctx["stack"].aclose()
+
+
+def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+async def _beating(parts: Parts) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        try:
+            await _beat(parts)
+        except CatalogError as error:
+            # The lease lapses if this lasts, and others take over: nothing to decide here.
+            _log.warning("cannot beat", error=error.message)
+
+
+async def _beat(parts: Parts) -> None:
+    sign = processes.Beat(
+        process=parts.process,
+        host=parts.host,
+        pid=os.getpid(),
+        version=VERSION,
+        started_at=_STARTED_AT,
+        recordings=parts.counters.recordings,
+        bytes=parts.counters.bytes,
+    )
+    await parts.catalog.write(processes.beat, sign, parts.clock())
+
+
+def _tell_on_signal(parts: Parts) -> None:
+    """Let batches know of a stop in a worker that arq's own command line runs.
+
+    arq has its own handlers on the loop and hands them to nobody. A handler of `signal.signal` is
+    called beside them, as the loop only listens to the wake-up that the interpreter sends it.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(parts.stopping.set))
+
+
+_STARTED_AT: Final = system_clock()
+_FUNCTIONS: Final = [func(archive_batch, name=ARCHIVE_BATCH, max_tries=10**6)]
+
+
+def _arguments(settings: Settings, pool: ArqRedis) -> dict[str, Any]:
+    """Return what arq's Worker is told, the same however it is started."""
+    return {
+        "functions": _FUNCTIONS,
+        "queue_name": QUEUE,
+        "redis_pool": pool,
+        "on_startup": start,
+        "on_shutdown": stop,
+        "max_jobs": settings.worker.downloads,
+        "job_timeout": JOB_TIMEOUT_S,
+        "job_completion_wait": DOWNLOAD_GRACE_S,
+        "keep_result": 0,
+        "poll_delay": _POLL_S,
+        "queue_read_limit": 1000,
+        "health_check_interval": _HEALTH_S,
+        "health_check_key": f"{QUEUE}:health:{os.getpid()}",
+        "job_serializer": serialise,
+        "job_deserializer": deserialise,
+        "ctx": {"settings": settings},
+        "log_results": False,
+    }
+
+
+def _queue_url(settings: Settings) -> str:
+    if url := os.environ.get(QUEUE_URL_VARIABLE):
+        return url
+    if settings.queue.url != EMBEDDED:
+        return settings.queue.url
+    raise QueueError(
+        "a bare arq worker needs a Redis that is there already, but [queue] url is 'embedded'",
+        hint="set [queue] url, or start workers with 'callvault work', which brings its own",
+    )
+
+
+def __getattr__(name: str) -> dict[str, Any]:
+    """Make ``WorkerSettings`` when arq asks for it, so that importing this module reads nothing.
+
+    arq takes a dictionary in place of a settings class.
+    """
+    if name != "WorkerSettings":
+        raise AttributeError(name)
+    try:
+        settings = settings_of_environment()
+        configure_logging(settings.log)
+        return _arguments(settings, open_pool(_queue_url(settings)))
+    except CallvaultError as error:
+        sys.stderr.write(f"callvault: {error.message}\n{error.hint}\n")
+        raise SystemExit(int(error.exit_code)) from None
+
+
+class _Supervised:
+    """A worker process under the supervisor, which stops it by SIGTERM, or by its own death."""
+
+    def __init__(self, settings: Settings) -> None:
+        pool = open_pool(_queue_url(settings))
+        arguments = {**_arguments(settings, pool), "on_startup": self._start}
+        self._worker = Worker(handle_signals=False, **arguments)
+        self._pool = pool
+        self._stopping = False
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        threading.Thread(target=self._wait_for_supervisor, args=(loop,), daemon=True).start()
+        running = asyncio.create_task(self._worker.async_run())
+        try:
+            await running
+        except asyncio.CancelledError:
+            pass  # how arq's worker ends when it was told to
+        finally:
+            await self._worker.close()
+
+    async def _start(self, ctx: dict[str, Any]) -> None:
+        await start(ctx)
+        parts_of(ctx).capacity.on_change = self._pick_one_more
+
+    def _pick_one_more(self, room: bool) -> None:  # noqa: FBT001 - the callback's one fact
+        """Let arq pick a batch only when it can begin: the others are for other processes."""
+        self._worker.max_jobs = self._worker.job_counter + (1 if room else 0)
+
+    def _stop(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        parts: Parts | None = self._worker.ctx.get(CTX_KEY)
+        if parts is not None:
+            parts.stopping.set()
+        self._worker.handle_sig_wait_for_completion(signal.SIGTERM)
+
+    def _wait_for_supervisor(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End with the supervisor: it holds the other end of our standard input."""
+        while os.read(0, 1):
+            pass
+        loop.call_soon_threadsafe(self._stop)
+
+
+async def _supervised(settings: Settings) -> None:
+    # arq's Worker wants a running loop when it is built.
+    await _Supervised(settings).run()
+
+
+def main() -> int:
+    """Run one worker process under a supervisor; return the exit code."""
+    import uvloop  # noqa: PLC0415 - a bare arq worker does without
+
+    settings = settings_of_environment()
+    configure_logging(settings.log, quiet=QUIET_VARIABLE in os.environ)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_supervised(settings))
+    except CallvaultError as error:
+        _log.error("the worker cannot go on", error=error.message, hint=error.hint)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

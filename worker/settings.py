@@ -1,0 +1,353 @@
+"""The settings: the only reader of ``config.toml`` and of the environment.
+
+Every key can also be given as ``CALLVAULT_<SECTION>_<KEY>``, which wins over the file. All mistakes
+are reported at once, each with its key, its value and what is allowed; an unknown key is a mistake.
+Keys and tokens are read by `worker.secrets`, never from the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+
+from archive.accounts import Account
+from archive.errors import InputError, SettingsError
+from archive.hosts import is_loopback
+from archive.readiness import Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONFIG_VARIABLE: Final = "CALLVAULT_CONFIG"
+PREFIX: Final = "CALLVAULT_"
+EMBEDDED: Final = "embedded"
+SEARCHED: Final = (Path("config.toml"), Path("/etc/callvault/config.toml"))
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
+_DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
+_SIZE_UNITS: Final = {
+    **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
+    **{unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), start=1)},
+}
+_ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+
+
+class Size(int):
+    """A number of bytes, written as ``"5GiB"``."""
+
+    __slots__ = ()
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """Where work in flight is kept: ``embedded``, or a Redis or Valkey URL."""
+
+    url: Annotated[str, Meta(pattern=r"^(embedded|(redis|rediss|unix)://\S+)$")] = EMBEDDED
+    state: Path = Path("state")
+
+
+class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the catalog is: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
+
+    url: Annotated[str, Meta(pattern=r"^sqlite:///\S+$")] = "sqlite:///state/catalog.db"
+
+
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
+    """Where recordings lie, whether each has a JSON beside it, and the room to be left free."""
+
+    root: Path = Path("recordings")
+    sidecar: bool = True
+    min_free: Size = Size(2**30)
+
+
+class Workers(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is done at once. ``processes = 0`` stands for one per core."""
+
+    processes: Annotated[int, Meta(ge=0, le=256)] = 0
+    downloads: Annotated[int, Meta(ge=1, le=512)] = 32
+    batch: Annotated[int, Meta(ge=1, le=100)] = 100
+
+    @property
+    def process_count(self) -> int:
+        """How many worker processes to start."""
+        return self.processes or os.cpu_count() or 1
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """How to log: ``auto`` is for people on a terminal and JSON lines elsewhere."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, with paths made absolute."""
+
+    accounts: dict[str, Account]
+    readiness: Readiness
+    queue: Queue
+    catalog: CatalogSettings
+    archive: Archive
+    worker: Workers
+    log: Log
+    source: str
+
+    @property
+    def catalog_path(self) -> Path:
+        """The file that ``catalog.url`` names."""
+        return Path(self.catalog.url.removeprefix("sqlite:///"))
+
+    def account(self, name: str | None) -> Account:
+        """Return the account of that name, or the only one.
+
+        Raises:
+            InputError: there is none of that name, or several and no name.
+        """
+        names = ", ".join(self.accounts)
+        if name is None and len(self.accounts) == 1:
+            return next(iter(self.accounts.values()))
+        if name is None:
+            raise InputError(
+                f"several accounts are configured ({names})", hint="say which one: --account NAME"
+            )
+        if name not in self.accounts:
+            raise InputError(f"there is no account {name!r} in the settings", hint=f"use: {names}")
+        return self.accounts[name]
+
+
+_SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
+    "readiness": Readiness,
+    "queue": Queue,
+    "catalog": CatalogSettings,
+    "archive": Archive,
+    "worker": Workers,
+    "log": Log,
+}
+
+
+def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Read the file (given, named by ``CALLVAULT_CONFIG``, or found) and the environment.
+
+    Raises:
+        InputError: there is no such file, or it is no TOML.
+        SettingsError: with all mistakes that were found.
+    """
+    file = _find(path, environment)
+    return _Reader(
+        _read_toml(file), environment, base=file.resolve().parent, source=str(file)
+    ).read()
+
+
+def _find(path: Path | None, environment: Mapping[str, str]) -> Path:
+    named = path or (
+        Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None
+    )
+    if named is not None:
+        return named
+    for candidate in SEARCHED:
+        if candidate.is_file():
+            return candidate
+    looked = " or ".join(str(candidate) for candidate in SEARCHED)
+    raise InputError(
+        f"no settings: there is no {looked}", hint="name the file with --config, or write one"
+    )
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"reading the settings {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the settings {file} are no TOML: {error}") from error
+
+
+class _Reader:
+    """Reads all sections and gathers what is wrong with them."""
+
+    def __init__(
+        self, document: dict[str, Any], environment: Mapping[str, str], *, base: Path, source: str
+    ) -> None:
+        self._document = document
+        self._environment = {
+            name: value
+            for name, value in environment.items()
+            if name.startswith(PREFIX) and name != CONFIG_VARIABLE
+        }
+        self._base = base
+        self._source = source
+        self._mistakes: list[str] = []
+
+    def read(self) -> Settings:
+        for unknown in set(self._document) - {*_SECTIONS, "accounts"}:
+            known = ", ".join(["accounts", *_SECTIONS])
+            self._mistake(unknown, None, f"unknown section; there are {known}")
+        sections = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
+        accounts = self._accounts()
+        for name in sorted(self._environment):
+            self._mistake(name, self._environment[name], "unknown environment variable")
+        if self._mistakes:
+            raise SettingsError(self._mistakes, source=self._source)
+        return self._absolute(Settings(accounts=accounts, source=self._source, **sections))
+
+    def _mistake(self, key: str, value: object, allowed: str) -> None:
+        shown = "" if value is None else f" = {_shown(value)}"
+        self._mistakes.append(f"{key}{shown}: {allowed}")
+
+    def _section(self, name: str, kind: type[msgspec.Struct]) -> Any:  # noqa: ANN401
+        table = self._document.get(name, {})
+        if not isinstance(table, dict):
+            self._mistake(name, table, f"a section is expected: [{name}]")
+            table = {}
+        return self._struct(name, kind, table, f"{PREFIX}{name.upper()}_")
+
+    def _struct(
+        self,
+        where: str,
+        kind: type[msgspec.Struct],
+        table: dict[str, Any],
+        prefix: str,
+        **given: object,
+    ) -> Any:  # noqa: ANN401
+        hints = {
+            field: hint
+            for field, hint in get_type_hints(kind, include_extras=True).items()
+            if field in kind.__struct_fields__ and field not in given
+        }
+        for unknown in sorted(set(table) - set(hints)):
+            allowed = f"unknown key; [{where}] has {', '.join(hints)}"
+            self._mistake(f"{where}.{unknown}", table[unknown], allowed)
+        values: dict[str, Any] = dict(given)
+        sound = True
+        for field, hint in hints.items():
+            variable = f"{prefix}{field.upper()}"
+            from_environment = variable in self._environment
+            if not from_environment and field not in table:
+                continue
+            raw = self._environment.pop(variable) if from_environment else table[field]
+            key = variable if from_environment else f"{where}.{field}"
+            try:
+                values[field] = _convert(raw, hint, is_text=from_environment)
+            except (msgspec.ValidationError, ValueError) as error:
+                self._mistake(key, raw, _allowed(error))
+                sound = False
+        try:
+            return kind(**values)
+        except TypeError:
+            missing = [f for f in kind.__struct_fields__ if f not in values and f in hints]
+            for field in missing if sound else []:
+                if field in _required(kind):
+                    self._mistake(f"{where}.{field}", None, "missing")
+            return None
+
+    def _accounts(self) -> dict[str, Account]:
+        tables = self._document.get("accounts", {})
+        if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
+            self._mistake("accounts", None, "sections [accounts.NAME] are expected")
+            return {}
+        if not tables:
+            self._mistake("accounts", None, "at least one section [accounts.NAME] is needed")
+        return dict(self._read_accounts(tables))
+
+    def _read_accounts(self, tables: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Account]]:
+        for name, table in tables.items():
+            where = f"accounts.{name}"
+            if not _ACCOUNT_NAME.fullmatch(name):
+                allowed = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
+                self._mistake(where, None, allowed)
+                continue
+            prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
+            account = self._struct(where, Account, table, prefix, name=name)
+            if account is not None:
+                self._check_account(where, account)
+                yield name, account
+
+    def _check_account(self, where: str, account: Account) -> None:
+        try:
+            ZoneInfo(account.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            allowed = "a zone of the tz database, such as Asia/Kolkata"
+            self._mistake(f"{where}.timezone", account.timezone, allowed)
+        base = urlsplit(account.api_base)
+        if base.scheme == "http" and not is_loopback(base.hostname or ""):
+            allowed = "https (plain http only to this machine itself)"
+            self._mistake(f"{where}.api_base", account.api_base, allowed)
+
+    def _absolute(self, settings: Settings) -> Settings:
+        """Take relative paths as relative to the settings file, wherever a command is started."""
+        replace = msgspec.structs.replace
+        path = self._base / settings.catalog_path
+        return replace(
+            settings,
+            queue=replace(settings.queue, state=self._base / settings.queue.state),
+            catalog=replace(settings.catalog, url=f"sqlite:///{path}"),
+            archive=replace(settings.archive, root=self._base / settings.archive.root),
+        )
+
+
+def _convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
+    if is_text and str(hint).startswith("tuple"):
+        raw = [part.strip() for part in str(raw).split(",") if part.strip()]
+    if hint is bool and is_text:
+        raw = {"true": True, "false": False}.get(str(raw).lower(), raw)
+    if hint is timedelta:
+        return parse_duration(raw)
+    if hint is Size:
+        return parse_size(raw)
+    if hint is Path:
+        return _parse_path(raw)
+    return msgspec.convert(raw, hint, strict=not is_text)
+
+
+def parse_duration(raw: object) -> timedelta:
+    """Read ``"90s"``, ``"15m"``, ``"1.5h"``.
+
+    Raises:
+        ValueError: it is not written so.
+    """
+    match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if match is None:
+        raise ValueError('a duration such as "90s", "15m", "2h" or "30d"')
+    return timedelta(seconds=float(match[1]) * _DURATION_UNITS[match[2]])
+
+
+def parse_size(raw: object) -> Size:
+    """Read ``"5GiB"``, ``"500MB"`` or a number of bytes.
+
+    Raises:
+        ValueError: it is not written so.
+    """
+    match = _SIZE.fullmatch(str(raw).strip()) if isinstance(raw, str | int) else None
+    if match is None or isinstance(raw, bool):
+        raise ValueError('a size such as "5GiB", "500MB" or "0"')
+    return Size(float(match[1]) * _SIZE_UNITS[match[2] or "B"])
+
+
+def _parse_path(raw: object) -> Path:
+    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
+        raise ValueError("a path")
+    return Path(raw).expanduser()
+
+
+def _required(kind: type[msgspec.Struct]) -> set[str]:
+    return {field.name for field in msgspec.structs.fields(kind) if field.required}
+
+
+def _allowed(error: Exception) -> str:
+    """Return what is allowed, in the words of the check that failed."""
+    text = str(error).replace("`", "")
+    return text.removeprefix("Expected ").replace("matching regex", "of the form")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line

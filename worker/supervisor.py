@@ -1,0 +1,280 @@
+"""``callvault work``: worker processes under one supervisor, which also leads.
+
+The supervisor starts the queue where it is embedded, one process per core, and what must run beside
+arq (dispatching, rescue, day files). A process that dies is started again; its calls are given back
+at once, since its end is certain. A drain ends when every known call is settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from archive.catalog import balance, dayfiles, pauses, processes
+from archive.catalog.writer import Catalog
+from archive.clock import system_clock
+from archive.errors import CallvaultError, CatalogError, Exit, FatalError, ProviderError
+from archive.store import Store
+from archive.timings import STOP_GRACE_S
+from archive.verdicts import RULES, Symptom
+from jobs.daykeeper import write_changed_days
+from jobs.queue import close_pool, open_pool
+from jobs.rescue import sweep
+from worker.build import host_name
+from worker.leading import lead_until
+from worker.main import PROCESS_VARIABLE, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.secrets import credentials_for
+from worker.settings import CONFIG_VARIABLE, EMBEDDED, Settings
+from worker.valkey import EmbeddedValkey
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from arq.connections import ArqRedis
+
+    from archive.catalog.pauses import Paused
+    from worker.progress import Progress
+
+_KILL_AFTER_S: Final = STOP_GRACE_S - 5
+_RESTART_CAP_S: Final = 30.0
+_LIVED_LONG_S: Final = 60.0
+_WATCH_S: Final = 0.25
+_ENSURE_S: Final = 1.0
+_GIVE_UP_STRIKES: Final = 8
+"""Failed probes of a provider that does not answer, after which a drain ends: some ten minutes."""
+_log = structlog.get_logger()
+
+
+class Supervisor:
+    """Runs until told to stop, or, draining, until every known call is settled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        *,
+        drain: bool,
+        progress: Progress,
+    ) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._drain = drain
+        self._progress = progress
+        self._stopping = asyncio.Event()
+        self._interrupted = False
+        self._started_at = system_clock()
+        self._trouble: CallvaultError | None = None
+
+    async def run(self) -> Exit:
+        """Run, and return the exit code.
+
+        Raises:
+            CallvaultError: work cannot begin, or cannot go on.
+        """
+        settings = self._settings
+        for account in settings.accounts.values():
+            only = len(settings.accounts) == 1
+            credentials_for(account, self._environment, only_account=only)
+        store = Store(settings.archive.root, sidecar=settings.archive.sidecar)
+        catalog = await Catalog.open(settings.catalog_path)
+        try:
+            if not (self._drain and await self._is_settled(catalog)):
+                await self._work(catalog, store)
+            await write_changed_days(catalog, settings.archive.root)
+            return await self._conclude(catalog)
+        finally:
+            await catalog.close()
+
+    async def _work(self, catalog: Catalog, store: Store) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._interrupt)
+        await catalog.write(pauses.probe_all, system_clock())
+        await sweep(catalog, store)
+        async with AsyncExitStack() as stack:
+            url = await stack.enter_async_context(self._queue())
+            pool = open_pool(url)
+            stack.push_async_callback(close_pool, pool)
+            self._progress.begin()
+            stack.callback(self._progress.end)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._lead(catalog, store, pool))
+                tasks.create_task(self._watch(catalog))
+                for _ in range(self._settings.worker.process_count):
+                    tasks.create_task(self._keep_running(catalog, url))
+
+    @asynccontextmanager
+    async def _queue(self) -> AsyncIterator[str]:
+        """Bring the embedded queue, and bring it back when it dies; or use the one there is."""
+        if self._settings.queue.url != EMBEDDED:
+            yield self._settings.queue.url
+            return
+        valkey = EmbeddedValkey(self._settings.queue.state, tell=_log.warning)
+        await asyncio.to_thread(valkey.__enter__)
+        ensuring = asyncio.create_task(self._ensure(valkey))
+        try:
+            yield valkey.url
+        finally:
+            ensuring.cancel()
+            await asyncio.gather(ensuring, return_exceptions=True)
+            await asyncio.to_thread(valkey.close)
+
+    async def _ensure(self, valkey: EmbeddedValkey) -> None:
+        while True:
+            await asyncio.sleep(_ENSURE_S)
+            try:
+                await asyncio.to_thread(valkey.ensure)
+            except CallvaultError as error:
+                _log.error("the embedded queue cannot be started", error=error.message)
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        self._stopping.set()
+
+    def _stop_for(self, trouble: CallvaultError) -> None:
+        self._trouble = self._trouble or trouble
+        self._stopping.set()
+
+    async def _lead(self, catalog: Catalog, store: Store, pool: ArqRedis) -> None:
+        await lead_until(
+            self._stopping, settings=self._settings, pool=pool, catalog=catalog, store=store
+        )
+
+    async def _watch(self, catalog: Catalog) -> None:
+        """Show the progress, and end a drain when it is done or hopeless."""
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            began = loop.time()
+            try:
+                await self._look(catalog)
+            except CatalogError as error:
+                _log.warning("cannot read the catalog", error=error.message)
+            took = loop.time() - began
+            # Counting millions of calls takes a while: at most a tenth of the time.
+            await self._rest(max(_WATCH_S, 9 * took))
+
+    async def _look(self, catalog: Catalog) -> None:
+        tally = await catalog.read(balance.tally, system_clock())
+        recordings, size = await catalog.read(processes.work_since, self._started_at)
+        held = await catalog.read(pauses.pauses)
+        self._progress.update(tally, recordings=recordings, size=size, held=held)
+        if not self._drain:
+            return
+        if tally.unsettled == 0:
+            self._stopping.set()
+        elif held:
+            await self._end_if_hopeless(catalog, held)
+
+    async def _end_if_hopeless(self, catalog: Catalog, held: list[Paused]) -> None:
+        """Stop a drain when nothing that waits can go on: see exit codes 5 and 7."""
+        waiting = await catalog.read(balance.unsettled_accounts)
+        ours = {pauses.host_scope(host_name())}
+        given_up = [p for p in held if p.fatal or p.strikes >= _GIVE_UP_STRIKES]
+        for paused in given_up:
+            if paused.scope in ours:
+                self._stop_for(explain_pause(paused))
+        scopes = {paused.scope for paused in given_up}
+        if all(pauses.account_scope(name) in scopes for name in waiting):
+            self._stop_for(explain_pause(given_up[0]))
+
+    async def _keep_running(self, catalog: Catalog, url: str) -> None:
+        """Keep one worker process running, started again with a growing delay when it dies."""
+        loop = asyncio.get_running_loop()
+        deaths = 0
+        while not self._stopping.is_set():
+            began = loop.time()
+            code = await self._run_one(catalog, url)
+            if self._stopping.is_set():
+                return
+            if code in {Exit.USAGE, Exit.FATAL}:
+                self._stop_for(FatalError("a worker process could not begin: see above"))
+                return
+            deaths = 0 if loop.time() - began > _LIVED_LONG_S else deaths + 1
+            delay = min(_RESTART_CAP_S, 0.1 * 2**deaths)
+            _log.warning("a worker process died and is started again", code=code, in_s=delay)
+            await self._rest(delay)
+
+    async def _run_one(self, catalog: Catalog, url: str) -> int:
+        name = f"{host_name()}-{secrets.token_hex(4)}"
+        environment = {
+            **self._environment,
+            CONFIG_VARIABLE: self._settings.source,
+            QUEUE_URL_VARIABLE: url,
+            PROCESS_VARIABLE: name,
+        }
+        if self._progress.wants_quiet:
+            environment[QUIET_VARIABLE] = "1"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "worker.main",
+            env=environment,
+            # Held open by us alone: a worker ends when this pipe does, so never after us.
+            stdin=asyncio.subprocess.PIPE,
+        )
+        ended = asyncio.create_task(process.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not ended.done():
+            await self._end(process, ended)
+        try:
+            # Its end is certain, so its calls need not wait for the lease to lapse.
+            await catalog.write(processes.retire, name)
+        except CatalogError as error:
+            _log.warning("its calls are given back when its lease lapses", error=error.message)
+        return await ended
+
+    async def _end(self, process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+        process.send_signal(signal.SIGTERM)
+        done, _ = await asyncio.wait({ended}, timeout=_KILL_AFTER_S)
+        if not done:
+            _log.warning("a worker process did not end in time and is killed", pid=process.pid)
+            process.kill()
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _is_settled(self, catalog: Catalog) -> bool:
+        return (await catalog.read(balance.tally, system_clock())).unsettled == 0
+
+    async def _conclude(self, catalog: Catalog) -> Exit:
+        """Give back what killed processes held, and say how the run ended."""
+        await catalog.write(processes.rescue, system_clock())
+        if self._trouble is not None:
+            raise self._trouble
+        if not self._drain:
+            return Exit.COMPLETE
+        if self._interrupted and not await self._is_settled(catalog):
+            return Exit.WORK_REMAINS
+        if await catalog.read(dayfiles.changed_days):
+            raise FatalError(
+                "SHA256SUMS of some days could not be written",
+                hint="check that the day folders below [archive] root are ours to write to",
+            )
+        if faults := (await catalog.read(balance.balance)).faults:
+            raise CallvaultError(f"the books do not balance: {'; '.join(faults)}")
+        if await catalog.read(balance.troubled_since, self._started_at):
+            return Exit.PERMANENT_LOSSES
+        return Exit.COMPLETE
+
+
+def explain_pause(paused: Paused) -> CallvaultError:
+    """Return the error with which a drain ends that a pause keeps from going on."""
+    message = f"{paused.scope} is paused: {paused.reason}, {paused.detail}"
+    try:
+        hint = RULES[Symptom(paused.reason)].hint
+    except ValueError:
+        hint = ""
+    if paused.fatal:
+        return FatalError(message, hint=hint)
+    return ProviderError(message, hint=hint or "run it again later: nothing is lost")
