@@ -40,6 +40,10 @@ run: $(VENV)/run.done ## Archive 500 calls of the sandbox provider: the main job
 test: $(VENV)/dev.done ## Run all tests: unit, integration and acceptance
 	$(BIN)/python -m pytest -n $(JOBS)
 
+.PHONY: bench
+bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel
+	$(BIN)/python -m bench.compare
+
 .PHONY: coverage
 coverage: $(VENV)/dev.done ## Run all tests and show the branches that none of them takes
 	$(BIN)/coverage erase

@@ -55,11 +55,21 @@ class _Lazy(click.Group):
     help="The settings file. Default: $CALLVAULT_CONFIG, ./config.toml, "
     "/etc/callvault/config.toml.",
 )
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
 @click.version_option(VERSION, prog_name="callvault")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None) -> None:
+def cli(ctx: click.Context, config: Path | None, *, debug: bool) -> None:
     """Archive Exotel call recordings, verified, before the provider deletes them."""
     ctx.obj = config
+    if not debug:
+        sys.excepthook = _say_unexpected
+
+
+def _say_unexpected(kind: type[BaseException], error: BaseException, _: object) -> None:
+    click.echo(f"callvault: an unexpected error: {kind.__name__}: {error}", err=True)
+    click.echo(
+        "  hint: this is a fault of callvault's own: report it with what --debug shows", err=True
+    )
 
 
 def main() -> None:
