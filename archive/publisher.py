@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from archive.store import Pending, Store
 
 _GROUP_MOST: Final = 64
+_SIDE: Final = 2
+"""Groups side by side: one writes while the other waits for the disk."""
 _BACKLOG: Final = 64
 """Recordings that may wait in memory; then downloads wait for the disk."""
 
@@ -26,16 +28,16 @@ class Publisher:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(_BACKLOG)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="publisher")
+        self._tasks = [asyncio.create_task(self._run(), name="publisher") for _ in range(_SIDE)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def publish(self, pending: Pending) -> Proof:
         """Publish a recording; return its proof once it is flushed in its place.

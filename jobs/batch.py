@@ -48,24 +48,37 @@ async def archive_batch(ctx: dict[str, Any], payload: object) -> None:
         # The calls are still in the catalog; only this message is dropped.
         _log.warning("dropped a message that is no batch of a configured account")
         return
-    async with parts.capacity.room(len(batch.sids)) as room:
-        if not parts.stopping.is_set():
-            await _Run(parts, batch, ctx["job_id"], room).run()
+    lease = secrets.token_hex(16)
+    try:
+        # Before anything is waited for: if this process dies now, rescue finds the message.
+        await parts.catalog.write(
+            work.begin_batch,
+            lease=lease,
+            process=parts.process,
+            job_id=ctx["job_id"],
+            now=parts.clock(),
+        )
+        async with parts.capacity.room(len(batch.sids)) as room:
+            if not parts.stopping.is_set():
+                await _Run(parts, batch, lease, room).run()
+    finally:
+        # Also when this batch is being cancelled: the catalog finishes what it was given.
+        await parts.catalog.write(work.end_batch, lease=lease)
 
 
 class _Run:
     """One batch in work."""
 
-    def __init__(self, parts: Parts, batch: Batch, job_id: str, room: Room) -> None:
+    def __init__(self, parts: Parts, batch: Batch, lease: str, room: Room) -> None:
         self._parts = parts
         self._batch = batch
-        self._job_id = job_id
+        self._lease = lease
         self._room = room
         self._line: Line = parts.lines[batch.account]
-        self._lease = secrets.token_hex(16)
         self._halted = False
 
     async def run(self) -> None:
+        """Archive the batch; what is not settled when this ends is given back by the caller."""
         parts = self._parts
         held = await self._pauses()
         if any(paused.probe_at > parts.clock() for paused in held.values()):
@@ -77,9 +90,6 @@ class _Run:
             account=self._batch.account,
             sids=self._batch.sids,
             lease=self._lease,
-            process=parts.process,
-            job_id=self._job_id,
-            now=parts.clock(),
         )
         if not claimed:
             return
@@ -90,9 +100,6 @@ class _Run:
             until = parts.clock() + _REST
             await parts.catalog.write(work.put_off, lease=self._lease, until=until)
             raise
-        finally:
-            # Also when this batch is being cancelled: the catalog finishes what it was given.
-            await parts.catalog.write(work.end_batch, lease=self._lease)
 
     async def _pauses(self) -> dict[str, Paused]:
         mine = {
@@ -134,11 +141,12 @@ class _Run:
     async def _account_trouble(self, verdict: object, detail: str) -> None:
         """Give the batch back; a trouble of the API is no call's own."""
         if isinstance(verdict, Pause):
-            await self._pause(verdict, f"{self._line.account.api_base}: {detail}")
-            until = self._parts.clock() + verdict.after
-        else:
-            until = self._parts.clock() + _REST
-            _log.warning("the provider refused a request", detail=detail)
+            # The pause holds the calls back, and a new run may probe it at once.
+            account = self._line.account
+            await self._pause(verdict, f"{account.api_base} ({account.region}): {detail}")
+            return
+        _log.warning("the provider refused a request", detail=detail)
+        until = self._parts.clock() + _REST
         await self._parts.catalog.write(work.put_off, lease=self._lease, until=until)
 
     async def _settle_without_url(

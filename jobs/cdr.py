@@ -5,22 +5,14 @@ field that cannot be read (a time, a duration, a word) is left unknown, and the 
 
 - *Columns* are found by name, on lower case with all but letters and digits removed. A header row
   in the middle of a file (exports put together) is no call; its columns hold from there on.
-- *Encoding*: UTF-16 by its byte order mark; anything else is UTF-8, in which each byte that cannot
-  be UTF-8 is taken as cp1252. So one bad byte costs one character and never the file, and the file
-  need not be read twice to know what it is.
 - *Too few columns*: what is missing is unknown. *Too many*: a stray delimiter has moved the cells,
   so only the Sid and the times of creation and start are taken, which can be told by their form.
-- *A quote that is never closed* makes a CSV reader swallow the rows after it. Where a row goes over
-  several lines and one of the later lines is a whole row by itself, each line is read by itself.
+- *Encoding and quotes*: see `jobs.csv_rows`.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import re
-from collections import deque
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -32,10 +24,10 @@ import msgspec
 from archive.call import CallFacts, is_sid
 from archive.errors import InputError
 from archive.provider_time import is_blank, parse_time
+from jobs.csv_rows import SAVE_AS_CSV, Rows, no_csv, opened_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from io import BufferedReader
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -58,9 +50,6 @@ _NAMES: Final = {
 _KNOWN: Final = frozenset(name for names in _NAMES.values() for name in names)
 _NOT_IN_NAMES: Final = re.compile(r"[^0-9a-z]+")
 
-_DELIMITERS: Final = (",", ";", "\t")
-_MAX_ROW: Final = 1 << 18  # characters; a real row has some 500
-_MAX_ROW_LINES: Final = 100
 _MAX_TEXT: Final = 64
 _LONGEST_BLANK: Final = 4
 _MAX_ECHO: Final = 40
@@ -70,23 +59,6 @@ _REAL_SID: Final = 32
 _SECONDS: Final = re.compile(r"(\d{1,9})(?:\.0*)?", re.ASCII)
 _PLAIN_TIME: Final = 19  # YYYY-MM-DD HH:MM:SS
 _MAX_DAYS: Final = 1_000
-_SIGNATURES: Final = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
-    (b"%PDF", "a PDF document"),
-    (b"ID3", "an MP3 recording"),
-    (b"\xff\xfb", "an MP3 recording"),
-    (b"\xff\xf3", "an MP3 recording"),
-    (b"\xff\xe3", "an MP3 recording"),
-    (b"RIFF", "a WAV recording"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-    (b"\xff\xfe\x00\x00", "UTF-32 text"),
-)
-_SHORTEST_UTF16: Final = 8
-_UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_CONTROL_BYTES: Final = bytes(set(range(32)) - set(b"\t\n\r\f"))
-_SAVE_AS_CSV: Final = "Save or unpack it as CSV (UTF-8) with its header row."
 
 _ReadTime: TypeAlias = "Callable[[str], datetime | None]"
 
@@ -114,174 +86,8 @@ def read_cdr(path: Path, *, zone: ZoneInfo) -> Iterator[CallFacts | Rejected]:
         InputError: at the first step, before any row: there is no such file, it cannot be read, is
             empty, is no CSV, or has no column for the Sid. Later only where reading itself fails.
     """
-    try:
-        with _opened(path) as raw:
-            head = raw.peek()
-            _refuse_what_is_no_csv(head, path)
-            is_utf16 = head.startswith(_UTF16_MARKS)
-            with io.TextIOWrapper(
-                raw,
-                encoding="utf-16" if is_utf16 else "utf-8-sig",
-                errors="replace" if is_utf16 else "callvault.cp1252",
-                newline="",
-            ) as stream:
-                yield from _Export(stream, str(path), zone, is_text=_is_text(head)).calls()
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file.", hint="Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(
-            f"{path} is a directory, not a CDR export.", hint="Name the files in it."
-        ) from None
-    except PermissionError:
-        raise InputError(
-            f"{path} cannot be read: permission denied.",
-            hint="Make it readable for the user that runs callvault.",
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror or error}.",
-            hint="Check the file and its disk.",
-        ) from error
-
-
-def _opened(path: Path) -> BufferedReader:
-    try:
-        return path.open("rb")
-    except ValueError as error:  # a NUL in the path
-        raise InputError(f"{path!r} is no path: {error}.", hint="Check the path.") from None
-
-
-def _cp1252_for_the_rest(error: UnicodeError) -> tuple[str, int]:
-    """Decode the bytes that are no UTF-8 as cp1252, which spreadsheets on Windows write."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
-
-
-codecs.register_error("callvault.cp1252", _cp1252_for_the_rest)
-
-
-def _refuse_what_is_no_csv(head: bytes, path: Path) -> None:
-    if not head:
-        raise InputError(f"{path} is empty.", hint="Export the calls again.")
-    likeness = next((name for sign, name in _SIGNATURES if head.startswith(sign)), "")
-    if not likeness and _is_unmarked_utf16(head[:64]):
-        likeness = "UTF-16 text without a byte order mark"
-    if likeness:
-        raise _no_csv(str(path), likeness)
-
-
-def _is_unmarked_utf16(head: bytes) -> bool:
-    """Tell whether every other byte is NUL, as in Latin letters of two bytes each."""
-    halves = {not half.strip(b"\x00") for half in (head[::2], head[1::2])}
-    return len(head) >= _SHORTEST_UTF16 and len(halves) > 1
-
-
-def _is_text(head: bytes) -> bool:
-    """Tell a text by its having few control characters; one or two are no reason to refuse it."""
-    control = len(head) - len(head.translate(None, _CONTROL_BYTES))
-    return head.startswith(_UTF16_MARKS) or control * 20 <= len(head)
-
-
-def _no_csv(file: str, likeness: str) -> InputError:
-    return InputError(f"{file} is no CSV file: it looks like {likeness}.", hint=_SAVE_AS_CSV)
-
-
-class _RowTooLongError(Exception):
-    """The lines read for one row are more than a row can have."""
-
-
-class _Rows:
-    """The rows of a text as lists of cells, and the line that each one starts on (``line``).
-
-    A CSV reader is used only where quotes make it necessary: taking a line apart by its delimiter
-    is three times as fast and gives the same cells. Memory stays bounded whatever the file holds.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._readline = stream.readline
-        self._again: deque[str] = deque()
-        self._delimiter = ","
-        self._next_line = 1
-        self.line = 0
-
-    def header(self) -> list[str] | str:
-        """Return the first row that is not blank, and settle the delimiter by it; [] without one.
-
-        The same as in `rows`: a text is the reason why the row cannot be read.
-        """
-        for line in iter(self._fetch, ""):
-            if line.strip():
-                self._delimiter = _delimiter(line)
-                self._again.appendleft(line)
-                return next(self.rows(lambda _: False))
-            self._next_line += 1
-        return []
-
-    def rows(self, is_whole: Callable[[list[str]], bool]) -> Iterator[list[str] | str]:
-        """Yield the cells of each row, or why it cannot be read.
-
-        ``is_whole`` tells whether a line inside of quotes would be a row by itself.
-        """
-        readline, again, delimiter = self._readline, self._again, self._delimiter
-        quoted_delimiter = f'"{delimiter}"'
-        while line := again.popleft() if again else readline(_MAX_ROW + 1):
-            self.line = self._next_line
-            self._next_line += 1
-            text = line.rstrip("\r\n")
-            if len(line) > _MAX_ROW:
-                self._skip_rest_of(line)
-                yield f"the line is longer than {_MAX_ROW} characters"
-            elif '"' not in text:
-                yield text.split(delimiter)
-            elif text[0] == text[-1] == '"' and text.count('"') == 2 * len(
-                cells := text[1:-1].split(quoted_delimiter)
-            ):
-                # Every cell stands in quotes and none holds one.
-                yield cells
-            else:
-                yield self._quoted(line, is_whole)
-
-    def _quoted(self, first: str, is_whole: Callable[[list[str]], bool]) -> list[str] | str:
-        """Read a row that may go over several lines; see the module's text on quotes left open."""
-        lines = [first]
-        try:
-            cells = next(csv.reader(self._gathered(lines), delimiter=self._delimiter))
-        except (csv.Error, _RowTooLongError):
-            cells = []
-        others = lines[1:]
-        if cells and not any(is_whole(alone) for line in others if (alone := self._alone(line))):
-            self._next_line += len(others)
-            return cells
-        self._again.extendleft(reversed(others))
-        return self._alone(first) or "the line cannot be read: a field is too long"
-
-    def _alone(self, line: str) -> list[str]:
-        """Read one line by itself; nothing comes of it where a field is too long for `csv`."""
-        try:
-            return next(csv.reader([line], delimiter=self._delimiter))
-        except csv.Error:
-            return []
-
-    def _gathered(self, lines: list[str]) -> Iterator[str]:
-        """Yield the lines there are, then those that follow, adding these to ``lines``."""
-        yield lines[0]
-        while line := self._fetch():
-            lines.append(line)
-            if len(lines) > _MAX_ROW_LINES or sum(map(len, lines)) > _MAX_ROW:
-                raise _RowTooLongError
-            yield line
-
-    def _fetch(self) -> str:
-        line = self._again.popleft() if self._again else self._readline(_MAX_ROW + 1)
-        return self._skip_rest_of(line) if len(line) > _MAX_ROW else line
-
-    def _skip_rest_of(self, line: str) -> str:
-        """Throw away what is left of a line over the limit, and return its beginning, ended."""
-        rest = line
-        while rest and rest[-1] not in "\r\n":
-            rest = self._readline(_MAX_ROW + 1)
-        return line if line[-1] in "\r\n" else line + "\n"
+    with opened_text(path) as (stream, is_text):
+        yield from _Export(stream, str(path), zone, is_text=is_text).calls()
 
 
 class _Layout(msgspec.Struct, frozen=True):
@@ -300,6 +106,11 @@ def _normal(name: str) -> str:
     return _NOT_IN_NAMES.sub("", name.lower())
 
 
+def _count_known(header: list[str]) -> int:
+    """Count the columns that are known by their names."""
+    return len(_KNOWN.intersection(map(_normal, header)))
+
+
 def _layout(header: list[str]) -> _Layout | None:
     """Find the columns by their names; None without one for the Sid. Of two alike the first."""
     names = [_normal(name) for name in header]
@@ -313,18 +124,8 @@ def _layout(header: list[str]) -> _Layout | None:
         at["created"] = first["datetime"]
     if at["sid"] < 0:
         return None
-    known = len(_KNOWN.intersection(names))
+    known = _count_known(header)
     return _Layout(at["sid"], len(header), known, itemgetter(*at.values()))
-
-
-def _delimiter(line: str) -> str:
-    """Choose the delimiter that gives a header line the most known columns, then the most."""
-
-    def worth(delimiter: str) -> tuple[int, int]:
-        cells = line.split(delimiter)
-        return len(_KNOWN.intersection(map(_normal, cells))), len(cells)
-
-    return max(_DELIMITERS, key=worth)
 
 
 class _Export:
@@ -333,7 +134,7 @@ class _Export:
     def __init__(self, stream: TextIO, file: str, zone: ZoneInfo, *, is_text: bool) -> None:
         self._file = file
         self._is_text = is_text
-        self._rows = _Rows(stream)
+        self._rows = Rows(stream, _count_known)
         self._read_time = _time_reader(zone)
         self._layout = self._read_header()
 
@@ -361,10 +162,10 @@ class _Export:
         if not header:
             raise InputError(f"{self._file} holds no rows.", hint="Export the calls again.")
         if isinstance(header, str):
-            raise InputError(f"{self._file} is no CSV file: {header}.", hint=_SAVE_AS_CSV)
+            raise InputError(f"{self._file} is no CSV file: {header}.", hint=SAVE_AS_CSV)
         layout = _layout(header)
         if layout is None and not self._is_text:
-            raise _no_csv(self._file, "binary data")
+            raise no_csv(self._file, "binary data")
         if layout is None:
             raise InputError(
                 f"{self._file} has no column for the call's Sid. Columns seen: {_listed(header)}.",

@@ -59,7 +59,9 @@ class Dispatcher:
         room = self._window - await self._queue.waiting()
         if room <= 0:
             return 0
-        queued = await self._queue.look()
+        # In this order: what is claimed between the two looks is left out of this round only.
+        claimed = await self._catalog.read(work.jobs_in_work, claimed_only=True)
+        queued = await self._queue.look(leaving_out=claimed)
         now = self._clock()
         added = 0
         # The account that begins changes each time: fair shares without keeping books.

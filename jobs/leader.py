@@ -79,24 +79,37 @@ class Duty:
         self._next = now_s + took + max(self._every_s, 4 * took)
 
 
-async def lead(leader: Leader, duties: Sequence[Duty], stopping: asyncio.Event) -> None:
+async def lead(
+    leader: Leader,
+    duties: Sequence[Duty],
+    stopping: asyncio.Event,
+    *,
+    patience_s: float | None = None,
+) -> None:
     """Do the duties while leading, until ``stopping``; then leave the place.
 
     Trouble with Redis or the catalog is logged once and waited out: the work is still in the
     catalog when they are back.
+
+    Raises:
+        QueueError, CatalogError: the trouble lasted longer than ``patience_s``.
     """
     loop = asyncio.get_running_loop()
     troubled = ""
+    sound_at = loop.time()
     while not stopping.is_set():
         rest = DISPATCH_S
         try:
             if await leader.leads():
                 for duty in duties:
                     await duty.turn(loop.time())
+            sound_at = loop.time()
             if troubled:
                 _log.info("dispatching again", was=troubled)
                 troubled = ""
         except (QueueError, CatalogError) as error:
+            if patience_s is not None and loop.time() - sound_at > patience_s:
+                raise
             rest = _AFTER_TROUBLE_S
             if troubled != type(error).__name__:
                 troubled = type(error).__name__

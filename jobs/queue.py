@@ -25,7 +25,8 @@ from archive.errors import QueueError
 from jobs.payload import Batch, NewerPayloadError, decode_batch, encode_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
 QUEUE: Final = "callvault:queue"
 ARCHIVE_BATCH: Final = "archive_batch"
@@ -33,6 +34,9 @@ ARCHIVE_BATCH: Final = "archive_batch"
 _TIMEOUT_S: Final = 5
 _RETRIES: Final = 40
 """With waits of up to a second between them: a Redis that restarts is waited for."""
+
+
+_FIRST_RETRIES: Final = 5
 
 
 def serialise(message: dict[str, Any]) -> bytes:
@@ -67,6 +71,20 @@ async def close_pool(pool: ArqRedis) -> None:
     await pool.aclose(close_connection_pool=True)
 
 
+async def check_queue(url: str) -> None:
+    """Make sure that Redis answers, before work is built on it.
+
+    Raises:
+        QueueError: it does not, after a few tries.
+    """
+    pool = open_pool(url, retries=_FIRST_RETRIES)
+    try:
+        with queue_errors("reaching the queue"):
+            await pool.ping()
+    finally:
+        await close_pool(pool)
+
+
 @contextmanager
 def queue_errors(doing: str) -> Iterator[None]:
     """Turn what a lost Redis raises into one error that says what was being done.
@@ -84,14 +102,14 @@ def queue_errors(doing: str) -> Iterator[None]:
 
 
 class Queued:
-    """What stands in the queue: batches that wait, and the Sids of all, running ones included."""
+    """What stands in the queue: how many batches wait, and the Sids of those looked at."""
 
     def __init__(self) -> None:
         self.waiting = 0
         self.sids: dict[str, set[str]] = {}
 
     def of(self, account: str) -> set[str]:
-        """Return the Sids of an account that are in some queued or running batch."""
+        """Return the Sids of an account that are in some batch."""
         return self.sids.get(account, set())
 
 
@@ -111,8 +129,11 @@ class JobQueue:
             ids = await self._ids()
             return len(ids) - await self._running(ids)
 
-    async def look(self) -> Queued:
+    async def look(self, *, leaving_out: AbstractSet[str] = frozenset()) -> Queued:
         """Read what is queued; never remembered, so that a flushed Redis needs no ceremony.
+
+        ``leaving_out`` names jobs whose Sids are not wanted: those that have claimed their calls,
+        of which the catalog tells better which are still in work.
 
         Raises:
             QueueError: Redis does not answer.
@@ -123,10 +144,23 @@ class JobQueue:
             if not ids:
                 return found
             found.waiting = len(ids) - await self._running(ids)
-            jobs = await self._pool.mget([f"{job_key_prefix}{job_id}" for job_id in ids])
+            keys = [f"{job_key_prefix}{job_id}" for job_id in ids if job_id not in leaving_out]
+            jobs = await self._pool.mget(keys) if keys else []
         for batch in filter(None, map(_batch_of, jobs)):
             found.sids.setdefault(batch.account, set()).update(batch.sids)
         return found
+
+    async def running(self) -> list[str]:
+        """Return the ids of the jobs that some worker has begun.
+
+        Raises:
+            QueueError: Redis does not answer.
+        """
+        with queue_errors("looking into the queue"):
+            ids = await self._ids()
+            keys = [f"{in_progress_key_prefix}{job_id}" for job_id in ids]
+            marks = await self._pool.mget(keys) if keys else []
+        return [job_id for job_id, mark in zip(ids, marks, strict=True) if mark is not None]
 
     async def put(self, batch: Batch) -> None:
         """Add a batch.
@@ -137,12 +171,14 @@ class JobQueue:
         with queue_errors("queueing a batch"):
             await self._pool.enqueue_job(ARCHIVE_BATCH, encode_batch(batch))
 
-    async def forget(self, job_ids: Iterable[str]) -> None:
+    async def forget(self, job_ids: Sequence[str]) -> None:
         """Remove dead jobs with all their keys: left alone they sit at the queue's front.
 
         Raises:
             QueueError: Redis does not answer.
         """
+        if not job_ids:
+            return
         with queue_errors("removing dead batches"):
             async with self._pool.pipeline(transaction=True) as pipe:
                 for job_id in job_ids:

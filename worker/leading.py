@@ -10,7 +10,7 @@ from jobs.daykeeper import write_changed_days
 from jobs.dispatcher import Dispatcher
 from jobs.leader import Leader, housekeeping, lead
 from jobs.queue import JobQueue
-from jobs.rescue import rescue
+from jobs.rescue import Rescuer
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,8 +29,13 @@ async def lead_until(
     pool: ArqRedis,
     catalog: Catalog,
     store: Store,
+    patience_s: float | None = None,
 ) -> None:
-    """Dispatch, rescue and write day files while this host leads, until ``stopping``."""
+    """Dispatch, rescue and write day files while this host leads, until ``stopping``.
+
+    Raises:
+        CallvaultError: with patience, when Redis or the catalog were away for longer.
+    """
     queue = JobQueue(pool)
     dispatcher = Dispatcher(
         catalog=catalog,
@@ -41,9 +46,10 @@ async def lead_until(
         batch=settings.worker.batch,
         clock=system_clock,
     )
+    rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=system_clock)
     duties = housekeeping(
         dispatch=dispatcher.tick,
-        rescue=partial(rescue, catalog, queue, store, system_clock),
+        rescue=rescuer.tick,
         write_days=partial(write_changed_days, catalog, settings.archive.root),
     )
-    await lead(Leader(pool), duties, stopping)
+    await lead(Leader(pool), duties, stopping, patience_s=patience_s)

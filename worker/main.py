@@ -217,6 +217,7 @@ class _Supervised:
     async def _start(self, ctx: dict[str, Any]) -> None:
         await start(ctx)
         parts_of(ctx).capacity.on_change = self._pick_one_more
+        self._pick_one_more(room=True)
 
     def _pick_one_more(self, room: bool) -> None:  # noqa: FBT001 - the callback's one fact
         """Let arq pick a batch only when it can begin: the others are for other processes."""

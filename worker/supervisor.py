@@ -24,7 +24,7 @@ from archive.store import Store
 from archive.timings import STOP_GRACE_S
 from archive.verdicts import RULES, Symptom
 from jobs.daykeeper import write_changed_days
-from jobs.queue import close_pool, open_pool
+from jobs.queue import check_queue, close_pool, open_pool
 from jobs.rescue import sweep
 from worker.build import host_name
 from worker.leading import lead_until
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from arq.connections import ArqRedis
 
+    from archive.catalog.balance import Tally
     from archive.catalog.pauses import Paused
     from worker.progress import Progress
 
@@ -46,6 +47,7 @@ _RESTART_CAP_S: Final = 30.0
 _LIVED_LONG_S: Final = 60.0
 _WATCH_S: Final = 0.25
 _ENSURE_S: Final = 1.0
+_DRAIN_PATIENCE_S: Final = 300.0
 _GIVE_UP_STRIKES: Final = 8
 """Failed probes of a provider that does not answer, after which a drain ends: some ten minutes."""
 _log = structlog.get_logger()
@@ -101,6 +103,7 @@ class Supervisor:
             url = await stack.enter_async_context(self._queue())
             pool = open_pool(url)
             stack.push_async_callback(close_pool, pool)
+            await check_queue(url)
             self._progress.begin()
             stack.callback(self._progress.end)
             async with asyncio.TaskGroup() as tasks:
@@ -142,9 +145,18 @@ class Supervisor:
         self._stopping.set()
 
     async def _lead(self, catalog: Catalog, store: Store, pool: ArqRedis) -> None:
-        await lead_until(
-            self._stopping, settings=self._settings, pool=pool, catalog=catalog, store=store
-        )
+        try:
+            await lead_until(
+                self._stopping,
+                settings=self._settings,
+                pool=pool,
+                catalog=catalog,
+                store=store,
+                # A service waits for what is away; a drain has somebody who waits for its end.
+                patience_s=_DRAIN_PATIENCE_S if self._drain else None,
+            )
+        except CallvaultError as error:
+            self._stop_for(error)
 
     async def _watch(self, catalog: Catalog) -> None:
         """Show the progress, and end a drain when it is done or hopeless."""
@@ -160,7 +172,7 @@ class Supervisor:
             await self._rest(max(_WATCH_S, 9 * took))
 
     async def _look(self, catalog: Catalog) -> None:
-        tally = await catalog.read(balance.tally, system_clock())
+        tally = await self._tally(catalog)
         recordings, size = await catalog.read(processes.work_since, self._started_at)
         held = await catalog.read(pauses.pauses)
         self._progress.update(tally, recordings=recordings, size=size, held=held)
@@ -173,7 +185,7 @@ class Supervisor:
 
     async def _end_if_hopeless(self, catalog: Catalog, held: list[Paused]) -> None:
         """Stop a drain when nothing that waits can go on: see exit codes 5 and 7."""
-        waiting = await catalog.read(balance.unsettled_accounts)
+        waiting = await catalog.read(balance.unsettled_accounts) & set(self._settings.accounts)
         ours = {pauses.host_scope(host_name())}
         given_up = [p for p in held if p.fatal or p.strikes >= _GIVE_UP_STRIKES]
         for paused in given_up:
@@ -245,16 +257,24 @@ class Supervisor:
             return
 
     async def _is_settled(self, catalog: Catalog) -> bool:
-        return (await catalog.read(balance.tally, system_clock())).unsettled == 0
+        return (await self._tally(catalog)).unsettled == 0
+
+    async def _tally(self, catalog: Catalog) -> Tally:
+        return await catalog.read(balance.tally, self._settings.accounts, system_clock())
 
     async def _conclude(self, catalog: Catalog) -> Exit:
         """Give back what killed processes held, and say how the run ended."""
+        settings = self._settings
         await catalog.write(processes.rescue, system_clock())
         if self._trouble is not None:
             raise self._trouble
         if not self._drain:
             return Exit.COMPLETE
         if self._interrupted and not await self._is_settled(catalog):
+            return Exit.WORK_REMAINS
+        if strangers := await catalog.read(balance.unsettled_accounts) - set(settings.accounts):
+            names = ", ".join(sorted(strangers))
+            _log.warning("calls of accounts that are not in the settings remain", accounts=names)
             return Exit.WORK_REMAINS
         if await catalog.read(dayfiles.changed_days):
             raise FatalError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +11,7 @@ from archive.call import UNSETTLED, State
 from archive.clock import from_ms, to_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from archive.catalog.database import Tx
@@ -89,12 +91,13 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.states[state] for state in UNSETTLED)
 
 
-def tally(tx: Tx, now: datetime) -> Tally:
+def tally(tx: Tx, accounts: Iterable[str], now: datetime) -> Tally:
     """Count the states, and the calls that wait for the provider (due later than now)."""
+    names = json.dumps(list(accounts))
     states = dict.fromkeys(State, 0)
-    for row in tx.rows("tally", account=None):
+    for row in tx.rows("tally", accounts=names):
         states[State(row["state"])] = row["calls"]
-    waiting = tx.row("waiting", now_ms=to_ms(now))
+    waiting = tx.row("waiting", accounts=names, now_ms=to_ms(now))
     due = None if waiting["next_ms"] is None else from_ms(waiting["next_ms"])
     return Tally(states=states, waiting=waiting["calls"], next_due=due)
 
@@ -102,11 +105,6 @@ def tally(tx: Tx, now: datetime) -> Tally:
 def troubled_since(tx: Tx, since: datetime) -> int:
     """Count calls that were lost or failed since a moment."""
     return int(tx.value("troubled_since", since_ms=to_ms(since)))
-
-
-def known_accounts(tx: Tx) -> list[str]:
-    """Return the names of the accounts that have calls."""
-    return [row["account"] for row in tx.rows("accounts")]
 
 
 def unsettled_accounts(tx: Tx) -> set[str]:

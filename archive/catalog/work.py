@@ -72,20 +72,20 @@ def _due(rows: Iterable[sqlite3.Row]) -> list[DueCall]:
     return [DueCall(row["sid"], row["day"], row["due_ms"]) for row in rows]
 
 
-def claim(
-    tx: Tx,
-    *,
-    account: str,
-    sids: Sequence[str],
-    lease: str,
-    process: str,
-    job_id: str,
-    now: datetime,
-) -> list[ClaimedCall]:
-    """Lease those of the calls that are still expected, for one batch of one process."""
+def begin_batch(tx: Tx, *, lease: str, process: str, job_id: str, now: datetime) -> None:
+    """Note that a process has a batch in work, so that it can be rescued from its death."""
+    tx.run("begin_batch", lease=lease, process=process, job_id=job_id, begun_ms=to_ms(now))
+
+
+def jobs_in_work(tx: Tx, *, claimed_only: bool) -> frozenset[str]:
+    """Return arq's ids of the batches in work, or only of those that have claimed their calls."""
+    return frozenset(row["job_id"] for row in tx.rows("jobs", claimed=int(claimed_only)))
+
+
+def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[ClaimedCall]:
+    """Lease those of the calls that are still expected, for a batch that has begun."""
     rows = tx.rows("claim", account=account, lease=lease, sids=json.dumps(list(sids)))
-    if rows:
-        tx.run("begin_batch", lease=lease, process=process, job_id=job_id, claimed_ms=to_ms(now))
+    tx.run("batch_has_claimed", lease=lease)
     return [
         ClaimedCall(
             facts=facts_of(row),

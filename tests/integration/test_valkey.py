@@ -19,7 +19,8 @@ from redis.exceptions import ConnectionError as NobodyThere
 
 from archive.errors import QueueError
 from worker import valkey as module
-from worker.valkey import EmbeddedValkey, find_server, socket_path
+from worker.valkey import EmbeddedValkey, socket_path
+from worker.valkey_binary import find_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -67,10 +67,11 @@ CREATE TABLE recordings (
 
 -- Batches in work. A batch belongs to a process, and a process lives while it beats.
 CREATE TABLE batches (
-  lease      TEXT   NOT NULL PRIMARY KEY,
-  process    TEXT   NOT NULL,
-  job_id     TEXT   NOT NULL,                  -- arq's id, so that a dead batch's keys can be removed
-  claimed_ms BIGINT NOT NULL
+  lease    TEXT    NOT NULL PRIMARY KEY,
+  process  TEXT    NOT NULL,
+  job_id   TEXT    NOT NULL,                   -- arq's id, so that a dead batch's keys can be removed
+  begun_ms BIGINT  NOT NULL,
+  claimed  INTEGER NOT NULL DEFAULT 0          -- 1: the states tell which calls it holds
 );
 
 CREATE TABLE processes (

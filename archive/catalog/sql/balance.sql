@@ -6,10 +6,10 @@ SELECT state, reason, COUNT(*) AS calls FROM calls
 WHERE (:account IS NULL OR account = :account) AND (:day IS NULL OR day = :day)
 GROUP BY state, reason ORDER BY state, calls DESC, reason;
 
--- name: tally(account)
+-- name: tally(accounts)
 -- The states alone, from the index alone.
 SELECT state, COUNT(*) AS calls FROM calls
-WHERE (:account IS NULL OR account = :account)
+WHERE account IN (SELECT value FROM json_each(:accounts))
 GROUP BY state;
 
 -- name: known(account)^
@@ -35,24 +35,14 @@ FROM recordings AS r JOIN calls AS c ON c.account = r.account AND c.sid = r.sid
 WHERE (:account IS NULL OR r.account = :account) AND (:day IS NULL OR c.day = :day)
   AND c.state <> 'purged';
 
--- name: waiting(now_ms)^
+-- name: waiting(accounts, now_ms)^
 -- Calls that wait for the provider, and when the next one is due.
 SELECT COUNT(*) AS calls, MIN(due_ms) AS next_ms FROM calls
-WHERE state = 'expected' AND due_ms > :now_ms;
+WHERE account IN (SELECT value FROM json_each(:accounts))
+  AND state = 'expected' AND due_ms > :now_ms;
 
 -- name: troubled_since(since_ms)^
 SELECT COUNT(*) FROM calls WHERE state IN ('lost', 'failed') AND settled_ms >= :since_ms;
-
--- name: accounts()
-SELECT DISTINCT account FROM calls ORDER BY account;
-
--- name: days(account)
-SELECT DISTINCT day FROM calls WHERE (:account IS NULL OR account = :account) ORDER BY day;
-
--- name: unsettled_examples(most)
-SELECT account, sid, state, reason, due_ms, day FROM calls
-WHERE state IN ('expected', 'leased', 'lost', 'failed')
-ORDER BY state, account, sid LIMIT :most;
 
 -- name: unsettled_accounts()
 SELECT DISTINCT account FROM calls WHERE state IN ('expected', 'leased');

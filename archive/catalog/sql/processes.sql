@@ -14,7 +14,7 @@ UPDATE processes SET beat_ms = 0 WHERE process = :process;
 -- Batches of processes that have not beaten since then, or never did.
 SELECT b.lease, b.job_id, b.process
 FROM batches AS b LEFT JOIN processes AS p ON p.process = b.process
-WHERE COALESCE(p.beat_ms, b.claimed_ms) < :silent_since_ms;
+WHERE COALESCE(p.beat_ms, b.begun_ms) < :silent_since_ms;
 
 -- name: forget_processes(silent_since_ms)!
 DELETE FROM processes

@@ -15,9 +15,16 @@ WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
 ORDER BY delete_by_ms DESC
 LIMIT :most;
 
--- name: begin_batch(lease, process, job_id, claimed_ms)!
-INSERT INTO batches (lease, process, job_id, claimed_ms)
-VALUES (:lease, :process, :job_id, :claimed_ms);
+-- name: begin_batch(lease, process, job_id, begun_ms)!
+INSERT INTO batches (lease, process, job_id, begun_ms)
+VALUES (:lease, :process, :job_id, :begun_ms);
+
+-- name: batch_has_claimed(lease)!
+UPDATE batches SET claimed = 1 WHERE lease = :lease;
+
+-- name: jobs(claimed)
+-- arq's ids of the batches in work; with claimed = 1 only of those that have claimed their calls.
+SELECT job_id FROM batches WHERE claimed >= :claimed;
 
 -- name: claim(account, lease, sids)
 -- Takes those that nobody holds and nobody settled; a doubled batch takes none.
