@@ -87,12 +87,12 @@ class BarProgress:
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=24),
-            progress.TextColumn("{task.completed:,.0f}/{task.total:,.0f} settled"),
+            progress.TextColumn("{task.fields[settled]}"),
             progress.TextColumn("{task.fields[speed]}"),
             progress.TimeRemainingColumn(compact=True),
             progress.TextColumn("{task.fields[note]}"),
         )
-        self._task = self._bar.add_task("archiving", total=None, speed="", note="")
+        self._task = self._bar.add_task("archiving", total=None, settled="", speed="", note="")
         self._bar.start()
         self._began = time.monotonic()
 
@@ -101,10 +101,12 @@ class BarProgress:
         if self._bar is None or self._task is None:
             return
         took = max(0.001, time.monotonic() - self._began)
+        settled = tally.total - tally.unsettled
         self._bar.update(
             self._task,
             total=tally.total,
-            completed=tally.total - tally.unsettled,
+            completed=settled,
+            settled=f"{settled:,}/{tally.total:,} settled",
             speed=f"{size / _MB:,.1f} MB, {recordings / took:,.0f}/s",
             note=_note(tally, held),
         )
