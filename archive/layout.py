@@ -14,6 +14,9 @@ PARTS: Final = ".parts"
 QUARANTINE: Final = ".quarantine"
 """Folder of what came with the provider's 200 and is no audio, and of files found to be wrong."""
 
+PRIVATE_UMASK: Final = 0o027
+"""What every process of ours sets: recordings are for their owner and group alone."""
+
 SUFFIXES: Final = ("mp3", "wav")
 
 

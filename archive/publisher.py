@@ -64,6 +64,11 @@ class Publisher:
             for _, done in group:
                 done.cancel()
             raise
+        except Exception as error:  # noqa: BLE001 - each caller gets it, and this goes on
+            for _, done in group:
+                if not done.done():
+                    done.set_exception(error)
+            return
         for (_, done), result in zip(group, results, strict=True):
             if done.done():
                 continue

@@ -21,6 +21,8 @@ _GOING_ON: Final = frozenset({"queued", "ringing", "in-progress"})
 _UNANSWERED: Final = frozenset(
     {"no-answer", "busy", "failed", "canceled", "missed-call", "call-attempt"}
 )
+_LONGEST_CALL: Final = timedelta(days=1)
+"""A call lasts four hours at most; a status that says otherwise a day later is stale."""
 _TOO_SHORT_S: Final = 5
 _LATE_LOOKS: Final = 2
 """How many looks after the window must find nothing before a recording is called absent."""
@@ -67,7 +69,8 @@ def judge_missing(
         now: the time of this look.
         readiness: the provider's habits.
     """
-    if facts.status in _GOING_ON:
+    began = facts.began_at
+    if facts.status in _GOING_ON and (began is None or now - began < _LONGEST_CALL):
         return Again("call-in-progress", after=readiness.recheck)
     ended = end_of(facts.began_at, facts.ended_at, facts.duration_s)
     age = readiness.window if ended is None else now - ended

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 """Version of the on-disk format, in every sidecar."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FOLDER_MODE: Final = 0o750
-_FILE_MODE: Final = 0o640
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +95,7 @@ class Store:
         self._flushed_folders: set[Path] = set()
         try:
             for folder in (root, root / PARTS):
-                folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
             probe = root / PARTS / part_name("probe", str(os.getpid()), "part")
             probe.write_bytes(b"")
             probe.unlink()
@@ -163,8 +161,18 @@ class Store:
         return swept
 
     def parts(self) -> list[str]:
-        """List part files. List them before asking which leases live: a newer one is then safe."""
-        names = (path.name for path in (self.root / PARTS).iterdir())
+        """List part files. List them before asking which leases live: a newer one is then safe.
+
+        Raises:
+            StoreError: the root is not there any more.
+        """
+        try:
+            names = [path.name for path in (self.root / PARTS).iterdir()]
+        except OSError as error:
+            raise StoreError(
+                f"looking into the archive's root {self.root}: {error.strerror}",
+                hint="check that its disk is mounted",
+            ) from error
         return [name for name in names if not name.startswith("probe.")]
 
     def quarantine(self, place: Place, body: bytes | Path, reason: str) -> None:
@@ -181,7 +189,7 @@ class Store:
 
     def _quarantine_of(self, account: str) -> Path:
         folder = self.root / QUARANTINE / account
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def _write(self, pending: Pending) -> None:
@@ -231,7 +239,7 @@ class Store:
             changed.add(parent)
             if parent == self.root:
                 break
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         return changed
 
     def _flush_folders(
@@ -280,7 +288,7 @@ def is_full(error: OSError) -> bool:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with os.fdopen(handle, "wb", buffering=0) as file:
         view = memoryview(content)
         while view:

@@ -30,6 +30,9 @@ DOWNLOAD_GRACE_S: Final = 40
 STOP_GRACE_S: Final = 60
 """How long a stop may take until the service manager may kill (``TimeoutStopSec``)."""
 
+KILL_AFTER_S: Final = 48
+"""How long a supervisor waits for its workers' end before it kills them."""
+
 JOB_TIMEOUT_S: Final = 24 * 3600
 """What arq is told: longer than the largest batch, since a four-hour call is gigabytes.
 
@@ -39,5 +42,6 @@ Who is alive is decided by leases, never by this.
 assert DISPATCH_S < LEADER_S / 3, "a leader must renew its place several times before it lapses"
 assert HEARTBEAT_S * 5 < LEASE_S, "a lease must survive several missed beats"
 assert LEASE_S + 2 * RESCUE_S < 60, "work must go on within a minute of a process's death"  # noqa: PLR2004
-assert DOWNLOAD_GRACE_S < STOP_GRACE_S - 10, "giving back and closing need their part of the grace"
+assert DOWNLOAD_GRACE_S < KILL_AFTER_S - 5, "giving back and closing need their part of the grace"
+assert KILL_AFTER_S < STOP_GRACE_S - 10, "the embedded queue is stopped after the workers"
 assert STOP_GRACE_S < JOB_TIMEOUT_S, "arq must never end a batch before a stop does"

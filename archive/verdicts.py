@@ -98,9 +98,14 @@ class Symptom(StrEnum):
 
 
 class Act(StrEnum):
-    """What a rule does."""
+    """What a rule does. Each act has a count of its own, so that none uses up another's limit.
+
+    AGAIN costs a try, LOOK one of the late looks, REFRESH a refresh; WAIT costs nothing.
+    """
 
     AGAIN = "again"
+    LOOK = "look again"
+    WAIT = "wait"
     REFRESH = "refresh"
     LOST = "lost"
     FAILED = "failed"
@@ -166,8 +171,9 @@ RULES: Final[dict[Symptom, Rule]] = {
         Act.PAUSE_ACCOUNT,
         "the key may be limited to other IP addresses, or the account not be verified (KYC)",
     ),
-    Symptom.API_REFUSED: _passing(),
-    Symptom.CALL_UNKNOWN: Rule(act=Act.AGAIN, base=_MIN, limit=2),
+    # Of one call: a request for many that is refused is halved until the refused one is found.
+    Symptom.API_REFUSED: Rule(act=Act.AGAIN, base=_MIN, limit=3),
+    Symptom.CALL_UNKNOWN: Rule(act=Act.LOOK, base=_MIN, limit=1),
     Symptom.CALL_OUT_OF_HISTORY: Rule(act=Act.LOST, base=_S),
     Symptom.URL_UNTRUSTED: Rule(act=Act.FAILED, base=_S),
     Symptom.FETCH_UNREACHABLE: _passing(),
@@ -176,7 +182,8 @@ RULES: Final[dict[Symptom, Rule]] = {
     Symptom.FETCH_TOO_MANY: _passing(base=15 * _S),
     Symptom.FETCH_REFUSED: _fresh_url(),
     Symptom.FETCH_EXPIRED: _fresh_url(),
-    Symptom.FETCH_NOT_YET: Rule(act=Act.REFRESH, base=15 * _S, cap=2 * _MIN),
+    # Only seen of young calls (see `archive.fetch.refusal`), so it ends by itself.
+    Symptom.FETCH_NOT_YET: Rule(act=Act.WAIT, base=15 * _S),
     Symptom.FETCH_GONE: _fresh_url(Act.LOST, limit=2),
     Symptom.FETCH_REDIRECT: _fresh_url(limit=2),
     Symptom.FETCH_ODD_STATUS: _passing(),
@@ -209,18 +216,18 @@ def judge(
     act = rule.act if rule.limit is None or strikes < rule.limit else rule.finally_
     after = max(backoff(strikes, rule.base, rule.cap, jitter), retry_after or timedelta(0))
     match act:
-        case Act.AGAIN:
-            return Again(symptom.value, after=after, costs_try=True)
+        case Act.AGAIN | Act.LOOK | Act.WAIT:
+            costs, late = act is Act.AGAIN, act is Act.LOOK
+            return Again(symptom.value, after=after, costs_try=costs, late_look=late)
         case Act.REFRESH:
             return Refresh(symptom.value, after=after)
         case Act.LOST:
             return Lost(symptom.value)
         case Act.FAILED:
             return Failed(symptom.value)
-        case Act.PAUSE_ACCOUNT:
-            return Pause(symptom.value, after=after, fatal=rule.fatal)
-        case Act.PAUSE_HOST:
-            return Pause(symptom.value, after=after, whole_host=True, fatal=rule.fatal)
+        case Act.PAUSE_ACCOUNT | Act.PAUSE_HOST:
+            host = act is Act.PAUSE_HOST
+            return Pause(symptom.value, after=after, whole_host=host, fatal=rule.fatal)
 
 
 def backoff(strikes: int, base: timedelta, cap: timedelta, jitter: float) -> timedelta:

@@ -18,7 +18,7 @@ from archive.api import ApiTroubleError
 from archive.catalog import pauses, work
 from archive.hosts import is_signed, object_name
 from archive.store import Place
-from archive.verdicts import Pause, Symptom, judge
+from archive.verdicts import Pause, Symptom, Verdict, judge
 from archive.wire import CallAnswer
 from jobs.parts import Line, Parts, parts_of
 from jobs.payload import Batch, NewerPayloadError, decode_batch
@@ -110,11 +110,15 @@ class _Run:
         return {paused.scope: paused for paused in found if paused.scope in mine}
 
     async def _disk_has_room(self) -> bool:
-        free = await asyncio.to_thread(self._parts.store.free_bytes)
+        try:
+            free = await asyncio.to_thread(self._parts.store.free_bytes)
+        except OSError as error:
+            await self._pause(_host_pause(Symptom.DISK_REFUSES), error.strerror or "")
+            return False
         if free >= self._parts.min_free:
             return True
         detail = f"{free} bytes are free, less than min_free ({self._parts.min_free})"
-        await self._pause(_verdict(Symptom.DISK_FULL, 0, 0.0), detail)
+        await self._pause(_host_pause(Symptom.DISK_FULL), detail)
         return False
 
     async def _archive(self, claimed: list[ClaimedCall], held: dict[str, Paused]) -> None:
@@ -138,16 +142,13 @@ class _Run:
         targets = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(targets)
 
-    async def _account_trouble(self, verdict: object, detail: str) -> None:
+    async def _account_trouble(self, verdict: Verdict, detail: str) -> None:
         """Give the batch back; a trouble of the API is no call's own."""
-        if isinstance(verdict, Pause):
-            # The pause holds the calls back, and a new run may probe it at once.
-            account = self._line.account
-            await self._pause(verdict, f"{account.api_base} ({account.region}): {detail}")
-            return
-        _log.warning("the provider refused a request", detail=detail)
-        until = self._parts.clock() + _REST
-        await self._parts.catalog.write(work.put_off, lease=self._lease, until=until)
+        # What concerns one call alone was settled as its own answer, see `jobs.resolve`.
+        assert isinstance(verdict, Pause)
+        # The pause holds the calls back, and a new run may probe it at once.
+        account = self._line.account
+        await self._pause(verdict, f"{account.api_base} ({account.region}): {detail}")
 
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]
@@ -206,8 +207,9 @@ class _Run:
                 return
             result = await archive_recording(parts, self._line, target, self._lease)
         if isinstance(result, Pause):
-            self._halted = True
-            await self._pause(result, f"writing {target.place.path('*')}")
+            if not self._halted:
+                self._halted = True
+                await self._pause(result, f"writing {target.place.path('*')}")
         elif isinstance(result, work.Outcome):
             sid = target.place.sid
             await parts.catalog.write(
@@ -256,8 +258,8 @@ class _Run:
         _log.warning("paused", scope=scope, reason=verdict.reason, detail=detail)
 
 
-def _verdict(symptom: Symptom, strikes: int, jitter: float) -> Pause:
-    verdict = judge(symptom, strikes=strikes, jitter=jitter)
+def _host_pause(symptom: Symptom) -> Pause:
+    verdict = judge(symptom, strikes=0, jitter=0.0)
     assert isinstance(verdict, Pause)
     return verdict
 

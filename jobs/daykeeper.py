@@ -34,5 +34,8 @@ async def write_changed_days(catalog: Catalog, root: Path) -> int:
             behind += 1
             continue
         if not await catalog.write(rows.day_is_written, day):
+            # It changed again, or another writer was quicker, whose file this one may have put
+            # an older one over: either way it is written once more.
+            await catalog.write(rows.mark_day, day.folder)
             behind += 1
     return behind

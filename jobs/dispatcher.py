@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from archive.catalog import pauses, work
+from archive.catalog import pauses, processes, work
 from archive.clock import to_ms
 from jobs.payload import Batch
 from jobs.plan import plan_batches
@@ -83,8 +83,8 @@ class Dispatcher:
     def _plan(
         self, tx: Tx, account: Account, room: int, queued: set[str], now: datetime
     ) -> list[list[str]]:
-        held = [p for p in pauses.pauses(tx) if p.scope == pauses.account_scope(account.name)]
-        if held and (held[0].probe_at > now or queued):
+        room = self._room_under_pauses(tx, account, room, queued, now)
+        if room == 0:
             return []
         most = room * self._batch + len(queued)
         # Deleted after this moment is what began within the last day.
@@ -93,8 +93,26 @@ class Dispatcher:
             work.due_by_deletion(tx, account.name, now, most),
             work.due_lately(tx, account.name, now, lately, most),
             queued=queued,
-            room=1 if held else room,
+            room=room,
             size=self._batch,
             turn=self._turns[account.name],
             now_ms=to_ms(now),
         )
+
+    def _room_under_pauses(
+        self, tx: Tx, account: Account, room: int, queued: set[str], now: datetime
+    ) -> int:
+        """Return how many batches may be added: one where a pause may be probed, else all or none.
+
+        A paused host holds nobody up while another one lives.
+        """
+        found = {paused.scope: paused for paused in pauses.pauses(tx)}
+        hosts = {pauses.host_scope(host) for host in processes.live_hosts(tx, now)}
+        held = [found[scope] for scope in hosts if scope in found]
+        if len(held) < len(hosts):
+            held = []
+        if paused := found.get(pauses.account_scope(account.name)):
+            held.append(paused)
+        if not held:
+            return room
+        return 0 if queued or any(paused.probe_at > now for paused in held) else 1

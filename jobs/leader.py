@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from archive.errors import CatalogError, QueueError
+from archive.errors import CatalogError, QueueError, StoreError
 from archive.timings import DISPATCH_S, LEADER_S, RESCUE_S
 from jobs.queue import queue_errors
 
@@ -88,11 +88,11 @@ async def lead(
 ) -> None:
     """Do the duties while leading, until ``stopping``; then leave the place.
 
-    Trouble with Redis or the catalog is logged once and waited out: the work is still in the
-    catalog when they are back.
+    Trouble with Redis, the catalog or the disk is logged once and waited out: the work is still in
+    the catalog when they are back.
 
     Raises:
-        QueueError, CatalogError: the trouble lasted longer than ``patience_s``.
+        QueueError, CatalogError, StoreError: the trouble lasted longer than ``patience_s``.
     """
     loop = asyncio.get_running_loop()
     troubled = ""
@@ -107,7 +107,7 @@ async def lead(
             if troubled:
                 _log.info("dispatching again", was=troubled)
                 troubled = ""
-        except (QueueError, CatalogError) as error:
+        except (QueueError, CatalogError, StoreError) as error:
             if patience_s is not None and loop.time() - sound_at > patience_s:
                 raise
             rest = _AFTER_TROUBLE_S

@@ -36,7 +36,7 @@ class Rescuer:
 
         Raises:
             CatalogError: the catalog cannot be written.
-            QueueError: Redis does not answer; the calls were given back all the same.
+            QueueError, StoreError: Redis or the root is away; what was given back stays so.
         """
         dead = await self._catalog.write(processes.rescue, self._clock())
         for batch in dead:
@@ -72,6 +72,7 @@ async def sweep(catalog: Catalog, store: Store) -> int:
 
     Raises:
         CatalogError: the catalog cannot be read.
+        StoreError: the archive's root is not there.
     """
     # In this order: a batch that begins between the two is not swept.
     parts = await asyncio.to_thread(store.parts)

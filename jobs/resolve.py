@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 _MARGIN: Final = timedelta(hours=1)
 """Added around known dates: an export's start is not the provider's DateCreated to the second."""
 _RECENT: Final = LOOKBACK - timedelta(days=1)
-
-Answer = "CallAnswer | Symptom"
+_OF_ONE_CALL: Final = frozenset({Symptom.CALL_UNKNOWN, Symptom.API_REFUSED})
 
 
 async def resolve(
@@ -36,8 +35,7 @@ async def resolve(
     for window in windows_for(calls, now):
         if not left:
             break
-        for answer in await api.by_sids(left, window):
-            answers[answer.facts.sid] = answer
+        answers.update(await _ask_together(api, left, window))
         left = [sid for sid in left if sid not in answers]
     old = {facts.sid for facts in calls if _is_out_of_history(facts, now)}
     for sid in left:
@@ -79,11 +77,29 @@ def _is_out_of_history(facts: CallFacts, now: datetime) -> bool:
     return facts.began_at is not None and now - facts.began_at > HISTORY
 
 
+async def _ask_together(api: Api, sids: list[str], window: Window | None) -> dict[str, CallAnswer]:
+    """Ask for many calls in one request; a refused request is halved until it is not.
+
+    One Sid that the provider takes for malformed must not keep ninety-nine others from it. A single
+    one that is refused is left to be asked for singly.
+    """
+    try:
+        return {answer.facts.sid: answer for answer in await api.by_sids(sids, window)}
+    except ApiTroubleError as trouble:
+        if trouble.symptom is not Symptom.API_REFUSED:
+            raise
+    if len(sids) == 1:
+        return {}
+    middle = len(sids) // 2
+    first = await _ask_together(api, sids[:middle], window)
+    return first | await _ask_together(api, sids[middle:], window)
+
+
 async def _ask_singly(api: Api, sid: str) -> CallAnswer | Symptom:
     """Ask for one call that the listing does not have: it may still be going on."""
     try:
         return await api.call(sid)
     except ApiTroubleError as trouble:
-        if trouble.symptom is Symptom.CALL_UNKNOWN:
+        if trouble.symptom in _OF_ONE_CALL:
             return trouble.symptom
         raise

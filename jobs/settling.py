@@ -39,5 +39,5 @@ def judge_call(
 
 def judge_trouble(call: ClaimedCall, symptom: Symptom, jitter: float) -> Verdict:
     """Decide about a call that a symptom was seen of, counting what it went through before."""
-    refreshes = RULES[symptom].act is Act.REFRESH
-    return judge(symptom, strikes=call.refreshes if refreshes else call.tries, jitter=jitter)
+    counts = {Act.REFRESH: call.refreshes, Act.LOOK: call.late_looks, Act.AGAIN: call.tries}
+    return judge(symptom, strikes=counts.get(RULES[symptom].act, 0), jitter=jitter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 import click
 
 from archive.errors import CallvaultError, Exit
+from archive.layout import PRIVATE_UMASK
 from worker.version import VERSION
 
 # Command, the module of `worker.commands` it lives in, and its line of help: a command's module is
@@ -74,6 +76,7 @@ def _say_unexpected(kind: type[BaseException], error: BaseException, _: object) 
 
 def main() -> None:
     """Run the command line; errors that are ours end it with a message, a hint and a code."""
+    os.umask(PRIVATE_UMASK)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -21,6 +21,7 @@ from arq.worker import Worker, func
 from archive.catalog import processes
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, QueueError
+from archive.layout import PRIVATE_UMASK
 from archive.timings import DOWNLOAD_GRACE_S, HEARTBEAT_S, JOB_TIMEOUT_S
 from jobs.batch import archive_batch
 from jobs.parts import CTX_KEY, Parts, parts_of
@@ -56,6 +57,7 @@ def settings_of_environment() -> Settings:
 
 async def start(ctx: dict[str, Any]) -> None:
     """Arq's ``on_startup``: open the parts, begin to beat, and lead if nobody supervises."""
+    os.umask(PRIVATE_UMASK)
     settings: Settings = ctx["settings"]
     stack = AsyncExitStack()
     ctx["stack"] = stack
@@ -90,7 +92,9 @@ async def stop(ctx: dict[str, Any]) -> None:
             await parts.catalog.write(processes.retire, parts.process)
         except CatalogError as error:
             _log.warning("cannot say goodbye", error=error.message)
-    await ctx["stack"].aclose()
+    # arq stops also what could not start: then there is nothing to close.
+    if stack := ctx.get("stack"):
+        await stack.aclose()
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -21,7 +21,7 @@ from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, FatalError, ProviderError
 from archive.store import Store
-from archive.timings import STOP_GRACE_S
+from archive.timings import KILL_AFTER_S
 from archive.verdicts import RULES, Symptom
 from jobs.daykeeper import write_changed_days
 from jobs.queue import check_queue, close_pool, open_pool
@@ -34,7 +34,7 @@ from worker.settings import CONFIG_VARIABLE, EMBEDDED, Settings
 from worker.valkey import EmbeddedValkey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from arq.connections import ArqRedis
 
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from worker.progress import Progress
 
-_KILL_AFTER_S: Final = STOP_GRACE_S - 5
 _RESTART_CAP_S: Final = 30.0
 _LIVED_LONG_S: Final = 60.0
 _WATCH_S: Final = 0.25
@@ -106,11 +105,14 @@ class Supervisor:
             await check_queue(url)
             self._progress.begin()
             stack.callback(self._progress.end)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._lead(catalog, store, pool))
-                tasks.create_task(self._watch(catalog))
-                for _ in range(self._settings.worker.process_count):
-                    tasks.create_task(self._keep_running(catalog, url))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._lead(catalog, store, pool))
+                    tasks.create_task(self._watch(catalog))
+                    for _ in range(self._settings.worker.process_count):
+                        tasks.create_task(self._keep_running(catalog, url))
+            except* CallvaultError as group:
+                self._trouble = next(_leaves(group))
 
     @asynccontextmanager
     async def _queue(self) -> AsyncIterator[str]:
@@ -192,7 +194,7 @@ class Supervisor:
             if paused.scope in ours:
                 self._stop_for(explain_pause(paused))
         scopes = {paused.scope for paused in given_up}
-        if all(pauses.account_scope(name) in scopes for name in waiting):
+        if waiting and all(pauses.account_scope(name) in scopes for name in waiting):
             self._stop_for(explain_pause(given_up[0]))
 
     async def _keep_running(self, catalog: Catalog, url: str) -> None:
@@ -245,7 +247,7 @@ class Supervisor:
 
     async def _end(self, process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
         process.send_signal(signal.SIGTERM)
-        done, _ = await asyncio.wait({ended}, timeout=_KILL_AFTER_S)
+        done, _ = await asyncio.wait({ended}, timeout=KILL_AFTER_S)
         if not done:
             _log.warning("a worker process did not end in time and is killed", pid=process.pid)
             process.kill()
@@ -270,6 +272,8 @@ class Supervisor:
             raise self._trouble
         if not self._drain:
             return Exit.COMPLETE
+        if await catalog.read(balance.troubled_since, self._started_at):
+            return Exit.PERMANENT_LOSSES
         if self._interrupted and not await self._is_settled(catalog):
             return Exit.WORK_REMAINS
         if strangers := await catalog.read(balance.unsettled_accounts) - set(settings.accounts):
@@ -283,9 +287,15 @@ class Supervisor:
             )
         if faults := (await catalog.read(balance.balance)).faults:
             raise CallvaultError(f"the books do not balance: {'; '.join(faults)}")
-        if await catalog.read(balance.troubled_since, self._started_at):
-            return Exit.PERMANENT_LOSSES
         return Exit.COMPLETE
+
+
+def _leaves(group: BaseExceptionGroup[CallvaultError]) -> Iterator[CallvaultError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def explain_pause(paused: Paused) -> CallvaultError:

@@ -28,6 +28,11 @@ def recordings_below(tx: Tx, folder: str) -> list[tuple[str, str]]:
     return [(row["path"], row["sha256"]) for row in found]
 
 
+def mark_day(tx: Tx, folder: str) -> None:
+    """Note that a day's files must be written anew."""
+    tx.run("mark_day", folder=folder)
+
+
 def day_is_written(tx: Tx, day: ChangedDay) -> bool:
     """Note that a day's files are up to date, unless it changed again meanwhile."""
     return bool(tx.run("day_is_written", folder=day.folder, changes=day.changes))

@@ -70,6 +70,12 @@ def rescue(tx: Tx, now: datetime) -> list[DeadBatch]:
     return dead
 
 
+def live_hosts(tx: Tx, now: datetime) -> frozenset[str]:
+    """Return the hosts that have a living worker process."""
+    silent_since = to_ms(now - timedelta(seconds=LEASE_S))
+    return frozenset(row["host"] for row in tx.rows("live_hosts", silent_since_ms=silent_since))
+
+
 def work_since(tx: Tx, since: datetime) -> tuple[int, int]:
     """Return how many recordings and bytes the processes started since then have archived."""
     row = tx.row("work_since", since_ms=to_ms(since))

@@ -26,10 +26,12 @@ from worker.commands.options import account_option, json_option, print_json
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from zoneinfo import ZoneInfo
 
 _REJECTED_SHOWN: Final = 20
+_DAYS: Final = {"today": 0, "yesterday": 1}
+_AGO: Final = re.compile(r"(\d{1,3}) days? ago", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 dry_run_option = click.option(
@@ -108,7 +110,7 @@ def by_range(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Ask the provider for all calls of a time; 'yesterday' and 'today' are days, too.
+    """Ask the provider for all calls of a time; 'today', '3 days ago' are days, too.
 
     Times are in the account's zone. The provider keeps six months of history.
     """
@@ -246,23 +248,29 @@ class _Said:
         )
 
 
+def _days_ago(text: str) -> int | None:
+    """Read ``today``, ``yesterday`` and ``3 days ago``; None for anything else."""
+    if text in _DAYS:
+        return _DAYS[text]
+    match = _AGO.fullmatch(text)
+    return int(match[1]) if match else None
+
+
 def parse_moment(text: str, zone: ZoneInfo, *, end: bool) -> datetime:
     """Read a moment in the account's zone; a day alone means its start, or as an end its last.
 
     Raises:
         InputError: it is no moment.
     """
-    days: dict[str, Callable[[], datetime]] = {
-        "today": lambda: system_clock().astimezone(zone),
-        "yesterday": lambda: system_clock().astimezone(zone) - timedelta(days=1),
-    }
-    if text in days:
-        text = days[text]().strftime("%Y-%m-%d")
+    if (days_ago := _days_ago(text)) is not None:
+        day = system_clock().astimezone(zone) - timedelta(days=days_ago)
+        text = day.strftime("%Y-%m-%d")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
-            f"{text!r} is no moment", hint="write 2026-11-01, '2026-11-01 09:30:00' or yesterday"
+            f"{text!r} is no moment",
+            hint="write 2026-11-01, '2026-11-01 09:30:00', '3 days ago' or yesterday",
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)

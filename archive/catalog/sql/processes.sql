@@ -16,6 +16,9 @@ SELECT b.lease, b.job_id, b.process
 FROM batches AS b LEFT JOIN processes AS p ON p.process = b.process
 WHERE COALESCE(p.beat_ms, b.begun_ms) < :silent_since_ms;
 
+-- name: live_hosts(silent_since_ms)
+SELECT DISTINCT host FROM processes WHERE beat_ms >= :silent_since_ms;
+
 -- name: forget_processes(silent_since_ms)!
 DELETE FROM processes
 WHERE beat_ms < :silent_since_ms AND process NOT IN (SELECT process FROM batches);
