@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ STORAGE_HOSTS: Final = (
     "exotelrecordings.s3.amazonaws.com",
 )
 
-HostEntry = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._\-/]*)?$")]
+HostEntry = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._\-/]*)?\Z")]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +34,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    sid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_\-]{1,64}$")]
-    api_base: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")] = SINGAPORE
+    sid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_\-]{1,64}\Z")]
+    api_base: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+\Z")] = SINGAPORE
     recording_hosts: tuple[HostEntry, ...] = RECORDING_HOSTS
     storage_hosts: tuple[HostEntry, ...] = STORAGE_HOSTS
     requests_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 200
@@ -53,7 +54,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return {SINGAPORE: "Singapore", MUMBAI: "Mumbai"}.get(self.api_base, "a region of its own")
 
 
-class Credentials(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
     """The key (user) and token (password) of an account. Never printed: see ``__repr__``."""
 
     key: str

@@ -50,13 +50,20 @@ def access_for(url: str, account: Account) -> Access:
 
 def is_signed(url: str) -> bool:
     """Tell whether a URL carries a signature of its own (RecordingUrl against presigned)."""
-    query = urlsplit(url).query
-    return any(key.lower() in _SIGNATURES for key, _ in parse_qsl(query, keep_blank_values=True))
+    try:
+        query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    except ValueError:  # no URL at all: `access_for` says so for its one call
+        return False
+    return any(key.lower() in _SIGNATURES for key, _ in query)
 
 
 def object_name(url: str) -> str:
     """Return the file name in a recording's URL, which is not always the Sid; bounded, no query."""
-    return unquote(urlsplit(url).path).rsplit("/", 1)[-1][:255] or "recording"
+    try:
+        path = unquote(urlsplit(url).path)
+    except ValueError:
+        path = ""
+    return path.rsplit("/", 1)[-1][:255] or "recording"
 
 
 def is_loopback(host: str) -> bool:
@@ -90,12 +97,16 @@ def _listed(parts: SplitResult, entries: tuple[str, ...]) -> bool:
     return any(_matches(parts, entry) for entry in entries)
 
 
+def _port(parts: SplitResult) -> int:
+    return _PORTS[parts.scheme] if parts.port is None else parts.port
+
+
 def _matches(parts: SplitResult, entry: str) -> bool:
     """Match ``host[:port][/path]``; the path matches whole segments."""
     authority, _, path = entry.partition("/")
     host, _, port = authority.partition(":")
     default = _PORTS[parts.scheme]
-    if parts.hostname != host.lower() or (parts.port or default) != int(port or default):
+    if parts.hostname != host.lower() or _port(parts) != int(port or default):
         return False
     prefix = f"/{path}".rstrip("/")
     return f"{parts.path}/".startswith(f"{prefix}/")

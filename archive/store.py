@@ -92,7 +92,7 @@ class Store:
     def __init__(self, root: Path, *, sidecar: bool = True) -> None:
         self.root = root
         self._sidecar = sidecar
-        self._flushed_folders: set[Path] = set()
+        self._lasting: set[Path] = set()
         try:
             for folder in (root, root / PARTS):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,8 @@ class Store:
             with suppress(OSError, KeyError, TypeError, ValueError):
                 proof = _described_proof(place, path, described)
                 if _sha256(self.root / path) == proof.sha256:
-                    self._flush_folder(self.root / path.parent)
+                    for folder in self._chain((self.root / path).parent):
+                        self._flush_folder(folder)
                     return proof
         return None
 
@@ -180,12 +181,15 @@ class Store:
 
         The same body is kept once, however often it comes. A body that is a file is moved.
         """
+        folder = self._quarantine_of(place.account)
         if isinstance(body, bytes):
-            name = f"{place.sid}.{hashlib.sha256(body).hexdigest()[:12]}.{reason}"
-            (self._quarantine_of(place.account) / name).write_bytes(body)
+            kept = folder / f"{place.sid}.{hashlib.sha256(body).hexdigest()[:12]}.{reason}"
+            kept.write_bytes(body)
         else:
-            name = f"{place.sid}.{_sha256(body)[:12]}.{reason}"
-            body.replace(self._quarantine_of(place.account) / name)
+            kept = folder / f"{place.sid}.{_sha256(body)[:12]}.{reason}"
+            body.replace(kept)
+        for lasting in (kept, *self._chain(folder)):
+            _flush_file(lasting)
 
     def _quarantine_of(self, account: str) -> Path:
         folder = self.root / QUARANTINE / account
@@ -232,15 +236,16 @@ class Store:
 
     def _make_folder(self, folder: Path) -> set[Path]:
         """Make a folder with its parents; return what must be flushed for it to last."""
-        changed: set[Path] = set()
-        if folder in self._flushed_folders:
-            return changed
-        for parent in (folder, *folder.parents):
-            changed.add(parent)
-            if parent == self.root:
-                break
         folder.mkdir(parents=True, exist_ok=True)
-        return changed
+        return set() if folder in self._lasting else self._chain(folder)
+
+    def _chain(self, folder: Path) -> set[Path]:
+        """Return a folder and its parents up to the root, each of which names the next."""
+        chain = {folder}
+        while folder != self.root:
+            folder = folder.parent
+            chain.add(folder)
+        return chain
 
     def _flush_folders(
         self,
@@ -249,13 +254,20 @@ class Store:
         results: dict[int, Proof | OSError],
     ) -> None:
         flushed: dict[Path, OSError | None] = {}
-        for index in list(waiting):
+        for index, pending in list(waiting.items()):
             for folder in folders[index]:
                 if folder not in flushed:
                     flushed[folder] = self._try_flush_folder(folder)
-                if (error := flushed[folder]) is not None:
-                    results[index] = error
-                    waiting.pop(index, None)
+            errors = [error for folder in folders[index] if (error := flushed[folder])]
+            if errors:
+                results[index] = errors[0]
+                del waiting[index]
+            else:
+                # Only now: every name on the way to it is on disk.
+                self._note_lasting((self.root / pending.path).parent)
+
+    def _flush_folder(self, folder: Path) -> None:
+        _flush_file(folder)
 
     def _try_flush_folder(self, folder: Path) -> OSError | None:
         try:
@@ -264,15 +276,10 @@ class Store:
             return error
         return None
 
-    def _flush_folder(self, folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if len(self._flushed_folders) > 10_000:  # noqa: PLR2004 - years of hours; then begin anew
-            self._flushed_folders.clear()
-        self._flushed_folders.add(folder)
+    def _note_lasting(self, folder: Path) -> None:
+        if len(self._lasting) > 10_000:  # noqa: PLR2004 - a year of hours; then begin anew
+            self._lasting.clear()
+        self._lasting.add(folder)
 
     def _read_sidecar(self, recording: PurePosixPath) -> dict[str, Any] | None:
         try:
@@ -296,6 +303,7 @@ def _write_new(path: Path, content: bytes) -> None:
 
 
 def _flush_file(path: Path) -> None:
+    """Bring a file's bytes, or a folder's names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

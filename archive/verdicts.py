@@ -76,6 +76,7 @@ class Symptom(StrEnum):
     API_PAYMENT = "api-payment"
     API_FORBIDDEN = "api-forbidden"
     API_REFUSED = "api-refused"
+    API_REFUSES_ALL = "api-refuses-all"
     CALL_UNKNOWN = "call-unknown"
     CALL_OUT_OF_HISTORY = "call-out-of-history"
     URL_UNTRUSTED = "url-untrusted"
@@ -173,6 +174,7 @@ RULES: Final[dict[Symptom, Rule]] = {
     ),
     # Of one call: a request for many that is refused is halved until the refused one is found.
     Symptom.API_REFUSED: Rule(act=Act.AGAIN, base=_MIN, limit=3),
+    Symptom.API_REFUSES_ALL: _provider_away(base=_MIN),
     Symptom.CALL_UNKNOWN: Rule(act=Act.LOOK, base=_MIN, limit=1),
     Symptom.CALL_OUT_OF_HISTORY: Rule(act=Act.LOST, base=_S),
     Symptom.URL_UNTRUSTED: Rule(act=Act.FAILED, base=_S),

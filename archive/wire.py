@@ -92,12 +92,13 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _answer(item: object, zone: ZoneInfo) -> CallAnswer | None:
-    if not isinstance(item, dict) or not is_sid(_text(item.get("Sid"))):
+    sid = item.get("Sid") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not isinstance(sid, str) or not is_sid(sid):
         return None
     details = item.get("Details")
     more = details if isinstance(details, dict) else {}
     facts = CallFacts(
-        sid=item["Sid"],
+        sid=sid,
         created_at=_time(item.get("DateCreated"), zone),
         started_at=_time(item.get("StartTime"), zone),
         ended_at=_time(item.get("EndTime"), zone),

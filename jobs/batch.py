@@ -22,7 +22,7 @@ from archive.verdicts import Pause, Symptom, Verdict, judge
 from archive.wire import CallAnswer
 from jobs.parts import Line, Parts, parts_of
 from jobs.payload import Batch, NewerPayloadError, decode_batch
-from jobs.recording import Target, archive_recording
+from jobs.recording import Setback, Target, archive_recording
 from jobs.resolve import resolve
 from jobs.settling import judge_call
 
@@ -103,6 +103,7 @@ class _Run:
 
     async def _pauses(self) -> dict[str, Paused]:
         mine = {
+            pauses.ALL,
             pauses.account_scope(self._batch.account),
             pauses.host_scope(self._parts.host),
         }
@@ -206,21 +207,26 @@ class _Run:
             if self._halted or parts.stopping.is_set():
                 return
             result = await archive_recording(parts, self._line, target, self._lease)
-        if isinstance(result, Pause):
-            if not self._halted:
-                self._halted = True
-                await self._pause(result, f"writing {target.place.path('*')}")
-        elif isinstance(result, work.Outcome):
-            sid = target.place.sid
-            await parts.catalog.write(
-                work.settle,
-                [(sid, result)],
-                lease=self._lease,
-                account=self._batch.account,
-                now=parts.clock(),
-            )
+        if isinstance(result, Setback):
+            await self._set_back(target, result)
         else:
             await self._keep([result], downloaded=True)
+
+    async def _set_back(self, target: Target, setback: Setback) -> None:
+        if isinstance(setback.verdict, Pause):
+            if not self._halted:
+                self._halted = True
+                detail = f"writing {target.place.path('*')}: {setback.detail}"
+                await self._pause(setback.verdict, detail)
+            return
+        await self._parts.catalog.write(
+            work.settle,
+            [(target.place.sid, setback.verdict)],
+            lease=self._lease,
+            account=self._batch.account,
+            now=self._parts.clock(),
+            detail=setback.detail,
+        )
 
     async def _keep(self, proofs: list[Proof], *, downloaded: bool) -> None:
         if not proofs:

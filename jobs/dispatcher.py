@@ -111,8 +111,8 @@ class Dispatcher:
         held = [found[scope] for scope in hosts if scope in found]
         if len(held) < len(hosts):
             held = []
-        if paused := found.get(pauses.account_scope(account.name)):
-            held.append(paused)
+        wider = (pauses.ALL, pauses.account_scope(account.name))
+        held += [found[scope] for scope in wider if scope in found]
         if not held:
             return room
         return 0 if queued or any(paused.probe_at > now for paused in held) else 1

@@ -37,9 +37,16 @@ class Target(msgspec.Struct, frozen=True):
     place: Place
 
 
+class Setback(msgspec.Struct, frozen=True):
+    """What follows where a recording could not be archived, and what was seen."""
+
+    verdict: Verdict
+    detail: str
+
+
 async def archive_recording(
     parts: Parts, line: Line, target: Target, lease: str
-) -> Proof | Verdict:
+) -> Proof | Setback:
     """Fetch, check and publish a recording; return its proof, or what follows instead.
 
     Raises:
@@ -60,7 +67,7 @@ async def archive_recording(
         symptom, detail = Symptom.INTERNAL_ERROR, "see the log"
     verdict = judge_trouble(target.call, symptom, parts.dice())
     _log.debug("not archived", call_sid=sid, detail=detail, verdict=repr(verdict))
-    return verdict
+    return Setback(verdict, detail)
 
 
 async def _attempt(parts: Parts, line: Line, target: Target, lease: str) -> Proof:

@@ -40,6 +40,9 @@ async def resolve(
     old = {facts.sid for facts in calls if _is_out_of_history(facts, now)}
     for sid in left:
         answers[sid] = Symptom.CALL_OUT_OF_HISTORY if sid in old else await _ask_singly(api, sid)
+    if len(calls) > 1 and all(answer is Symptom.API_REFUSED for answer in answers.values()):
+        # Not one of many is accepted: the fault is not with the calls.
+        raise ApiTroubleError(Symptom.API_REFUSES_ALL, "each call of a batch was refused")
     return answers
 
 
@@ -50,7 +53,8 @@ def windows_for(calls: Sequence[CallFacts], now: datetime) -> list[Window | None
     for month by month through the provider's history, the latest first.
     """
     moments = [facts.created_at or facts.started_at for facts in calls]
-    dated = [moment for moment in moments if moment is not None]
+    # An export may say anything: what lies outside the provider's history is asked for at its edge.
+    dated = [min(max(moment, now - HISTORY), now) for moment in moments if moment is not None]
     if len(dated) < len(moments):
         return [None, *_months_back(now)]
     earliest, latest = min(dated) - _MARGIN, max(dated) + _MARGIN

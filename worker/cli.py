@@ -22,6 +22,10 @@ _COMMANDS: Final = {
     "run": ("work", "Everything at once on one machine: take exports in, then work."),
     "status": ("report", "Show how many calls stand where."),
     "report": ("report", "Show the balance with reasons, of all days or one."),
+    "explain": ("explain", "Tell the story of one call, and what happens next."),
+    "retry": ("retry", "Have calls looked at once more that failed, were lost or absent."),
+    "pause": ("pause", "Hold all work, or that of one account."),
+    "resume": ("pause", "Let paused work go on."),
     "sandbox": ("sandbox", "Run a stand-in for the provider, to try callvault on."),
 }
 

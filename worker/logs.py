@@ -1,7 +1,8 @@
 """Logging: structlog for us and for the libraries, JSON lines unless a person is reading.
 
-Nothing secret may pass: URL queries (which may be signatures) and Authorization values are cut out
-of every field of every record, whoever wrote it.
+Nothing secret may pass: URL queries (which may be signatures), user names and passwords in URLs,
+Authorization values and telephone numbers are cut out of every field of every record, whoever
+wrote it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
     from worker.settings import Log
 
-_QUERY: Final = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*")
-_USER: Final = re.compile(r"(\w+://)[^\s/@'\"]+@")
+_QUERY: Final = re.compile(r"(?i)((?:https?://|/)[^\s?'\"<>]+)\?[^\s'\"<>]*=[^\s'\"<>]*")
+_USER: Final = re.compile(r"(\w+://)[^\s/'\"]+@")
 _AUTHORISATION: Final = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._-]{8,}")
+
+
+_PHONE: Final = re.compile(r"(?<![\w.:/-])\+?\d{8,12}(\d{2})(?![\w.:/-])")
+"""A number of 10 to 14 digits by itself, as telephones have; its last two are left."""
 
 
 def configure_logging(log: Log, *, quiet: bool = False, level: str | None = None) -> None:
@@ -74,7 +79,8 @@ def _clean(value: Any) -> Any:  # noqa: ANN401 - a field of a log record may be 
     if isinstance(value, str):
         value = _QUERY.sub(r"\1?…", value)
         value = _USER.sub(r"\1…@", value)
-        return _AUTHORISATION.sub(r"\1 …", value)
+        value = _AUTHORISATION.sub(r"\1 …", value)
+        return _PHONE.sub(r"…\1", value)
     if isinstance(value, dict):
         return {key: _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

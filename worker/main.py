@@ -89,7 +89,7 @@ async def stop(ctx: dict[str, Any]) -> None:
         parts.stopping.set()
         try:
             await _beat(parts)
-            await parts.catalog.write(processes.retire, parts.process)
+            await parts.catalog.write(processes.retire, parts.process, parts.clock())
         except CatalogError as error:
             _log.warning("cannot say goodbye", error=error.message)
     # arq stops also what could not start: then there is nothing to close.

@@ -34,6 +34,8 @@ SEARCHED: Final = (Path("config.toml"), Path("/etc/callvault/config.toml"))
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SHORTEST_S: Final = 0.1
+_LONGEST_S: Final = 3650 * 86400.0
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
 _SIZE_UNITS: Final = {
     **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
@@ -51,14 +53,14 @@ class Size(int):
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """Where work in flight is kept: ``embedded``, or a Redis or Valkey URL."""
 
-    url: Annotated[str, Meta(pattern=r"^(embedded|(redis|rediss|unix)://\S+)$")] = EMBEDDED
+    url: Annotated[str, Meta(pattern=r"^(embedded|(redis|rediss|unix)://\S+)\Z")] = EMBEDDED
     state: Path = Path("state")
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the catalog is: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
 
-    url: Annotated[str, Meta(pattern=r"^sqlite:///\S+$")] = "sqlite:///state/catalog.db"
+    url: Annotated[str, Meta(pattern=r"^sqlite:///\S+\Z")] = "sqlite:///state/catalog.db"
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,7 +239,7 @@ class _Reader:
             key = variable if from_environment else f"{where}.{field}"
             try:
                 values[field] = _convert(raw, hint, is_text=from_environment)
-            except (msgspec.ValidationError, ValueError) as error:
+            except (msgspec.ValidationError, ValueError, OverflowError, RuntimeError) as error:
                 self._mistake(key, raw, _allowed(error))
                 sound = False
         try:
@@ -277,9 +279,8 @@ class _Reader:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             allowed = "a zone of the tz database, such as Asia/Kolkata"
             self._mistake(f"{where}.timezone", account.timezone, allowed)
-        base = urlsplit(account.api_base)
-        if base.scheme == "http" and not is_loopback(base.hostname or ""):
-            allowed = "https (plain http only to this machine itself)"
+        if not _is_safe_base(account.api_base):
+            allowed = "https://HOST (plain http only to this machine itself)"
             self._mistake(f"{where}.api_base", account.api_base, allowed)
 
     def _absolute(self, settings: Settings) -> Settings:
@@ -292,6 +293,15 @@ class _Reader:
             catalog=replace(settings.catalog, url=f"sqlite:///{path}"),
             archive=replace(settings.archive, root=self._base / settings.archive.root),
         )
+
+
+def _is_safe_base(url: str) -> bool:
+    try:
+        base = urlsplit(url)
+        _ = base.port
+    except ValueError:
+        return False
+    return bool(base.hostname) and (base.scheme == "https" or is_loopback(base.hostname or ""))
 
 
 def _convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
@@ -315,9 +325,10 @@ def parse_duration(raw: object) -> timedelta:
         ValueError: it is not written so.
     """
     match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    if match is None:
-        raise ValueError('a duration such as "90s", "15m", "2h" or "30d"')
-    return timedelta(seconds=float(match[1]) * _DURATION_UNITS[match[2]])
+    seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise ValueError('a duration from "100ms" to "3650d", such as "90s", "15m" or "2h"')
+    return timedelta(seconds=seconds)
 
 
 def parse_size(raw: object) -> Size:

@@ -188,7 +188,7 @@ class Supervisor:
     async def _end_if_hopeless(self, catalog: Catalog, held: list[Paused]) -> None:
         """Stop a drain when nothing that waits can go on: see exit codes 5 and 7."""
         waiting = await catalog.read(balance.unsettled_accounts) & set(self._settings.accounts)
-        ours = {pauses.host_scope(host_name())}
+        ours = {pauses.host_scope(host_name()), pauses.ALL}
         given_up = [p for p in held if p.fatal or p.strikes >= _GIVE_UP_STRIKES]
         for paused in given_up:
             if paused.scope in ours:
@@ -240,7 +240,7 @@ class Supervisor:
             await self._end(process, ended)
         try:
             # Its end is certain, so its calls need not wait for the lease to lapse.
-            await catalog.write(processes.retire, name)
+            await catalog.write(processes.retire, name, system_clock())
         except CatalogError as error:
             _log.warning("its calls are given back when its lease lapses", error=error.message)
         return await ended

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from archive.clock import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from archive.catalog.database import Tx
 
@@ -24,6 +25,13 @@ class Paused(msgspec.Struct, frozen=True):
     strikes: int
     since: datetime
     probe_at: datetime
+
+
+ALL: Final = "all"
+"""The scope of a pause of everything."""
+OPERATOR: Final = "operator"
+"""The reason of a pause that a person made; no probe lifts it."""
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def account_scope(name: str) -> str:
@@ -67,8 +75,13 @@ def pause(
     )
 
 
+def pause_by_operator(tx: Tx, scope: str, *, why: str, now: datetime) -> None:
+    """Hold work up until a person lifts it."""
+    pause(tx, scope, reason=OPERATOR, detail=why, fatal=True, after=_NEVER - now, now=now)
+
+
 def probe_all(tx: Tx, now: datetime) -> None:
-    """Let every pause be probed at once, as a new run does."""
+    """Let every pause but an operator's be probed at once, as a new run does."""
     tx.run("probe_all", now_ms=to_ms(now))
 
 

@@ -53,9 +53,10 @@ def beat(tx: Tx, sign: Beat, now: datetime) -> None:
     )
 
 
-def retire(tx: Tx, process: str) -> None:
+def retire(tx: Tx, process: str, now: datetime) -> None:
     """Note that a process has ended, so that its calls are given back at once."""
-    tx.run("retire", process=process)
+    lapsed = now - timedelta(seconds=LEASE_S + 1)
+    tx.run("retire", process=process, silent_ms=to_ms(lapsed))
 
 
 def rescue(tx: Tx, now: datetime) -> list[DeadBatch]:

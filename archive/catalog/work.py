@@ -106,13 +106,23 @@ def learn(
 
 
 def settle(
-    tx: Tx, outcomes: Iterable[tuple[str, Outcome]], *, lease: str, account: str, now: datetime
+    tx: Tx,
+    outcomes: Iterable[tuple[str, Outcome]],
+    *,
+    lease: str,
+    account: str,
+    now: datetime,
+    detail: str = "",
 ) -> int:
-    """Write what became of calls (Sid and outcome); return how many this lease still held."""
+    """Write what became of calls (Sid and outcome); return how many this lease still held.
+
+    ``detail`` is kept with the look, in the words of whoever answered; never a secret.
+    """
     rows = [
         {"lease": lease, "account": account, "sid": sid, **_settled(outcome, now)}
         for sid, outcome in outcomes
     ]
+    tx.run_many("add_look", [{**row, "at_ms": to_ms(now), "detail": detail[:300]} for row in rows])
     return tx.run_many("settle", rows)
 
 
@@ -125,10 +135,14 @@ def archive(
     """
     kept: list[str] = []
     for proof in proofs:
-        row = _row(State.ARCHIVED, "", settled_ms=to_ms(now))
-        if not tx.run_many(
-            "settle", [{"lease": lease, "account": account, "sid": proof.sid, **row}]
-        ):
+        row = {
+            "lease": lease,
+            "account": account,
+            "sid": proof.sid,
+            **_row(State.ARCHIVED, "", settled_ms=to_ms(now)),
+        }
+        tx.run_many("add_look", [{**row, "at_ms": to_ms(now), "detail": ""}])
+        if not tx.run_many("settle", [row]):
             continue
         tx.run(
             "add_recording",

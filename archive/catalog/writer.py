@@ -14,7 +14,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from archive.catalog.database import Database, Tx
+from archive.catalog.database import Database, Tx, catalog_errors
 from archive.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Catalog:
         go_on = True
         try:
             with self._writer.write() as tx:
-                _apply(tx, first, done)
+                _apply(self.path, tx, first, done)
                 until = time.monotonic() + _GROUP_S
                 while len(taken) < _GROUP_MOST and time.monotonic() < until:
                     try:
@@ -116,7 +116,7 @@ class Catalog:
                         go_on = False
                         break
                     taken.append(item)
-                    _apply(tx, item, done)
+                    _apply(self.path, tx, item, done)
         except CatalogError as error:
             # The transaction is gone, and with it what was done in it.
             for _, future in taken:
@@ -128,11 +128,12 @@ class Catalog:
         return go_on
 
 
-def _apply(tx: Tx, item: _Item, done: list[tuple[Future[Any], Any]]) -> None:
+def _apply(path: Path, tx: Tx, item: _Item, done: list[tuple[Future[Any], Any]]) -> None:
     work, future = item
     tx.connection.execute("SAVEPOINT one")
     try:
-        result = work(tx)
+        with catalog_errors(path, "writing to"):
+            result = work(tx)
     except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
         tx.connection.execute("ROLLBACK TO one")
         future.set_exception(error)

@@ -58,7 +58,7 @@ def report(config: Path | None, *, account: str | None, day: str | None, as_json
     """Show the balance with the reason of everything that is not archived."""
     settings = load_settings(config, os.environ)
     name = None if account is None else settings.account(account).name
-    chosen = None if day is None else _day(settings, account, day)
+    chosen = None if day is None else parse_day(settings, account, day)
     counted, held = read_balance(settings, account=name, day=chosen)
     if as_json:
         print_json(_report_document(counted, held, day=chosen, account=name))
@@ -103,8 +103,12 @@ def _report_document(
     }
 
 
-def _day(settings: Settings, account: str | None, text: str) -> str:
-    """Return the day as the catalog keeps it: empty for calls of unknown date."""
+def parse_day(settings: Settings, account: str | None, text: str) -> str:
+    """Return the day as the catalog keeps it: empty for calls of unknown date.
+
+    Raises:
+        InputError: it is no day.
+    """
     if text == "unknown":
         return ""
     if text in {"today", "yesterday"}:

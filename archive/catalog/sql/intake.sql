@@ -33,7 +33,9 @@ UPDATE calls SET
   to_number = CASE WHEN to_number = '' THEN :to_number ELSE to_number END,
   exophone = CASE WHEN exophone = '' THEN :exophone ELSE exophone END
 WHERE account = :account AND sid = :sid
-  AND (began_ms IS NULL OR ended_ms IS NULL OR duration_s IS NULL OR status = '' OR exophone = '');
+  AND (created_ms IS NULL OR began_ms IS NULL OR ended_ms IS NULL OR duration_s IS NULL
+    OR talk_s IS NULL OR status = '' OR leg2_status = '' OR direction = '' OR from_number = ''
+    OR to_number = '' OR exophone = '');
 
 -- name: known_sids(account, sids)
 -- Which of these Sids the catalog has already, for a dry run.

@@ -10,11 +10,13 @@ VALUES (:scope, :reason, :detail, :fatal, 1, :now_ms, :probe_ms)
 ON CONFLICT (scope) DO UPDATE SET
   reason = excluded.reason, detail = excluded.detail, fatal = excluded.fatal,
   strikes = pauses.strikes + CASE WHEN pauses.probe_ms <= :now_ms THEN 1 ELSE 0 END,
-  probe_ms = excluded.probe_ms;
+  probe_ms = excluded.probe_ms
+-- What a person holds up stays so, whatever else is wrong; a person may say why anew.
+WHERE pauses.reason <> 'operator' OR excluded.reason = 'operator';
 
 -- name: probe_all(now_ms)!
 -- A new run tries what a former one gave up.
-UPDATE pauses SET probe_ms = :now_ms, fatal = 0;
+UPDATE pauses SET probe_ms = :now_ms, fatal = 0 WHERE reason <> 'operator';
 
 -- name: lift(scope)!
 DELETE FROM pauses WHERE scope = :scope;

@@ -6,9 +6,9 @@ VALUES (:process, :host, :pid, :version, :started_ms, :beat_ms, :recordings, :by
 ON CONFLICT (process) DO UPDATE SET
   beat_ms = excluded.beat_ms, recordings = excluded.recordings, bytes = excluded.bytes;
 
--- name: retire(process)!
+-- name: retire(process, silent_ms)!
 -- A process that is known to have ended need not wait for its lease to lapse.
-UPDATE processes SET beat_ms = 0 WHERE process = :process;
+UPDATE processes SET beat_ms = :silent_ms WHERE process = :process AND beat_ms > :silent_ms;
 
 -- name: dead_batches(silent_since_ms)
 -- Batches of processes that have not beaten since then, or never did.

@@ -38,7 +38,8 @@ RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_
 -- What the provider says of a call replaces what an export said of it.
 UPDATE calls SET
   day = CASE WHEN :day = '' THEN day ELSE :day END,
-  delete_by_ms = :delete_by_ms,
+  delete_by_ms = CASE
+    WHEN :created_ms IS NULL AND :began_ms IS NULL THEN delete_by_ms ELSE :delete_by_ms END,
   created_ms = COALESCE(:created_ms, created_ms),
   began_ms = COALESCE(:began_ms, began_ms),
   ended_ms = COALESCE(:ended_ms, ended_ms),

@@ -1,0 +1,130 @@
+"""What the catalog knows of one call, for `explain`; and putting calls back, for `retry`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from archive.call import CallFacts, State
+from archive.catalog.rows import facts_of
+from archive.clock import from_ms, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from archive.catalog.database import Tx
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One look at a call: when, where the call stood afterwards, why, and in whose words."""
+
+    at: datetime
+    state: State
+    reason: str
+    detail: str
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A source that saw the call, and when it first did."""
+
+    source: str
+    at: datetime
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A proved recording of the call; ``path`` is relative to the archive's root."""
+
+    path: str
+    sha256: str
+    bytes: int
+    format: str
+    channels: int
+    seconds: float | None
+    archived_at: datetime
+
+
+class CallStory(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the catalog knows of one call."""
+
+    account: str
+    facts: CallFacts
+    state: State
+    reason: str
+    due: datetime
+    delete_by: datetime
+    tries: int
+    refreshes: int
+    sightings: list[Sighting]
+    looks: list[Look]
+    recordings: list[Kept]
+
+
+def read_story(tx: Tx, account: str, sid: str) -> CallStory | None:
+    """Return what is known of a call, None if it is not known at all."""
+    found = tx.rows("call", account=account, sid=sid)
+    if not found:
+        return None
+    row = found[0]
+    return CallStory(
+        account=account,
+        facts=facts_of(row),
+        state=State(row["state"]),
+        reason=row["reason"],
+        due=from_ms(row["due_ms"]),
+        delete_by=from_ms(row["delete_by_ms"]),
+        tries=row["tries"],
+        refreshes=row["refreshes"],
+        sightings=[
+            Sighting(seen["source"], from_ms(seen["seen_ms"]))
+            for seen in tx.rows("sightings_of", account=account, sid=sid)
+        ],
+        looks=[
+            Look(from_ms(look["at_ms"]), State(look["state"]), look["reason"], look["detail"])
+            for look in tx.rows("looks_at", account=account, sid=sid)
+        ],
+        recordings=[
+            Kept(
+                kept["path"],
+                kept["sha256"],
+                kept["bytes"],
+                kept["format"],
+                kept["channels"],
+                kept["seconds"],
+                from_ms(kept["archived_ms"]),
+            )
+            for kept in tx.rows("recordings_of", account=account, sid=sid)
+        ],
+    )
+
+
+def accounts_of(tx: Tx, sid: str) -> list[str]:
+    """Return the names of the accounts that know this Sid."""
+    return [row["account"] for row in tx.rows("accounts_of", sid=sid)]
+
+
+def put_back(
+    tx: Tx,
+    *,
+    accounts: Iterable[str],
+    states: Iterable[State],
+    reason: str | None,
+    day: str | None,
+    sids: Iterable[str] | None,
+    now: datetime,
+) -> int:
+    """Let settled calls be looked at once more; return how many.
+
+    A None for ``reason``, ``day`` or ``sids`` stands for all.
+    """
+    return tx.run(
+        "put_back",
+        accounts=json.dumps(list(accounts)),
+        states=json.dumps([state.value for state in states]),
+        reason=reason,
+        day=day,
+        sids=None if sids is None else json.dumps(list(sids)),
+        now_ms=to_ms(now),
+    )

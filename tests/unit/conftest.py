@@ -1,0 +1,27 @@
+"""What several unit tests begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+from tests.unit.books import Books
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("callvault", deadline=None)
+settings.load_profile("callvault")
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    """An empty catalog."""
+    books = Books(tmp_path / "state" / "catalog.db")
+    yield books
+    books.database.close()

@@ -1,0 +1,146 @@
+"""Opening the catalog: made once, migrated once, and clear about what it cannot open."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archive.catalog import database as module
+from archive.catalog.database import Database
+from archive.errors import CatalogError, Exit
+from tests.unit.books import SIDS, called
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.books import Books
+
+
+def schema(path: Path) -> list[tuple[str, str]]:
+    """Return what the file holds, and its version."""
+    connection = sqlite3.connect(path)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        made = connection.execute("SELECT type, sql FROM sqlite_schema ORDER BY name").fetchall()
+        return [("version", str(version)), *made]
+    finally:
+        connection.close()
+
+
+def test_opening_again_changes_nothing(books: Books) -> None:
+    """Migrations run once; what is in the catalog stays."""
+    books.add(called(SIDS[0]))
+    expected = schema(books.path)
+    Database(books.path).close()
+    assert expected == schema(books.path)
+    assert books.balance().known == 1
+
+
+def test_several_that_open_a_new_catalog_at_once_all_can(tmp_path: Path) -> None:
+    """One of them migrates, and the others find it done."""
+    together = threading.Barrier(6)
+
+    def opened(_: int) -> int:
+        together.wait(30)
+        database = Database(tmp_path / "catalog.db")
+        with database.read() as tx:
+            known: int = tx.value("known", account=None)
+        database.close()
+        return known
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(opened, range(6))) == [0] * 6
+
+
+def test_it_is_private_and_survives_a_power_cut(books: Books) -> None:
+    """Only its owner reads it; a commit is on disk when it returns, beside readers (WAL)."""
+    assert stat.S_IMODE(books.path.stat().st_mode) == 0o600
+    with books.database.read() as tx:
+        modes = [
+            tx.connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous")
+        ]
+    assert modes == ["wal", 2]
+
+
+def test_a_catalog_of_a_newer_version_is_refused(books: Books) -> None:
+    """A program that does not know its tables would spoil them."""
+    books.sql("PRAGMA user_version = 99")
+    before = schema(books.path)
+    with pytest.raises(CatalogError, match="version 99, newer than this") as caught:
+        Database(books.path)
+    assert "a newer callvault" in caught.value.hint
+    assert caught.value.exit_code is Exit.FATAL
+    assert before == schema(books.path)
+
+
+@pytest.mark.parametrize("content", [b"no catalog\n" * 100, b"\xff" * 8192])
+def test_a_file_that_is_no_database_is_kept_and_said(tmp_path: Path, content: bytes) -> None:
+    """It is not written over, and the hint says what to do with it."""
+    path = tmp_path / "catalog.db"
+    path.write_bytes(content)
+    with pytest.raises(CatalogError, match="opening the catalog") as caught:
+        Database(path)
+    assert "no catalog, or is damaged" in caught.value.hint
+    assert content == path.read_bytes()
+
+
+def test_a_place_that_cannot_be_is_said(tmp_path: Path) -> None:
+    """A folder below a plain file, and a folder in the catalog's own place."""
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "catalog.db", tmp_path):
+        with pytest.raises(CatalogError, match="opening the catalog") as caught:
+            Database(path)
+        assert "belongs to the user" in caught.value.hint
+
+
+def test_an_sqlite_that_is_too_old_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has both versions, and nothing is made."""
+    monkeypatch.setattr(module, "OLDEST_SQLITE", (99, 1, 0))
+    with pytest.raises(CatalogError, match=r"too old for the catalog, which needs 99\.1\.0"):
+        Database(tmp_path / "catalog.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_raises_leaves_nothing(books: Books) -> None:
+    """Its error comes out as it is, and the catalog can be written again."""
+
+    def doomed() -> None:
+        with books.database.write() as tx:
+            tx.run("retire", process="nobody", silent_ms=1)
+            tx.run("pause", scope="all", reason="r", detail="", fatal=0, now_ms=1, probe_ms=2)
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        doomed()
+    assert books.sql("SELECT * FROM pauses") == []
+
+
+def test_an_error_of_sqlite_is_said_as_the_catalogs(books: Books) -> None:
+    """With what was being done and the file, and nothing of the write kept."""
+
+    def doomed() -> None:
+        with books.database.write() as tx:
+            tx.connection.execute("INSERT INTO changed_days VALUES ('d', 1)")
+            tx.connection.execute("INSERT INTO changed_days VALUES ('d', 1)")
+
+    with pytest.raises(CatalogError, match=r"writing to the catalog .*UNIQUE"):
+        doomed()
+    assert books.sql("SELECT * FROM changed_days") == []
+
+
+def test_a_reader_sees_one_state_while_others_write(books: Books) -> None:
+    """What is committed meanwhile shows in the next read, not in this one."""
+    reader = Database(books.path)
+    with reader.read() as tx:
+        before = tx.value("known", account=None)
+        books.add(called(SIDS[0]))
+        assert [before, tx.value("known", account=None)] == [0, 0]
+    with reader.read() as tx:
+        assert tx.value("known", account=None) == 1
+    reader.close()

@@ -1,0 +1,73 @@
+"""Pauses: what holds work up, how often it was met, and when it is probed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from archive.catalog import pauses
+from archive.catalog.pauses import Paused
+from tests.unit.books import NOW
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tests.unit.books import Books
+
+SCOPE = pauses.account_scope("main")
+MINUTE = timedelta(minutes=1)
+
+
+def pause(books: Books, now: datetime, *, reason: str = "api-timeout", fatal: bool = False) -> None:
+    """Hold an account up for a minute."""
+    with books.database.write() as tx:
+        pauses.pause(tx, SCOPE, reason=reason, detail="d", fatal=fatal, after=MINUTE, now=now)
+
+
+def held(books: Books) -> list[Paused]:
+    """Return all pauses."""
+    with books.database.read() as tx:
+        return pauses.pauses(tx)
+
+
+def test_a_pause_says_why_and_when_it_is_probed(books: Books) -> None:
+    """The first time it is met is its first strike."""
+    pause(books, NOW)
+    expected = ("account:main", "api-timeout", "d", False, 1)
+    assert [Paused(*expected, NOW, NOW + MINUTE)] == held(books)
+
+
+def test_the_same_trouble_of_other_batches_is_no_new_strike(books: Books) -> None:
+    """They were under way when it began; after the probe's time it is one."""
+    pause(books, NOW)
+    pause(books, NOW + MINUTE / 2)
+    (paused,) = held(books)
+    assert (paused.strikes, paused.probe_at) == (1, NOW + 1.5 * MINUTE)
+    for strike in (2, 3):
+        pause(books, paused.probe_at, reason="api-unauthorised", fatal=True)
+        (paused,) = held(books)
+        assert (strike, NOW) == (paused.strikes, paused.since)
+    assert (paused.reason, paused.fatal) == ("api-unauthorised", True)
+
+
+def test_a_new_run_probes_at_once(books: Books) -> None:
+    """Also what a former run gave up as fatal."""
+    pause(books, NOW, fatal=True)
+    with books.database.write() as tx:
+        pauses.probe_all(tx, NOW)
+    (paused,) = held(books)
+    assert (paused.probe_at, paused.fatal, paused.strikes) == (NOW, False, 1)
+
+
+def test_lifting_ends_one_pause_and_says_whether_there_was_one(books: Books) -> None:
+    """The host's stays when the account's goes; a trouble that comes again starts anew."""
+    pause(books, NOW)
+    pause(books, NOW + 2 * MINUTE)
+    host = pauses.host_scope("here")
+    with books.database.write() as tx:
+        pauses.pause(tx, host, reason="disk-full", detail="", fatal=True, after=MINUTE, now=NOW)
+        assert pauses.lift(tx, SCOPE)
+        assert not pauses.lift(tx, SCOPE)
+    assert [paused.scope for paused in held(books)] == ["host:here"]
+    pause(books, NOW)
+    assert held(books)[0].strikes == 1

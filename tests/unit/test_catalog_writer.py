@@ -1,0 +1,160 @@
+"""The catalog for asynchronous callers: many writes in one commit, each with its own outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archive.catalog.writer import Catalog
+from archive.errors import CatalogError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from archive.catalog.database import Tx
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Catalog]:
+    """Open a catalog, and close it in the end."""
+    catalog = await Catalog.open(folder / "catalog.db")
+    try:
+        yield catalog
+    finally:
+        await catalog.close()
+
+
+class Gate:
+    """A write that holds the writer up until it is let go, so that others gather behind it."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self, _tx: Tx) -> None:
+        """Wait."""
+        self.begun.set()
+        assert self.go.wait(30)
+
+
+def note(tx: Tx, /, name: str, *, fail: bool = False) -> str:
+    """Write a row of that name, and fail after it if told to."""
+    tx.connection.execute("INSERT INTO changed_days VALUES (?, 1)", [name])
+    if fail:
+        raise LookupError(name)
+    return name
+
+
+def noted(tx: Tx) -> list[str]:
+    """Return the names of all rows written."""
+    return [
+        row[0] for row in tx.connection.execute("SELECT folder FROM changed_days ORDER BY folder")
+    ]
+
+
+async def test_each_write_has_its_result_once_it_can_be_read(tmp_path: Path) -> None:
+    """Two hundred at once, in a few transactions."""
+    names = [f"{index:03}" for index in range(200)]
+    async with opened(tmp_path) as catalog:
+        assert names == await asyncio.gather(*(catalog.write(note, name) for name in names))
+        assert names == await catalog.read(noted)
+
+
+async def test_a_write_that_fails_spoils_no_neighbour(tmp_path: Path) -> None:
+    """It is undone alone, and its error comes to its own caller."""
+    async with opened(tmp_path) as catalog:
+        gate = Gate()
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(catalog.write(gate))]
+        await asyncio.to_thread(gate.begun.wait, 30)
+        tasks += [
+            asyncio.create_task(catalog.write(note, name, fail=name in "bd")) for name in "abcde"
+        ]
+        await asyncio.wait(tasks, timeout=0)
+        gate.go.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [
+            repr(result) if isinstance(result, Exception) else result for result in results
+        ] == [None, "a", "LookupError('b')", "c", "LookupError('d')", "e"]
+        assert await catalog.read(noted) == ["a", "c", "e"]
+
+
+async def test_nothing_is_said_to_be_written_that_is_not(tmp_path: Path) -> None:
+    """Where the whole transaction is lost, as on a full disk, all of its callers are told."""
+
+    def lose(tx: Tx) -> None:
+        tx.connection.execute("ROLLBACK")
+
+    async with opened(tmp_path) as catalog:
+        gate = Gate()
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(catalog.write(gate))]
+        await asyncio.to_thread(gate.begun.wait, 30)
+        tasks += [asyncio.create_task(catalog.write(note, name)) for name in "abc"]
+        lost = asyncio.create_task(catalog.write(lose))
+        tasks += [asyncio.create_task(catalog.write(note, name)) for name in "def"]
+        await asyncio.wait(tasks, timeout=0)
+        gate.go.set()
+        with pytest.raises(CatalogError, match="writing to the catalog"):
+            await lost
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        said = sorted(result for result in results if isinstance(result, str))
+        assert said == await catalog.read(noted)
+        assert await catalog.write(note, "later") == "later"
+
+
+async def test_a_write_goes_on_when_its_caller_is_cancelled(tmp_path: Path) -> None:
+    """What a batch gives back while it is being stopped is given back."""
+    async with opened(tmp_path) as catalog:
+        gate = Gate()
+        first = asyncio.create_task(catalog.write(gate))
+        await asyncio.to_thread(gate.begun.wait, 30)
+        caller = asyncio.create_task(catalog.write(note, "a"))
+        await asyncio.wait([caller], timeout=0)
+        caller.cancel()
+        gate.go.set()
+        await first
+        await catalog.write(note, "b")
+        assert await catalog.read(noted) == ["a", "b"]
+
+
+async def test_closing_writes_what_was_asked_for(tmp_path: Path) -> None:
+    """Nothing is taken afterwards; closing twice is the same as once."""
+    catalog = await Catalog.open(tmp_path / "catalog.db")
+    gate = Gate()
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(catalog.write(gate))]
+    await asyncio.to_thread(gate.begun.wait, 30)
+    tasks += [asyncio.create_task(catalog.write(note, name)) for name in "abc"]
+    await asyncio.wait(tasks, timeout=0)
+    closing = asyncio.create_task(catalog.close())
+    await asyncio.wait([closing], timeout=0)
+    gate.go.set()
+    assert await asyncio.gather(*tasks) == [None, "a", "b", "c"]
+    await closing
+    with pytest.raises(CatalogError, match="after it was closed"):
+        await catalog.write(note, "d")
+    await catalog.close()
+    async with opened(tmp_path) as again:
+        assert await again.read(noted) == ["a", "b", "c"]
+
+
+async def test_an_error_while_reading_is_the_readers(tmp_path: Path) -> None:
+    """SQLite's errors are said as the catalog's; the next read works."""
+
+    def broken(tx: Tx) -> None:
+        tx.connection.execute("SELECT * FROM nowhere")
+
+    async with opened(tmp_path) as catalog:
+        with pytest.raises(CatalogError, match=r"reading the catalog .* no such table"):
+            await catalog.read(broken)
+        assert await catalog.read(noted) == []
+
+
+async def test_a_catalog_that_cannot_be_opened_leaves_nothing_open(tmp_path: Path) -> None:
+    """The error is that of opening it."""
+    (tmp_path / "catalog.db").write_bytes(b"no catalog\n" * 100)
+    with pytest.raises(CatalogError, match="opening the catalog"):
+        await Catalog.open(tmp_path / "catalog.db")

@@ -1,0 +1,217 @@
+"""When a call is looked at, and what a missing recording means."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from archive.call import CallFacts
+from archive.readiness import Readiness, first_due, judge_missing
+from archive.verdicts import Absent, Again, Lost, Verdict
+
+NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
+USUAL = Readiness()
+STATUSES = [
+    "",
+    "queued",
+    "ringing",
+    "in-progress",
+    "completed",
+    "failed",
+    "busy",
+    "no-answer",
+    "canceled",
+    "missed-call",
+    "something-new",
+]
+MOMENTS = st.none() | st.builds(
+    lambda seconds: NOW - timedelta(seconds=seconds), st.floats(-7200, 40 * 86_400)
+)
+KNOWN: dict[str, st.SearchStrategy[Any]] = {
+    "sid": st.just("abcdef"),
+    "created_at": MOMENTS,
+    "started_at": MOMENTS,
+    "ended_at": MOMENTS,
+    "duration_s": st.none() | st.integers(0, 14_400),
+    "talk_s": st.none() | st.integers(0, 14_400),
+    "status": st.sampled_from(STATUSES),
+    "leg2_status": st.sampled_from(STATUSES),
+}
+FACTS = st.fixed_dictionaries(KNOWN).map(lambda known: CallFacts(**known))
+READINESS = st.builds(
+    Readiness,
+    first_look=st.timedeltas(timedelta(0), timedelta(hours=1)),
+    window=st.timedeltas(timedelta(0), timedelta(hours=2)),
+    recheck=st.timedeltas(timedelta(milliseconds=1), timedelta(hours=1)),
+    give_up_after=st.timedeltas(timedelta(0), timedelta(days=1)),
+)
+DELETE_BY = st.none() | st.builds(lambda days: NOW + timedelta(days=days), st.integers(-40, 40))
+
+
+def ended(ago: timedelta, **known: Any) -> CallFacts:  # noqa: ANN401 - fields of every type
+    """Return a call that ended so long ago."""
+    usual: dict[str, Any] = {"status": "completed", "duration_s": 60, "talk_s": 50}
+    return CallFacts(sid="abcdef", ended_at=NOW - ago, **{**usual, **known})
+
+
+def judge(
+    facts: CallFacts,
+    *,
+    late_looks: int = 0,
+    delete_by: datetime | None = None,
+    now: datetime = NOW,
+    readiness: Readiness = USUAL,
+) -> Verdict:
+    """Judge a call without a recording URL."""
+    return judge_missing(
+        facts, late_looks=late_looks, delete_by=delete_by, now=now, readiness=readiness
+    )
+
+
+@given(FACTS, st.integers(0, 5), DELETE_BY, READINESS)
+def test_the_next_look_is_always_later_than_now(
+    facts: CallFacts, late_looks: int, delete_by: datetime | None, readiness: Readiness
+) -> None:
+    """Never at once, or a call would be asked for in a circle; and it costs no try."""
+    verdict = judge(facts, late_looks=late_looks, delete_by=delete_by, readiness=readiness)
+    if isinstance(verdict, Again):
+        assert verdict.after > timedelta(0)
+        assert not verdict.costs_try
+
+
+@given(FACTS, st.integers(0, 5), DELETE_BY, READINESS)
+def test_nothing_is_concluded_before_the_provider_had_its_time(
+    facts: CallFacts, late_looks: int, delete_by: datetime | None, readiness: Readiness
+) -> None:
+    """Absent or lost: only after two late looks, the window, and give_up_after."""
+    verdict = judge(facts, late_looks=late_looks, delete_by=delete_by, readiness=readiness)
+    if isinstance(verdict, Again):
+        return
+    assert isinstance(verdict, Absent | Lost)
+    assert late_looks >= 1
+    if facts.ended_at is not None:
+        assert NOW - facts.ended_at >= max(readiness.window, readiness.give_up_after)
+
+
+@given(FACTS, st.integers(0, 5), DELETE_BY, st.sampled_from(["queued", "ringing", "in-progress"]))
+def test_a_call_that_goes_on_is_never_settled(
+    facts: CallFacts, late_looks: int, delete_by: datetime | None, status: str
+) -> None:
+    """It is asked for again, and the look is no late one; a day after its start it is stale."""
+    began = facts.began_at
+    assume(began is None or NOW - began < timedelta(days=1))
+    verdict = judge(replace(facts, status=status), late_looks=late_looks, delete_by=delete_by)
+    assert Again("call-in-progress", after=USUAL.recheck) == verdict
+
+
+@given(st.integers(0, 3600), READINESS)
+def test_looks_lead_to_an_end(delay_s: int, readiness: Readiness) -> None:
+    """From the first look on, a call without a recording is settled, after at least two looks."""
+    known = ended(timedelta(0))
+    now = first_due(known, NOW + timedelta(seconds=delay_s), readiness)
+    late_looks = looks = 0
+    verdict = judge(known, now=now, readiness=readiness)
+    while isinstance(verdict, Again):
+        late_looks += verdict.late_look
+        looks += 1
+        assume(looks < 200)
+        now += verdict.after
+        verdict = judge(known, late_looks=late_looks, now=now, readiness=readiness)
+    assert Absent("not-recorded") == verdict
+    assert looks >= 1
+    patience = max(readiness.give_up_after, readiness.window + readiness.recheck)
+    latest = max(now - NOW - readiness.recheck, timedelta(0))
+    assert latest <= patience + max(readiness.first_look, timedelta(seconds=delay_s))
+
+
+def test_the_usual_looks_are_dense_where_recordings_appear() -> None:
+    """At 45 s, 90 s, 2.5 min and so on to 15 min; then five minutes apart, absent after an hour."""
+    ages, late_looks, now = [], 0, first_due(ended(timedelta(0)), NOW, USUAL)
+    while isinstance(verdict := judge(ended(timedelta(0)), late_looks=late_looks, now=now), Again):
+        ages.append(round((now - NOW).total_seconds()))
+        late_looks += verdict.late_look
+        now += verdict.after
+        assert len(ages) < 50
+    early, late = [45, 90, 153, 225, 315, 450, 603, 756], list(range(900, 3600, 300))
+    assert early + late == ages
+    assert timedelta(hours=1) == now - NOW
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(seconds=899), timedelta(hours=-3)])
+def test_within_the_window_a_missing_recording_is_late(age: timedelta) -> None:
+    """Also where a clock or a zone is wrong and the call ends in the future."""
+    verdict = judge(ended(age), late_looks=5)
+    assert isinstance(verdict, Again)
+    assert (verdict.reason, verdict.late_look) == ("not-ready", False)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({"status": "no-answer"}, "no-answer"),
+        ({"status": "busy"}, "no-answer"),
+        ({"status": "failed"}, "no-answer"),
+        ({"status": "canceled"}, "no-answer"),
+        ({"status": "missed-call"}, "no-answer"),
+        ({"status": "call-attempt"}, "no-answer"),
+        ({"leg2_status": "no-answer"}, "no-answer"),
+        ({"leg2_status": "busy", "duration_s": 3}, "no-answer"),
+        ({"talk_s": 0}, "no-answer"),
+        ({"duration_s": 5}, "too-short"),
+        ({"duration_s": 0, "talk_s": 0}, "too-short"),
+        ({"duration_s": 6}, "not-recorded"),
+        ({"duration_s": None, "talk_s": None, "status": ""}, "not-recorded"),
+    ],
+)
+def test_an_absent_recording_has_its_reason(known: dict[str, object], expected: str) -> None:
+    """The second leg and the time talked decide: "completed" calls are often unanswered."""
+    assert Absent(expected) == judge(ended(timedelta(days=1), **known), late_looks=1)
+
+
+def test_a_call_that_has_gone_on_for_a_day_has_ended() -> None:
+    """Calls last four hours at most: the status is stale, and the usual rules hold."""
+    for ago, going_on in ((timedelta(hours=23), True), (timedelta(hours=24), False)):
+        facts = CallFacts(sid="abcdef", started_at=NOW - ago, status="in-progress", talk_s=9)
+        verdict = judge(facts, late_looks=1)
+        assert isinstance(verdict, Again) == going_on
+
+
+def test_past_its_retention_a_talked_call_is_lost_and_not_absent() -> None:
+    """Nobody can say any more that there was no recording; of an unanswered call one can."""
+    old = timedelta(days=31)
+    gone = NOW
+    assert Lost("past-retention") == judge(ended(old), late_looks=1, delete_by=gone)
+    left = gone + timedelta(seconds=1)
+    assert Absent("not-recorded") == judge(ended(old), late_looks=1, delete_by=left)
+    assert Absent("no-answer") == judge(ended(old, talk_s=0), late_looks=1, delete_by=gone)
+
+
+def test_a_call_of_unknown_end_is_looked_at_twice() -> None:
+    """Its age says nothing, so two looks decide."""
+    unknown = CallFacts(sid="abcdef")
+    again = Again("no-recording-yet", after=USUAL.recheck, late_look=True)
+    assert again == judge(unknown)
+    assert Absent("not-recorded") == judge(unknown, late_looks=1)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (CallFacts(sid="abcdef"), timedelta(0)),
+        (ended(timedelta(days=1)), timedelta(0)),
+        (ended(timedelta(seconds=10)), timedelta(seconds=35)),
+        (ended(timedelta(seconds=-60)), timedelta(seconds=105)),
+        (CallFacts(sid="abcdef", started_at=NOW, duration_s=60), timedelta(seconds=105)),
+        (CallFacts(sid="abcdef", created_at=NOW), timedelta(seconds=45)),
+    ],
+)
+def test_a_new_call_is_first_looked_at_soon_after_its_end(
+    facts: CallFacts, expected: timedelta
+) -> None:
+    """At once where its end is unknown or long past."""
+    assert NOW + expected == first_due(facts, NOW, USUAL)

@@ -1,0 +1,78 @@
+"""What an answer without a recording means for a claimed call."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from archive.call import CallFacts
+from archive.catalog.work import ClaimedCall
+from archive.readiness import Readiness
+from archive.verdicts import Absent, Again, Failed, Lost, Refresh, Symptom, Verdict
+from archive.wire import CallAnswer
+from jobs.settling import judge_call, judge_trouble
+
+NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def claimed(*, tries: int = 0, refreshes: int = 0, late_looks: int = 0) -> ClaimedCall:
+    """Return a call that went through so much before."""
+    return ClaimedCall(CallFacts(sid="abcdef"), NOW + DAY, tries, refreshes, late_looks)
+
+
+def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Verdict:
+    """Judge it now, without jitter."""
+    return judge_call(call, answer, NOW, Readiness(), 0.0)
+
+
+def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
+    """Of what an export said of the call nothing decides."""
+    answer = CallAnswer(CallFacts(sid="abcdef", ended_at=NOW - DAY, status="busy"))
+    again = Again("no-recording-yet", Readiness().recheck, late_look=True)
+    assert again == judge(claimed(), answer)
+    assert Absent("no-answer") == judge(claimed(late_looks=1), answer)
+
+
+def test_a_call_that_was_talked_is_lost_once_it_must_be_deleted() -> None:
+    """The catalog's day of deletion decides."""
+    answer = CallAnswer(CallFacts(sid="abcdef", ended_at=NOW - DAY, duration_s=60, talk_s=50))
+    call = ClaimedCall(CallFacts(sid="abcdef"), NOW - DAY, 0, 0, 1)
+    assert Lost("past-retention") == judge(call, answer)
+
+
+def test_a_call_nobody_knows_is_tried_again_and_then_left_to_a_person() -> None:
+    """One that is out of history is lost at once."""
+    assert isinstance(judge(claimed(tries=9, refreshes=9), Symptom.CALL_UNKNOWN), Again)
+    assert Failed("call-unknown") == judge(claimed(late_looks=1), Symptom.CALL_UNKNOWN)
+    assert Lost("call-out-of-history") == judge(claimed(), Symptom.CALL_OUT_OF_HISTORY)
+
+
+@pytest.mark.parametrize(
+    ("symptom", "call", "expected"),
+    [
+        (
+            Symptom.FETCH_TIMEOUT,
+            claimed(tries=3, refreshes=99),
+            Again("fetch-timeout", timedelta(seconds=16), costs_try=True),
+        ),
+        (Symptom.FETCH_TIMEOUT, claimed(tries=10), Failed("fetch-timeout")),
+        (
+            Symptom.FETCH_EXPIRED,
+            claimed(tries=99, refreshes=3),
+            Refresh("fetch-expired", timedelta(seconds=16)),
+        ),
+        (Symptom.FETCH_EXPIRED, claimed(refreshes=6), Failed("fetch-expired")),
+        (
+            Symptom.FETCH_NOT_YET,
+            claimed(tries=99, refreshes=99, late_looks=99),
+            Again("fetch-not-yet", timedelta(seconds=15)),
+        ),
+    ],
+)
+def test_tries_refreshes_and_late_looks_are_counted_apart(
+    symptom: Symptom, call: ClaimedCall, expected: Verdict
+) -> None:
+    """None uses up another's limit, and a URL that is not there yet uses up none."""
+    assert expected == judge_trouble(call, symptom, 0.0)

@@ -1,0 +1,135 @@
+"""``callvault explain SID``: the story of one call."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from archive.call import UNSETTLED, State
+from archive.catalog.database import Database
+from archive.catalog.pauses import Paused, account_scope, pauses
+from archive.catalog.story import CallStory, accounts_of, read_story
+from archive.clock import system_clock
+from archive.errors import Exit, InputError
+from archive.reasons import meaning_of
+from worker.commands.options import account_option, human_bytes, json_option, print_json
+from worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+_STANDS: Final = {
+    State.EXPECTED: "It is still to be archived",
+    State.LEASED: "A worker has it in hand",
+    State.ARCHIVED: "It is archived",
+    State.ABSENT: "There never was a recording",
+    State.EXCLUDED: "It was left out by a rule",
+    State.LOST: "There was a recording, and the provider no longer has it",
+    State.FAILED: "It was given up and needs a person",
+    State.PURGED: "It was deleted on request",
+}
+
+
+@click.command()
+@click.argument("sid")
+@account_option
+@json_option
+@click.pass_obj
+def explain(config: Path | None, *, sid: str, account: str | None, as_json: bool) -> int:
+    """Tell the story of a call: where it was seen, what each look found, and what happens next."""
+    settings = load_settings(config, os.environ)
+    story, held = _read(settings, account, sid)
+    if as_json:
+        print_json(story)
+        return Exit.COMPLETE
+    zone = settings.accounts[story.account].zone if story.account in settings.accounts else None
+    for line in tell(story, held, system_clock(), zone):
+        click.echo(line)
+    return Exit.COMPLETE
+
+
+def _read(settings: Settings, account: str | None, sid: str) -> tuple[CallStory, list[Paused]]:
+    database = Database(settings.catalog_path)
+    try:
+        with database.read() as tx:
+            names = [settings.account(account).name] if account else accounts_of(tx, sid)
+            if len(names) > 1:
+                raise InputError(
+                    f"{sid} is known in several accounts ({', '.join(names)})",
+                    hint="say which one: --account NAME",
+                )
+            story = read_story(tx, names[0], sid) if names else None
+            if story is None:
+                raise InputError(
+                    f"no call {ascii(sid)[:80]} is known",
+                    hint="make it known with: callvault enqueue sids SID",
+                )
+            return story, pauses(tx)
+    finally:
+        database.close()
+
+
+def tell(
+    story: CallStory, held: list[Paused], now: datetime, zone: ZoneInfo | None
+) -> Iterator[str]:
+    """Yield the lines of a call's story."""
+
+    def when(moment: datetime | None) -> str:
+        return (
+            "an unknown time" if moment is None else f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        )
+
+    facts = story.facts
+    yield f"Call {facts.sid} of {story.account}"
+    told = [facts.direction, facts.status, f"{facts.duration_s} s" if facts.duration_s else ""]
+    began = when(facts.began_at)
+    yield f"  began {began}{''.join(f', {part}' for part in told if part)}"
+    yield "Seen"
+    for seen in story.sightings:
+        yield f"  {when(seen.at)}  by {seen.source}"
+    if story.looks:
+        yield "Looked at"
+    for look in story.looks:
+        words = meaning_of(look.reason).words if look.reason else look.state.value
+        yield f"  {when(look.at)}  {words}{f' ({look.detail})' if look.detail else ''}"
+    yield "Stands"
+    why = f": {meaning_of(story.reason).words}" if story.reason else ""
+    yield f"  {_STANDS[story.state]}{why}."
+    for kept in story.recordings:
+        yield f"  {kept.path}  {human_bytes(kept.bytes)}, sha256 {kept.sha256}"
+    yield "Next"
+    yield from (f"  {line}" for line in _next(story, held, now, when(story.due)))
+    if story.state in UNSETTLED:
+        left = story.delete_by - now
+        yield f"  The provider deletes it on {when(story.delete_by)}{_left(left)}."
+
+
+def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iterator[str]:
+    remedy = meaning_of(story.reason).remedy
+    match story.state:
+        case State.EXPECTED:
+            scopes = {account_scope(story.account), "all"}
+            for paused in held:
+                if paused.scope in scopes or paused.scope.startswith("host:"):
+                    yield f"Held up: {paused.scope} is paused: {paused.reason} ({paused.detail})."
+            moment = "now, by any worker" if story.due <= now else due
+            yield f"It is looked at again {moment}."
+        case State.LEASED:
+            yield "Its worker settles it, or it is given back when that has been silent for 45 s."
+        case State.ABSENT | State.LOST | State.FAILED:
+            if remedy:
+                yield f"You can {remedy}."
+            yield f"To have it tried again: callvault retry {story.facts.sid}"
+        case _:
+            yield "Nothing: this is settled."
+
+
+def _left(left: timedelta) -> str:
+    if left < timedelta(0):
+        return ", which has passed"
+    return f", in {left.days} days" if left.days else f", in {left.seconds // 3600} hours"
