@@ -26,30 +26,43 @@ _LONGEST_CALL: Final = timedelta(days=1)
 _TOO_SHORT_S: Final = 5
 _LATE_LOOKS: Final = 2
 """How many looks after the window must find nothing before a recording is called absent."""
+_LONG_AGO: Final = timedelta(hours=20)
+"""The age of a call of last night; what it has not got by now it will not get."""
 
-# Where in the provider's window a call is looked at, as parts of the window: at 45 s, 90 s,
-# 2.5 min and so on for 15 minutes. Dense where most recordings appear.
-_LOOKS_AT: Final = (0.05, 0.1, 0.17, 0.25, 0.35, 0.5, 0.67, 0.84, 1.0)
+# How a call is looked at in the provider's window: until which part of it, and how often, both as
+# parts of the window (of 15 minutes: every 27 s until 3:38, every 9 s until 5:00, then every 37 s).
+# A look costs the same for a call whose recording is ready as for one whose is not. So it pays to
+# look seldom while nearly all of them still wait, and often when few do and most of those are about
+# to be ready; the first stretch is only bounded by the longest delay that is tolerable.
+_LOOKS: Final = ((0.242, 1 / 33), (1 / 3, 1 / 103), (1.0, 1 / 24))
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """What is expected of the provider's processing time.
 
     A call is first looked at ``first_look`` after its end. Until ``window`` has passed, a missing
-    recording is late, not absent. After it, looks are ``recheck`` apart, and a recording is absent
-    when two of them found none and ``give_up_after`` has passed since the call's end.
+    recording is late, not absent. After it, looks are ``recheck`` apart. A recording is absent when
+    two of them found none and, if the call was talked, ``give_up_after`` has passed since its end.
+    One that nobody answered is looked at when the window has passed, and if that was long ago once.
     """
 
-    first_look: timedelta = timedelta(seconds=45)
+    first_look: timedelta = timedelta(seconds=86)
     window: timedelta = timedelta(minutes=15)
-    recheck: timedelta = timedelta(minutes=5)
+    recheck: timedelta = timedelta(minutes=10)
     give_up_after: timedelta = timedelta(hours=1)
 
 
 def first_due(facts: CallFacts, now: datetime, readiness: Readiness) -> datetime:
-    """Return when a newly known call is to be looked at first; at once if its end is unknown."""
+    """Return when a newly known call is to be looked at first; at once if its end is unknown.
+
+    One that nobody is said to have answered waits until the provider has had its time: it will
+    hardly have a recording, but that is for the provider to say.
+    """
     ended = end_of(facts.began_at, facts.ended_at, facts.duration_s)
-    return now if ended is None else max(now, ended + readiness.first_look)
+    if ended is None:
+        return now
+    hopeful = _why_absent(facts) == "not-recorded"
+    return max(now, ended + (readiness.first_look if hopeful else readiness.window))
 
 
 def judge_missing(
@@ -74,12 +87,17 @@ def judge_missing(
         return Again("call-in-progress", after=readiness.recheck)
     ended = end_of(facts.began_at, facts.ended_at, facts.duration_s)
     age = readiness.window if ended is None else now - ended
-    if age < readiness.window:
-        return Again("not-ready", after=_next_look(age, readiness.window) - age)
-    if late_looks + 1 < _LATE_LOOKS or (ended is not None and age < readiness.give_up_after):
-        return Again("no-recording-yet", after=readiness.recheck, late_look=True)
     reason = _why_absent(facts)
-    if reason == "not-recorded" and delete_by is not None and now >= delete_by:
+    talked = reason == "not-recorded"
+    if age < readiness.window:
+        next_age = _next_look(age, readiness.window) if talked else readiness.window
+        return Again("not-ready", after=next_age - age)
+    # A day later, no recording of a call that nobody answered is final at the first look.
+    enough = _LATE_LOOKS if talked or age < _LONG_AGO else 1
+    patient = talked and ended is not None and age < readiness.give_up_after
+    if late_looks + 1 < enough or patient:
+        return Again("no-recording-yet", after=readiness.recheck, late_look=True)
+    if talked and delete_by is not None and now >= delete_by:
         # It was talked, and its recording would be gone by now: nobody can say there was none.
         return Lost("past-retention")
     return Absent(reason)
@@ -87,9 +105,9 @@ def judge_missing(
 
 def _next_look(age: timedelta, window: timedelta) -> timedelta:
     """Return the age at which a call of this age is looked at next; later than ``age``."""
-    for part in _LOOKS_AT:
-        if part * window > age:
-            return part * window
+    for until, every in _LOOKS:
+        if age < until * window:
+            return min(age + every * window, max(until * window, age + every * window / 2))
     return window
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from archive.catalog.work import DueCall
 
-LINGER_MS: Final = 1000
+LINGER_MS: Final = 2500
 """How long a batch that is not full waits for more calls: a request is spent on it either way."""
 
 LATELY_EVERY: Final = 5

@@ -7,21 +7,27 @@ import secrets
 import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
 import uvloop
 
-from sandbox import export, options, serving
+from sandbox import export, fault_json, options, serving, several
 from sandbox.access import Credentials, Signer
 from sandbox.api import Api
-from sandbox.app import Sandbox, Shelf, api_app, recording_app, storage_app
+from sandbox.app import Sandbox, api_app, recording_app, storage_app
 from sandbox.calls import FormatChoice, Mix, Provider, Readiness
 from sandbox.export import Family
+from sandbox.fault_book import MOST_RULES, Book
+from sandbox.fault_json import RuleError
+from sandbox.faults import IN_ROW, FaultKind, Rule
 from sandbox.limits import SlidingMinute
 from sandbox.objects import Objects
 from sandbox.rows import Links, UrlMode
+from sandbox.sending import Shelf
+from sandbox.spoilt_json import World
 from sandbox.stats import Stats
 
 _PROVIDERS_HOST = "recordings.exotel.com"
@@ -54,6 +60,13 @@ class Options(TypedDict):
     rate_limit: int
     rate_headers: bool
     retention_days: float
+    several: float
+    faults: float
+    fault_seed: str
+    fault_kinds: str
+    fault_in_row: int
+    fault_hold: str
+    faults_file: Path | None
     write_cdr: Path | None
     family: Family
     serve: bool
@@ -90,6 +103,36 @@ class Options(TypedDict):
 @click.option("--rate-limit", type=click.IntRange(0), default=200, help="A minute; 0: none.")
 @click.option("--rate-headers/--no-rate-headers", default=True, help="Tell what remains.")
 @click.option("--retention-days", type=click.FloatRange(0), default=30.0)
+@click.option(
+    "--several",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Share of recorded calls with two or three recordings.",
+)
+@click.option(
+    "--faults", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that go wrong."
+)
+@click.option("--fault-seed", default="faults", help="Which answers do, and how, follows from it.")
+@click.option(
+    "--fault-kinds",
+    default="",
+    metavar="KIND,...",
+    show_default="all that a client can recover from",
+    help=f"What goes wrong: {', '.join(FaultKind)}.",
+)
+@click.option(
+    "--fault-in-row",
+    type=click.IntRange(1),
+    default=IN_ROW,
+    help="The most faults in a row for one object.",
+)
+@click.option("--fault-hold", default="90s", help="How long stalls and drips last.")
+@click.option(
+    "--faults-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Rules of faults, in the JSON that POST /sandbox/faults takes.",
+)
 @click.option("--write-cdr", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
 @click.option("--family", type=options.Choice(Family), default="cdr", help="Of the CDR.")
 @click.option("--serve/--no-serve", default=True, help="Or only write the CDR.")
@@ -101,7 +144,7 @@ def main(**given: Unpack[Options]) -> None:
     sandbox-token where these are not set). Once it serves, it prints one line of JSON with the
     addresses. SIGTERM ends it.
     """
-    provider = _provider(given, datetime.now(UTC))
+    provider, rules = _provider(given, datetime.now(UTC)), _rules(given)
     if not given["serve"]:
         written = _write_cdr(given, provider, _PROVIDERS_HOST)
         click.echo(json.dumps({"event": "written", **written}))
@@ -113,7 +156,7 @@ def main(**given: Unpack[Options]) -> None:
             stack.enter_context(_listen(given["host"], port, name))
             for name, port in zip(names, ports, strict=True)
         ]
-        _serve(given, provider, listeners)
+        _serve(given, provider, rules, listeners)
 
 
 def _provider(given: Options, now: datetime) -> Provider:
@@ -141,7 +184,29 @@ def _provider(given: Options, now: datetime) -> Provider:
         minute=given["minute"],
         late=given["late"],
         retention=timedelta(days=given["retention_days"]),
+        several=given["several"],
     )
+
+
+def _rules(given: Options) -> list[Rule]:
+    """Read what the command line says of faults; the file's rules come first."""
+    path = given["faults_file"]
+    rules: list[Rule] = []
+    try:
+        if path is not None:
+            rules += fault_json.read(json.loads(path.read_bytes()))
+        kinds = fault_json.read_kinds(given["fault_kinds"])
+    except RuleError as error:
+        raise click.UsageError(f"{path or '--fault-kinds'}: {error}") from None
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--faults-file {path}: {error}") from None
+    if len(rules) >= MOST_RULES:
+        raise click.UsageError(f"--faults-file {path} has more than {MOST_RULES - 1} rules")
+    if given["faults"]:
+        hold = options.duration(given["fault_hold"]).total_seconds()
+        in_row, seed = given["fault_in_row"], given["fault_seed"]
+        rules.append(fault_json.by_chance(given["faults"], seed, kinds, in_row, hold))
+    return rules
 
 
 def _listen(host: str, port: int, name: str) -> socket.socket:
@@ -164,7 +229,9 @@ def _write_cdr(given: Options, provider: Provider, recording_host: str) -> dict[
     return {"cdr": {"file": str(path), "family": given["family"].value, "rows": rows}}
 
 
-def _serve(given: Options, provider: Provider, listeners: list[socket.socket]) -> None:
+def _serve(
+    given: Options, provider: Provider, rules: list[Rule], listeners: list[socket.socket]
+) -> None:
     """Put the parts together and serve until told to end."""
     api_host, recording_host, storage_host = map(serving.address, listeners)
     credentials = Credentials(
@@ -178,7 +245,8 @@ def _serve(given: Options, provider: Provider, listeners: list[socket.socket]) -
         api=Api(provider, links, credentials, limiter, given["rate_headers"]),
         objects=Objects(provider, credentials, signer),
         stats=Stats(provider.calls),
-        shelf=Shelf(provider.audio),
+        shelf=Shelf(partial(several.audio, provider)),
+        faults=Book(World(provider, links), rules, datetime.now(UTC)),
         clock=lambda: datetime.now(UTC),
     )
     ready = {

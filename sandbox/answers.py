@@ -1,7 +1,8 @@
 """What is asked of the stand-in and what it answers, as plain values.
 
 Every endpoint is a pure function from an ``Ask`` to an ``Answer``; the one pipeline that sends
-answers is in ``sandbox.app``. Between the two, an answer can be counted, delayed or replaced.
+answers is in ``sandbox.app``. Between the two, an answer can be counted, or spoilt: replaced by
+another one, or given a ``Manner`` that departs from plain sending.
 """
 
 import json
@@ -23,11 +24,16 @@ class Endpoint(StrEnum):
     CALL = "call"
     RECORDING = "recording"
     STORAGE = "storage"
+    ELSEWHERE = "elsewhere"
+    """Where a redirect leads that nobody should follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: ``name`` is a Sid or an object name, ``xml`` an API path without ``.json``."""
+    """One request: ``name`` is a Sid or an object name, ``xml`` an API path without ``.json``.
+
+    ``host`` is the ``host:port`` that was asked, ``path`` what stood between it and the query.
+    """
 
     endpoint: Endpoint
     account: str
@@ -36,6 +42,43 @@ class Ask:
     authorization: str | None = None
     byte_range: str | None = None
     xml: bool = False
+    host: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an answer is sent where it is not sent plainly; `sandbox.misbehave` does it.
+
+    ``delay`` passes before the first byte; a ``mute`` one has none and resets the connection.
+    After ``stop_after`` bytes of the body (None: all) nothing comes for ``hold`` seconds, then the
+    connection is closed, or reset. ``rate`` is in bytes a second and lasts for ``hold`` at most.
+    ``extra`` bytes of ``filler`` follow on the body, beyond the promised length or ``chunked``.
+    The bytes of the recording at ``flips`` are inverted. ``etag_fits`` makes the ETag that of the
+    bytes which are sent, and so hides that they are wrong.
+    """
+
+    delay: float = 0.0
+    mute: bool = False
+    stop_after: int | None = None
+    hold: float = 0.0
+    reset: bool = False
+    rate: float | None = None
+    chunked: bool = False
+    extra: int = 0
+    filler: bytes = b"\0"
+    flips: frozenset[int] = frozenset()
+    etag_fits: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether nothing but the delay is unusual."""
+        return self == Manner(delay=self.delay)
+
+    @property
+    def is_right(self) -> bool:
+        """Tell whether what is sent are the bytes of the recording."""
+        return not self.flips and not self.etag_fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +100,7 @@ class Answer:
     """One answer: a body, or an extract of a recording that is made while it is sent.
 
     ``misplaced`` marks requests whose credentials were wrong or sent where they do not belong.
+    The status 0 stands for no answer at all.
     """
 
     status: int
@@ -64,6 +108,7 @@ class Answer:
     body: bytes = b""
     extract: Extract | None = None
     misplaced: bool = False
+    manner: Manner | None = None
 
 
 def json_answer(

@@ -172,7 +172,8 @@ class Provider:
 
     ``first`` is the start of the first call; ``minute`` is how many real seconds one minute of the
     provider's processing lasts. The last ``late`` calls end just before ``launched`` and are all
-    recorded, so that their recordings become ready while somebody watches.
+    recorded, so that their recordings become ready while somebody watches. ``several`` is the share
+    of recorded calls with more than one recording (`sandbox.several`).
     """
 
     calls: int
@@ -189,6 +190,7 @@ class Provider:
     minute: float = 60.0
     late: int = 0
     retention: timedelta = timedelta(days=30)
+    several: float = 0.0
 
     @cached_property
     def _codec(self) -> SidCodec:
@@ -218,9 +220,8 @@ class Provider:
         stem, _, extension = name.rpartition(".")
         if extension not in set(AudioFormat):
             return None
-        index = self.index_of(stem)
-        if index is None:
-            index = self._foreign_index(stem)
+        known = self.index_of(stem)
+        index = self._foreign_index(stem) if known is None else known
         call = self.call(index) if index is not None else None
         return call if call is not None and call.object_name == name else None
 
@@ -274,16 +275,15 @@ class Provider:
 
     def is_available(self, call: Call, now: datetime) -> bool:
         """Tell whether the recording can be fetched: ready, and not yet deleted by retention."""
-        ready = call.ready_at is not None and call.ready_at <= now
-        return ready and now < self.deleted_at(call)
+        return call.ready_at is not None and call.ready_at <= now < self.deleted_at(call)
 
     def deleted_at(self, call: Call) -> datetime:
         """Give the moment from which on the provider no longer has the call's recording."""
         return call.started_at + self.retention
 
-    def path(self, call: Call) -> str:
-        """Give the path of the call's recording on both hosts."""
-        return f"/{FOLDER}/{self.account}/{call.object_name}"
+    def path(self, call: Call, name: str | None = None) -> str:
+        """Give the path of the call's recording (or of another one by name) on both hosts."""
+        return f"/{FOLDER}/{self.account}/{name or call.object_name}"
 
     def _dice(self, index: int) -> Dice:
         plain = index.to_bytes(8, "big")

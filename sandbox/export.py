@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from sandbox import several
 from sandbox.calls import Call, Kind, Provider
 from sandbox.rows import price, wall_time
 
@@ -61,6 +62,9 @@ DASHBOARD_HEADERS = (
 
 _FLOW = "100200"
 _CIRCLE = "KA"
+_URLS = frozenset({"url", "urls"})
+# What stands between several addresses is not documented.
+_SEPARATORS = (",", ";", " ", " | ")
 
 
 class Family(StrEnum):
@@ -93,9 +97,11 @@ def write(
 
 
 def _shared(call: Call, provider: Provider, recording_host: str, now: datetime) -> dict[str, str]:
-    """Give what both families call by the same names, and the URL as ``url``."""
+    """Give what both families call by the same names, the URL as ``url`` and all as ``urls``."""
     settled, ready = call.settled_at <= now, call.ready_at is not None and call.ready_at <= now
     first, second = call.leg_statuses
+    recordings = several.of_call(provider, call) if ready else ()
+    urls = [f"http://{recording_host}{provider.path(call, one.name)}" for one in recordings]
     return {
         "From": call.caller,
         "To": call.called,
@@ -107,12 +113,13 @@ def _shared(call: Call, provider: Provider, recording_host: str, now: datetime) 
         "Price": f"{price(call):.6f}" if settled else "",
         "Leg1Status": first,
         "Leg2Status": second,
-        "url": f"http://{recording_host}{provider.path(call)}" if ready else "",
+        "url": urls[0] if urls else "",
+        "urls": _SEPARATORS[call.index % len(_SEPARATORS)].join(urls),
     }
 
 
 def _cdr_row(call: Call, shared: Mapping[str, str]) -> dict[str, str]:
-    row = {name: text for name, text in shared.items() if name != "url"}
+    row = {name: text for name, text in shared.items() if name not in _URLS}
     return row | {
         "CallSid": call.sid,
         "DateCreated": shared["StartTime"],
@@ -125,12 +132,12 @@ def _cdr_row(call: Call, shared: Mapping[str, str]) -> dict[str, str]:
 
 
 def _dashboard_row(call: Call, shared: Mapping[str, str]) -> dict[str, str]:
-    row = {name: text for name, text in shared.items() if name != "url"}
+    row = {name: text for name, text in shared.items() if name not in _URLS}
     return row | {
         "Id": call.sid,
         "ExotelNumber": call.exophone,
         "Status": _dashboard_status(call),
-        "RecordingUrls": shared["url"],
+        "RecordingUrls": shared["urls"],
         "AppID": _FLOW if call.direction == "inbound" else "",
         "AppName": "Reception" if call.direction == "inbound" else "",
         "FromCircle": _CIRCLE,

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 
+from sandbox import several
 from sandbox.access import Credentials, Login, Signature, Signer
 from sandbox.answers import Answer, Ask, Endpoint, Extract, storage_error
 from sandbox.audio import Audio
-from sandbox.calls import FOLDER, Call, Provider
+from sandbox.calls import FOLDER, Provider
+from sandbox.several import Recording
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _MOST_DIGITS = 18
@@ -57,7 +59,7 @@ class Objects:
         signature = self.signer.check(path, ask.query, now)
         if signature is Signature.GOOD:
             return None
-        if self._call(ask) is None:
+        if self._found(ask) is None:
             return _no_such_key()
         if signature is Signature.EXPIRED:
             return storage_error(HTTPStatus.FORBIDDEN, "AccessDenied", "Request has expired")
@@ -68,17 +70,17 @@ class Objects:
 
     def _object(self, ask: Ask, now: datetime) -> Answer:
         """Give the recording, or the part of it that was asked for, where there is one."""
-        call = self._call(ask)
-        if call is None or not self.provider.is_available(call, now):
+        found = self._found(ask)
+        if found is None or not self.provider.is_available(found.call, now):
             return _no_such_key()
-        audio = self.provider.audio(call.index)
+        audio = several.audio(self.provider, found.index)
         return _no_such_key() if audio is None else recording(audio, ask.byte_range)
 
-    def _call(self, ask: Ask) -> Call | None:
-        """Find the call whose recording was asked for."""
+    def _found(self, ask: Ask) -> Recording | None:
+        """Find the recording that was asked for."""
         if ask.account != self.provider.account:
             return None
-        return self.provider.call_of_object(ask.name)
+        return several.find(self.provider, ask.name)
 
 
 def recording(audio: Audio, byte_range: str | None) -> Answer:

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
-from sandbox.calls import Provider
+from sandbox import several
+from sandbox.calls import Call, Provider
 
 
 def lines(provider: Provider, first: int, last: int) -> bytes:
@@ -18,12 +20,12 @@ def of_call(provider: Provider, index: int) -> dict[str, object]:
 
     ``seconds`` is the exact length of the audio, or of the call where nothing was recorded;
     ``deleted_at`` is when the recording's retention ends. Times are ISO with an offset.
+    ``recordings`` are all there are of the call, the API's first. What was served wrongly, late or
+    not at all because of a fault does not change any of it.
     """
     call = provider.call(index)
-    audio = provider.audio(index)
-    digest = hashlib.sha256()
-    for chunk in audio.chunks() if audio else ():
-        digest.update(chunk)
+    recordings = list(_recordings(provider, call))
+    first = recordings[0] if recordings else {}
     zone = provider.zone
     return {
         "index": index,
@@ -31,17 +33,35 @@ def of_call(provider: Provider, index: int) -> dict[str, object]:
         "kind": call.kind.value,
         "status": call.status,
         "direction": call.direction,
-        "recorded": audio is not None,
+        "recorded": bool(recordings),
         "object": call.object_name,
-        "url_path": provider.path(call) if audio else None,
-        "bytes": audio.size if audio else 0,
-        "sha256": digest.hexdigest() if audio else None,
-        "seconds": audio.seconds if audio else float(call.duration),
+        "url_path": first.get("url_path"),
+        "bytes": first.get("bytes", 0),
+        "sha256": first.get("sha256"),
+        "seconds": first.get("seconds", float(call.duration)),
         "started_at": _iso(call.started_at, zone),
         "ended_at": _iso(call.ended_at, zone),
         "ready_at": _iso(call.ready_at, zone),
-        "deleted_at": _iso(provider.deleted_at(call), zone) if audio else None,
+        "deleted_at": _iso(provider.deleted_at(call), zone) if recordings else None,
+        "recordings": recordings,
     }
+
+
+def _recordings(provider: Provider, call: Call) -> Iterator[dict[str, object]]:
+    """Tell what each recording of a call is."""
+    for one in several.of_call(provider, call):
+        audio = several.audio(provider, one.index)
+        assert audio is not None
+        digest = hashlib.sha256()
+        for chunk in audio.chunks():
+            digest.update(chunk)
+        yield {
+            "object": one.name,
+            "url_path": provider.path(call, one.name),
+            "bytes": audio.size,
+            "sha256": digest.hexdigest(),
+            "seconds": audio.seconds,
+        }
 
 
 def _iso(moment: datetime | None, zone: tzinfo) -> str | None:

@@ -103,11 +103,13 @@ def test_requests_are_counted_by_endpoint_and_status() -> None:
         "call": {"404": 1},
         "recording": {},
         "storage": {"400": 1},
+        "elsewhere": {},
         "api_requests": 2,
         "api_peak_per_minute": 2,
         "bytes": 7,
         "misplaced_credentials": 1,
         "downloads": {"total": 0, "distinct": 0},
+        "faults": {},
     }
     assert expected == stats.shown()
 

@@ -45,7 +45,7 @@ def test_by_default_the_fifty_newest_calls_come() -> None:
 
 
 @given(st.integers(1, 100), st.sampled_from(["asc", "desc"]))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_following_after_meets_every_call_once(rows: int, order: str) -> None:
     """The cursors lead through all calls, in order, none twice."""
     query = {"PageSize": str(rows), "SortBy": f"DateCreated:{order}"}
@@ -58,7 +58,7 @@ def test_following_after_meets_every_call_once(rows: int, order: str) -> None:
 
 
 @given(st.integers(1, 100), st.sampled_from(["asc", "desc"]))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_before_leads_back(rows: int, order: str) -> None:
     """The page before the second page is the first page."""
     query = {"PageSize": str(rows), "SortBy": f"DateCreated:{order}"}

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archive.call import CallFacts
 from archive.catalog.work import ClaimedCall
 from archive.readiness import Readiness
-from archive.verdicts import Absent, Again, Failed, Lost, Refresh, Symptom, Verdict
+from archive.verdicts import (
+    RULES,
+    Absent,
+    Act,
+    Again,
+    Failed,
+    Lost,
+    Pause,
+    Refresh,
+    Symptom,
+    Verdict,
+)
 from archive.wire import CallAnswer
 from jobs.settling import judge_call, judge_trouble
+from tests.unit.books import SIDS, called
+
+if TYPE_CHECKING:
+    from tests.unit.books import Books
 
 NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
+COUNTS = {Act.AGAIN: "tries", Act.REFRESH: "refreshes", Act.LOOK: "late_looks"}
 
 
 def claimed(*, tries: int = 0, refreshes: int = 0, late_looks: int = 0) -> ClaimedCall:
@@ -29,7 +48,7 @@ def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Verdict:
 
 def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
     """Of what an export said of the call nothing decides."""
-    answer = CallAnswer(CallFacts(sid="abcdef", ended_at=NOW - DAY, status="busy"))
+    answer = CallAnswer(CallFacts(sid="abcdef", ended_at=NOW - DAY / 2, status="busy"))
     again = Again("no-recording-yet", Readiness().recheck, late_look=True)
     assert again == judge(claimed(), answer)
     assert Absent("no-answer") == judge(claimed(late_looks=1), answer)
@@ -76,3 +95,42 @@ def test_tries_refreshes_and_late_looks_are_counted_apart(
 ) -> None:
     """None uses up another's limit, and a URL that is not there yet uses up none."""
     assert expected == judge_trouble(call, symptom, 0.0)
+
+
+@given(
+    symptom=st.sampled_from(Symptom),
+    own=st.integers(0, 20),
+    others=st.tuples(st.integers(0, 99), st.integers(0, 99)),
+)
+def test_what_a_call_went_through_otherwise_changes_no_verdict(
+    symptom: Symptom, own: int, others: tuple[int, int]
+) -> None:
+    """Of every symptom: only the count that its act adds to is looked at."""
+    count = COUNTS.get(RULES[symptom].act)
+    rest = [name for name in COUNTS.values() if name != count]
+    alone = {} if count is None else {count: own}
+    mixed = {**alone, **dict(zip(rest, others, strict=False))}
+    expected = judge_trouble(claimed(**alone), symptom, 0.0)
+    assert expected == judge_trouble(claimed(**mixed), symptom, 0.0)
+
+
+@pytest.mark.parametrize("symptom", [s for s in Symptom if RULES[s].limit is not None])
+def test_a_trouble_that_stays_is_settled_after_its_limit(books: Books, symptom: Symptom) -> None:
+    """What the catalog counts is what the next verdict reads, and nothing else is counted."""
+    sid = SIDS[0]
+    books.add(called(sid))
+    limit = RULES[symptom].limit
+    assert limit is not None
+    for turn in range(limit + 1):
+        (call,) = books.claim(sid, lease=f"{turn}")
+        verdict = judge_trouble(call, symptom, 0.0)
+        assert not isinstance(verdict, Pause)
+        books.settle(sid, verdict, lease=f"{turn}")
+        assert ("expected" if turn < limit else RULES[symptom].finally_.value) == books.row(sid)[
+            "state"
+        ]
+    row = books.row(sid)
+    counted = COUNTS[RULES[symptom].act]
+    assert {name: limit if name == counted else 0 for name in COUNTS.values()} == {
+        name: row[name] for name in COUNTS.values()
+    }
