@@ -163,19 +163,17 @@ async def _spill(
     head = bytes(block[:HEAD])
     digest = hashlib.sha256()
     total = 0
-    whole = False
-    try:
-        async with aiofiles.open(part, "xb", buffering=0) as file:
+    async with aiofiles.open(part, "xb", buffering=0) as file:
+        try:
             async for piece in _blocks(response, block):
                 await asyncio.to_thread(digest.update, piece)
                 await file.write(piece)
                 total += len(piece)
-        _check_length(total, promised)
-        whole = True
-    finally:
-        if not whole:
+            _check_length(total, promised)
+        except BaseException:
             with suppress(OSError):  # what cannot be removed now is swept later
                 await aiofiles.os.remove(part)
+            raise
     return _fetched(
         response, body=None, part=part, head=head, size=total, sha256=digest.hexdigest()
     )

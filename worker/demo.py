@@ -78,7 +78,7 @@ def _sandbox() -> Iterator[dict[str, Any]]:
     ]
     _say(f"$ callvault sandbox {' '.join(arguments)} &")
     process = subprocess.Popen(  # noqa: S603 - our own program and arguments
-        [sys.executable, "-m", "sandbox", *arguments],
+        [sys.executable, "-P", "-m", "sandbox", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -103,7 +103,7 @@ def _callvault(*arguments: str) -> int:
         "EXOTEL_API_TOKEN": "sandbox-token",
     }
     code = "from worker.cli import main; main()"
-    command = [sys.executable, "-c", code, "--config", config, *arguments]
+    command = [sys.executable, "-P", "-c", code, "--config", config, *arguments]
     done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own program
     return done.returncode
 

@@ -203,7 +203,7 @@ class _Supervised:
         arguments = {**_arguments(settings, pool), "on_startup": self._start}
         self._worker = Worker(handle_signals=False, **arguments)
         self._pool = pool
-        self._stopping = False
+        self._ending: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -228,13 +228,30 @@ class _Supervised:
         self._worker.max_jobs = self._worker.job_counter + (1 if room else 0)
 
     def _stop(self) -> None:
-        if self._stopping:
-            return
-        self._stopping = True
-        parts: Parts | None = self._worker.ctx.get(CTX_KEY)
-        if parts is not None:
-            parts.stopping.set()
-        self._worker.handle_sig_wait_for_completion(signal.SIGTERM)
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+
+    async def _end(self) -> None:
+        """Let begun downloads finish within their grace, then end arq's worker."""
+        loop = asyncio.get_running_loop()
+        worker = self._worker
+        worker.allow_pick_jobs = False
+        until = loop.time() + DOWNLOAD_GRACE_S
+        while loop.time() < until:
+            # Asked again each time: a stop may come before the parts are there.
+            parts: Parts | None = worker.ctx.get(CTX_KEY)
+            if parts is not None:
+                parts.stopping.set()
+            if all(task.done() for task in worker.tasks.values()):
+                break
+            await asyncio.sleep(_POLL_S)
+        for task in worker.tasks.values():
+            task.cancel()
+        while worker.main_task is None or not worker.main_task.done():
+            # Again and again: what runs while a worker starts may swallow a cancellation.
+            if worker.main_task is not None:
+                worker.main_task.cancel()
+            await asyncio.sleep(_POLL_S)
 
     def _wait_for_supervisor(self, loop: asyncio.AbstractEventLoop) -> None:
         """End with the supervisor: it holds the other end of our standard input."""

@@ -226,6 +226,8 @@ class Supervisor:
             environment[QUIET_VARIABLE] = "1"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            # No module of the folder we happen to be in is taken for one of ours.
+            "-P",
             "-m",
             "worker.main",
             env=environment,

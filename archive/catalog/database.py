@@ -132,8 +132,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Numbers of callers and Sids are nobody else's business.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Numbers of callers and Sids are nobody else's business. Only a file that is made here is
+        # opened here: closing any descriptor of a file drops all locks that this process has on it
+        # (fcntl(2), "advisory record locking"), those of SQLite's other connections included.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise CatalogError(
             f"opening the catalog {path}: {error.strerror}",

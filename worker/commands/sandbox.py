@@ -16,4 +16,4 @@ import click
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Run a stand-in for the provider. Its own options: callvault sandbox --help."""
     # Replaces this process: the sandbox gets its signals and its exit code is ours.
-    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "sandbox", *arguments])  # noqa: S606
