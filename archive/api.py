@@ -18,13 +18,14 @@ from yarl import URL
 
 from archive.provider_time import format_time
 from archive.verdicts import Symptom
-from archive.wire import CallAnswer, NonsenseError, error_message, read_call, read_page
+from archive.wire import NonsenseError, error_message, read_call, read_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from archive.accounts import Account, Credentials
     from archive.clock import Clock
+    from archive.wire import CallAnswer, Page
 
 SIDS_PER_REQUEST: Final = 100
 LOOKBACK: Final = timedelta(days=31)
@@ -130,7 +131,7 @@ class Api:
         body = await self._get(f"{self._root}.json?{urlencode(query)}", "resolve")
         asked = set(sids)
         # What was not asked for is not taken, whoever answers it.
-        return [call for call in self._page(body)[0] if call.facts.sid in asked]
+        return [call for call in self._page(body, walking=False).calls if call.facts.sid in asked]
 
     async def call(self, sid: str) -> CallAnswer:
         """Ask for one call.
@@ -153,7 +154,7 @@ class Api:
             raise ApiTroubleError(Symptom.API_NONSENSE, "the answer is about another call")
         return answer
 
-    async def listing(self, window: Window) -> AsyncIterator[list[CallAnswer]]:
+    async def listing(self, window: Window) -> AsyncIterator[Page]:
         """Walk all calls created in a window of at most 31 days, oldest first, page by page.
 
         Raises:
@@ -168,8 +169,9 @@ class Api:
         uri = f"{self._root}.json?{urlencode(query)}"
         seen = {uri}
         while uri:
-            calls, uri = self._page(await self._get(uri, "listing"))
-            yield calls
+            page = self._page(await self._get(uri, "listing"), walking=True)
+            yield page
+            uri = page.next_uri
             if uri in seen:
                 raise ApiTroubleError(Symptom.API_NONSENSE, "the listing's pages go in a circle")
             seen.add(uri)
@@ -178,15 +180,15 @@ class Api:
         zone = self.account.zone
         return f"gte:{format_time(window.start, zone)};lte:{format_time(window.end, zone)}"
 
-    def _page(self, body: bytes) -> tuple[list[CallAnswer], str]:
+    def _page(self, body: bytes, *, walking: bool) -> Page:
         try:
-            page = read_page(body, self.account.zone)
+            page = read_page(body, self.account.zone, walking=walking)
         except NonsenseError as error:
             raise ApiTroubleError(Symptom.API_NONSENSE, str(error)) from error
         if page.next_uri and not page.next_uri.startswith(f"{self._root}.json?"):
             # It is asked with our key: it may lead nowhere else.
             raise ApiTroubleError(Symptom.API_NONSENSE, "the next page is not of this listing")
-        return page.calls, page.next_uri
+        return page
 
     async def _get(
         self, path: str, kind: Kind, *, missing: Symptom = Symptom.API_UNAUTHORISED

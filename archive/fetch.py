@@ -7,9 +7,11 @@ of 1 MiB, so that memory does not grow with a recording's size.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiofiles
 import aiofiles.os
@@ -21,7 +23,7 @@ from archive.hosts import Access, UntrustedUrlError, access_for
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterable
     from datetime import timedelta
     from pathlib import Path
 
@@ -32,19 +34,29 @@ BLOCK: Final = 2**20
 HEAD: Final = 2**16
 """How much of a recording's beginning is kept for the look at its format."""
 
+_MD5: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _CONNECT_S: Final = 15
 _STALL_S: Final = 60
+_PACE_S: Final = 30.0
+_SLOWEST: Final = 1024
+"""Bytes a second below which, for ``_PACE_S``, a download is given up: it would never end."""
+_DOUBTS: Final = 3
+"""How many ETags of a host may misfit before they are taken for something else than checksums."""
 _ERROR_BODY: Final = 4096
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole body: in ``body`` when it was small, else in the file ``part``."""
+    """A whole body: in ``body`` when it was small, else in the file ``part``.
+
+    ``md5`` is empty for a small one, whose bytes can still be asked.
+    """
 
     body: bytes | None
     part: Path | None
     head: bytes
     size: int
     sha256: str
+    md5: str
     content_type: str
     etag: str
 
@@ -73,6 +85,7 @@ class Fetcher:
         self._account = account
         self._auth = aiohttp.encode_basic_auth(credentials.key, credentials.token)
         self._window = window
+        self._etags: dict[str, _EtagHabit] = {}
 
     async def fetch(self, url: str, part: Path, *, age: timedelta | None) -> Fetched:
         """Fetch a recording.
@@ -102,7 +115,14 @@ class Fetcher:
             ) as response:
                 if response.status != 200:  # noqa: PLR2004 - the one status with a whole body
                     raise await self._refused(response, age)
-                return await _read(response, part)
+                fetched = await _read(response, part)
+                try:
+                    self._check_digests(response, fetched)
+                except FetchTroubleError:
+                    if fetched.part is not None:
+                        await aiofiles.os.remove(fetched.part)
+                    raise
+                return fetched
         except TimeoutError as error:
             raise FetchTroubleError(Symptom.FETCH_TIMEOUT, target.host or "") from error
         except aiohttp.ClientPayloadError as error:
@@ -111,6 +131,23 @@ class Fetcher:
             detail = f"{target.host}: {type(error).__name__}"
             raise FetchTroubleError(Symptom.FETCH_UNREACHABLE, detail) from error
 
+    def _check_digests(self, response: aiohttp.ClientResponse, fetched: Fetched) -> None:
+        """Hold the body against what the host says of it.
+
+        An ETag is often, but need not be, the body's MD5 (RFC 9110, 8.8.3): a host is believed to
+        mean that as soon as one fits, and not to once the first few do not.
+        """
+        given = response.headers.get("Content-MD5", "")
+        etag = fetched.etag.strip('"').lower()
+        if not given and not _MD5.fullmatch(etag):
+            return
+        md5 = fetched.md5 or hashlib.md5(fetched.body or b"", usedforsecurity=False).hexdigest()
+        if given and given != base64.b64encode(bytes.fromhex(md5)).decode():
+            raise FetchTroubleError(Symptom.BODY_DIGEST, "Content-MD5 is of other bytes")
+        habit = self._etags.setdefault(response.url.authority, _EtagHabit())
+        if _MD5.fullmatch(etag) and habit.misfits(fits=etag == md5):
+            raise FetchTroubleError(Symptom.BODY_DIGEST, "the ETag is of other bytes")
+
     async def _refused(
         self, response: aiohttp.ClientResponse, age: timedelta | None
     ) -> FetchTroubleError:
@@ -118,6 +155,54 @@ class Fetcher:
         young = age is not None and age < self._window
         symptom = refusal(response.status, body, young=young)
         return FetchTroubleError(symptom, f"HTTP {response.status} from {response.url.host}")
+
+
+def _denial(body: bytes) -> Symptom:
+    # Valid fetches are denied now and then; a reason that is given is believed.
+    if b"invalid ip" in body:
+        return Symptom.FETCH_BAD_ADDRESS
+    return Symptom.FETCH_EXPIRED if b"expired" in body else Symptom.FETCH_REFUSED
+
+
+class _Digest(Protocol):
+    def update(self, piece: bytes, /) -> None: ...
+
+
+class _EtagHabit:
+    """Whether a host's ETags are checksums of the bodies, as far as is known."""
+
+    def __init__(self) -> None:
+        self._fitted = False
+        self._doubts = 0
+
+    def misfits(self, *, fits: bool) -> bool:
+        """Take in one more ETag; return whether its body is to be distrusted."""
+        self._fitted = self._fitted or fits
+        self._doubts += not fits
+        return not fits and (self._fitted or self._doubts <= _DOUBTS)
+
+
+class _Pace:
+    """Watches that a download does not drip."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since = self._clock()
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Count bytes that came.
+
+        Raises:
+            FetchTroubleError: too few came in the last half minute.
+        """
+        self._size += size
+        took = self._clock() - self._since
+        if took < _PACE_S:
+            return
+        if self._size < _SLOWEST * took:
+            raise FetchTroubleError(Symptom.FETCH_SLOW, f"{self._size} bytes in {took:.0f} s")
+        self._since, self._size = self._clock(), 0
 
 
 def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
@@ -129,8 +214,7 @@ def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
         young: whether the call ended within the provider's processing time.
     """
     if status in {400, 401, 403}:
-        # Valid fetches are answered so now and then; an expired signature says "expired".
-        return Symptom.FETCH_EXPIRED if b"expired" in body else Symptom.FETCH_REFUSED
+        return _denial(body.lower())
     if status in {404, 410}:
         return Symptom.FETCH_NOT_YET if young else Symptom.FETCH_GONE
     if status == 429:  # noqa: PLR2004 - RFC 6585, 4
@@ -145,7 +229,9 @@ def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
 async def _read(response: aiohttp.ClientResponse, part: Path) -> Fetched:
     promised = response.content_length
     block = bytearray()
+    pace = _Pace(asyncio.get_running_loop().time)
     async for chunk in response.content.iter_any():
+        pace.add(len(chunk))
         block += chunk
         if len(block) >= BLOCK:
             return await _spill(response, part, block, promised)
@@ -153,7 +239,15 @@ async def _read(response: aiohttp.ClientResponse, part: Path) -> Fetched:
     body = bytes(block)
     # A MiB is hashed in less time than a hop to a thread is worth.
     digest = hashlib.sha256(body).hexdigest()
-    return _fetched(response, body=body, part=None, head=body[:HEAD], size=len(body), sha256=digest)
+    return _fetched(
+        response,
+        body=body,
+        part=None,
+        head=body[:HEAD],
+        size=len(body),
+        sha256=digest,
+        md5="",
+    )
 
 
 async def _spill(
@@ -162,11 +256,12 @@ async def _spill(
     """Go on into the part file."""
     head = bytes(block[:HEAD])
     digest = hashlib.sha256()
+    check = hashlib.md5(usedforsecurity=False)
     total = 0
     async with aiofiles.open(part, "xb", buffering=0) as file:
         try:
             async for piece in _blocks(response, block):
-                await asyncio.to_thread(digest.update, piece)
+                await asyncio.to_thread(_update, (digest, check), piece)
                 await file.write(piece)
                 total += len(piece)
             _check_length(total, promised)
@@ -175,7 +270,13 @@ async def _spill(
                 await aiofiles.os.remove(part)
             raise
     return _fetched(
-        response, body=None, part=part, head=head, size=total, sha256=digest.hexdigest()
+        response,
+        body=None,
+        part=part,
+        head=head,
+        size=total,
+        sha256=digest.hexdigest(),
+        md5=check.hexdigest(),
     )
 
 
@@ -193,8 +294,15 @@ def _header(response: aiohttp.ClientResponse, name: str) -> str:
     return "".join(character for character in text if character.isprintable())[:200]
 
 
+def _update(digests: Iterable[_Digest], piece: bytes) -> None:
+    for digest in digests:
+        digest.update(piece)
+
+
 async def _blocks(response: aiohttp.ClientResponse, block: bytearray) -> AsyncIterator[bytes]:
+    pace = _Pace(asyncio.get_running_loop().time)
     async for chunk in response.content.iter_any():
+        pace.add(len(chunk))
         block += chunk
         if len(block) >= BLOCK:
             yield bytes(block)

@@ -24,6 +24,8 @@ _UNANSWERED: Final = frozenset(
 _LONGEST_CALL: Final = timedelta(days=1)
 """A call lasts four hours at most; a status that says otherwise a day later is stale."""
 _TOO_SHORT_S: Final = 5
+_SHORTEST: Final = timedelta(milliseconds=100)
+"""The least time between two looks, whatever the settings: none is a circle without a rest."""
 _LATE_LOOKS: Final = 2
 """How many looks after the window must find nothing before a recording is called absent."""
 _LONG_AGO: Final = timedelta(hours=20)
@@ -91,7 +93,7 @@ def judge_missing(
     talked = reason == "not-recorded"
     if age < readiness.window:
         next_age = _next_look(age, readiness.window) if talked else readiness.window
-        return Again("not-ready", after=next_age - age)
+        return Again("not-ready", after=max(next_age - age, _SHORTEST))
     # A day later, no recording of a call that nobody answered is final at the first look.
     enough = _LATE_LOOKS if talked or age < _LONG_AGO else 1
     patient = talked and ended is not None and age < readiness.give_up_after

@@ -82,15 +82,18 @@ class Symptom(StrEnum):
     URL_UNTRUSTED = "url-untrusted"
     FETCH_UNREACHABLE = "fetch-unreachable"
     FETCH_TIMEOUT = "fetch-timeout"
+    FETCH_SLOW = "fetch-slow"
     FETCH_SERVER_ERROR = "fetch-server-error"
     FETCH_TOO_MANY = "fetch-too-many"
     FETCH_REFUSED = "fetch-refused"
     FETCH_EXPIRED = "fetch-expired"
+    FETCH_BAD_ADDRESS = "fetch-bad-address"
     FETCH_NOT_YET = "fetch-not-yet"
     FETCH_GONE = "fetch-gone"
     FETCH_REDIRECT = "fetch-redirect"
     FETCH_ODD_STATUS = "fetch-odd-status"
     BODY_SHORT = "body-short"
+    BODY_DIGEST = "body-digest"
     BODY_EMPTY = "body-empty"
     BODY_NOT_AUDIO = "body-not-audio"
     DISK_FULL = "disk-full"
@@ -180,16 +183,21 @@ RULES: Final[dict[Symptom, Rule]] = {
     Symptom.URL_UNTRUSTED: Rule(act=Act.FAILED, base=_S),
     Symptom.FETCH_UNREACHABLE: _passing(),
     Symptom.FETCH_TIMEOUT: _passing(),
+    Symptom.FETCH_SLOW: _passing(),
     Symptom.FETCH_SERVER_ERROR: _passing(),
     Symptom.FETCH_TOO_MANY: _passing(base=15 * _S),
     Symptom.FETCH_REFUSED: _fresh_url(),
     Symptom.FETCH_EXPIRED: _fresh_url(),
+    Symptom.FETCH_BAD_ADDRESS: _needs_somebody(
+        Act.PAUSE_ACCOUNT, "have this machine's public address put on the account's list"
+    ),
     # Only seen of young calls (see `archive.fetch.refusal`), so it ends by itself.
     Symptom.FETCH_NOT_YET: Rule(act=Act.WAIT, base=15 * _S),
     Symptom.FETCH_GONE: _fresh_url(Act.LOST, limit=2),
     Symptom.FETCH_REDIRECT: _fresh_url(limit=2),
     Symptom.FETCH_ODD_STATUS: _passing(),
     Symptom.BODY_SHORT: _passing(),
+    Symptom.BODY_DIGEST: _passing(),
     Symptom.BODY_EMPTY: _fresh_url(limit=4),
     Symptom.BODY_NOT_AUDIO: _fresh_url(limit=4),
     Symptom.DISK_FULL: _needs_somebody(

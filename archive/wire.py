@@ -31,10 +31,14 @@ class CallAnswer(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of the listing; ``next_uri`` is host-relative, empty on the last page."""
+    """One page of the listing; ``next_uri`` is host-relative, empty on the last page.
+
+    ``unusable`` counts rows without a Sid: calls that the provider has and cannot name.
+    """
 
     calls: list[CallAnswer]
     next_uri: str = ""
+    unusable: int = 0
 
 
 class NonsenseError(ValueError):
@@ -53,20 +57,30 @@ def read_call(body: bytes, zone: ZoneInfo) -> CallAnswer:
     return answer
 
 
-def read_page(body: bytes, zone: ZoneInfo) -> Page:
+def read_page(body: bytes, zone: ZoneInfo, *, walking: bool) -> Page:
     """Read a page of the listing: ``{"Metadata": {...}, "Calls": [...]}``.
 
+    ``walking`` says that whatever pages follow are wanted too.
+
     Raises:
-        NonsenseError: it is no JSON, or has no list of calls.
+        NonsenseError: it is no JSON, has no list of calls, or does not say whether more follow
+            where that is wanted.
     """
     document = _object(body)
     calls = document.get("Calls")
     if not isinstance(calls, list):
         raise NonsenseError("the answer has no list of calls")
     metadata = document.get("Metadata")
+    if walking and not isinstance(metadata, dict):
+        # Taken for the last page, it would end a walk early, and nobody would know.
+        raise NonsenseError("the answer does not say whether more pages follow")
     next_uri = metadata.get("NextPageUri") if isinstance(metadata, dict) else None
     answers = [answer for item in calls if (answer := _answer(item, zone))]
-    return Page(calls=answers, next_uri=next_uri if isinstance(next_uri, str) else "")
+    return Page(
+        calls=answers,
+        next_uri=next_uri if isinstance(next_uri, str) else "",
+        unusable=len(calls) - len(answers),
+    )
 
 
 def error_message(body: bytes) -> str:

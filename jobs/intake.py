@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.api import HISTORY, windows
-from archive.call import SID_RULE, CallFacts, Source, is_sid
+from archive.call import SID_RULE, CallFacts, Source, State, is_sid
 from archive.catalog.intake import Intake, add_calls, count_calls
+from archive.catalog.story import put_back
 from jobs.cdr import Rejected
 
 if TYPE_CHECKING:
@@ -97,6 +98,22 @@ class Desk:
                 now=self._clock(),
             )
 
+    def take_back(self, sids: list[str]) -> int:
+        """Put calls back that were given up as absent or lost, and have a recording after all."""
+        if self._dry_run or not sids:
+            return 0
+        with self._database.write() as tx:
+            return put_back(
+                tx,
+                accounts=[self._account.name],
+                states=[State.ABSENT, State.LOST],
+                reason=None,
+                day=None,
+                sids=sids,
+                now=self._clock(),
+                why="reappeared",
+            )
+
     def _count(self, calls: list[CallFacts]) -> Intake:
         # Nothing is written, so what a former chunk would have added is remembered here.
         fresh = [call for call in calls if call.sid not in self._counted]
@@ -133,9 +150,10 @@ async def take_range(
     report = Report()
     for window in windows(start, end):
         async for page in api.listing(window):
-            calls = [answer.facts for answer in page]
-            report.rows += len(calls)
-            report.count(desk.take(calls, Source.LISTING))
+            report.rows += len(page.calls) + page.unusable
+            report.rejected += page.unusable
+            report.count(desk.take([answer.facts for answer in page.calls], Source.LISTING))
+            desk.take_back([a.facts.sid for a in page.calls if a.recording_url or a.presigned_url])
             on_page(report)
     return report
 

@@ -114,10 +114,11 @@ def put_back(
     day: str | None,
     sids: Iterable[str] | None,
     now: datetime,
+    why: str = "retried",
 ) -> int:
     """Let settled calls be looked at once more; return how many.
 
-    A None for ``reason``, ``day`` or ``sids`` stands for all.
+    A None for ``reason``, ``day`` or ``sids`` stands for all. ``why`` is the reason they then have.
     """
     return tx.run(
         "put_back",
@@ -127,4 +128,5 @@ def put_back(
         day=day,
         sids=None if sids is None else json.dumps(list(sids)),
         now_ms=to_ms(now),
+        why=why,
     )

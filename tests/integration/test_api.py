@@ -96,8 +96,8 @@ async def test_the_listing_is_walked_to_its_end(provider: Provider) -> None:
         window = Window(now - timedelta(days=2), now)
         pages = [page async for page in api.listing(window)]
 
-    assert [len(page) for page in pages] == [100, 100, 50]
-    assert truth == [answer.facts.sid for page in pages for answer in page]
+    assert [len(page.calls) for page in pages] == [100, 100, 50]
+    assert truth == [answer.facts.sid for page in pages for answer in page.calls]
     assert turns.acquired == ["main listing"] * 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -254,3 +255,34 @@ async def test_a_part_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -
             await told.fetch()
 
         assert read(told.part) == b"another's"
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("header", ["ETag", "Content-MD5"])
+async def test_other_bytes_than_the_checksum_says_are_no_recording(
+    tmp_path: Path, body: bytes, header: str
+) -> None:
+    """An ETag or Content-MD5 of other bytes: what came is thrown away, the part file too."""
+    digest = hashlib.md5(b"other bytes", usedforsecurity=False)
+    value = f'"{digest.hexdigest()}"'
+    if header == "Content-MD5":
+        value = base64.b64encode(digest.digest()).decode()
+
+    async with bench(
+        tmp_path, always(lambda: web.Response(body=body, headers={header: value}))
+    ) as at:
+        assert await at.trouble() == Symptom.BODY_DIGEST
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+async def test_bytes_that_fit_their_checksums_are_taken(tmp_path: Path, body: bytes) -> None:
+    """Both headers at once; an ETag of another form says nothing about the bytes."""
+    digest = hashlib.md5(body, usedforsecurity=False)
+    given = base64.b64encode(digest.digest()).decode()
+    for etag in (f'"{digest.hexdigest()}"', '"abc-7"', 'W/"weak"'):
+        headers = {"ETag": etag, "Content-MD5": given}
+        answer = always(lambda headers=headers: web.Response(body=body, headers=headers))  # type: ignore[misc]
+        async with bench(tmp_path, answer) as at:
+            fetched = await at.fetch()
+        assert fetched.size == len(body)
+        at.part.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.unit.books import Books
+from tests.unit.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,3 +26,9 @@ def books(tmp_path: Path) -> Iterator[Books]:
     books = Books(tmp_path / "state" / "catalog.db")
     yield books
     books.database.close()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    """A command line on the catalog of `books`."""
+    return Terminal(tmp_path)

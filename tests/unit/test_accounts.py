@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.pretty import pretty_repr
 
 from archive.accounts import MUMBAI, Account, Credentials
 
@@ -28,7 +29,10 @@ def test_an_accounts_zone_is_india_unless_another_is_set() -> None:
     assert Account(name="main", sid="acme1", timezone="Asia/Singapore").zone.key == "Asia/Singapore"
 
 
-@pytest.mark.parametrize("shown", [repr(SECRET), str(SECRET), f"{SECRET}", f"{[SECRET]}"])
+@pytest.mark.parametrize(
+    "shown",
+    [repr(SECRET), str(SECRET), f"{SECRET}", f"{[SECRET]}", pretty_repr({"given": [SECRET]})],
+)
 def test_credentials_are_not_shown(shown: str) -> None:
-    """Neither by themselves nor inside of something else."""
+    """Neither by themselves nor inside of something else, nor by rich, which looks into fields."""
     assert "the-" not in shown

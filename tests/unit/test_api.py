@@ -157,8 +157,8 @@ async def test_the_listings_cursor_is_followed_to_the_letter() -> None:
     following = f"{CALLS}.json?After=a%2Bb%3D&SortBy=DateCreated%3Aasc"
     provider = Provider(page(*SIDS[:2], following=following), page(SIDS[2], following=""))
     pages = [
-        [answer.facts.sid for answer in calls]
-        async for calls in provider.api.listing(Window(NOW, NOW))
+        [answer.facts.sid for answer in found.calls]
+        async for found in provider.api.listing(Window(NOW, NOW))
     ]
     assert pages == [SIDS[:2], SIDS[2:]]
     assert str(provider.asked[1]) == f"https://api.exotel.com{following}"
@@ -188,7 +188,7 @@ async def test_pages_that_go_in_a_circle_end() -> None:
     following = f"{CALLS}.json?After=x"
     provider = Provider(page(SIDS[0], following=following), page(SIDS[1], following=following))
     pages = provider.api.listing(Window(NOW, NOW))
-    assert [len(await anext(pages)) for _ in range(2)] == [1, 1]
+    assert [len((await anext(pages)).calls) for _ in range(2)] == [1, 1]
     with pytest.raises(ApiTroubleError, match="in a circle"):
         await anext(pages)
 

@@ -41,6 +41,29 @@ def test_opening_again_changes_nothing(books: Books) -> None:
     assert books.balance().known == 1
 
 
+def test_a_catalog_of_the_first_version_is_brought_up_with_all_it_holds(tmp_path: Path) -> None:
+    """It has room for looks then, and nothing it held is changed."""
+    path = tmp_path / "catalog.db"
+    numbered = module._migrations()
+    connection = sqlite3.connect(path)
+    connection.executescript(numbered[0])
+    connection.execute(
+        "INSERT INTO calls (account, sid, due_ms, delete_by_ms) VALUES ('main', ?, 1, 2)", SIDS[:1]
+    )
+    before = connection.execute("SELECT * FROM calls").fetchall()
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+
+    Database(path).close()
+    Database(tmp_path / "new.db").close()
+    assert schema(tmp_path / "new.db") == schema(path)
+    connection = sqlite3.connect(path)
+    assert before == connection.execute("SELECT * FROM calls").fetchall()
+    assert connection.execute("SELECT * FROM looks").fetchall() == []
+    connection.close()
+
+
 def test_several_that_open_a_new_catalog_at_once_all_can(tmp_path: Path) -> None:
     """One of them migrates, and the others find it done."""
     together = threading.Barrier(6)

@@ -12,6 +12,7 @@ from archive.call import CallFacts, Source
 from archive.catalog.intake import Intake, count_calls
 from archive.catalog.rows import facts_of
 from archive.clock import to_ms
+from archive.readiness import Readiness
 from tests.unit.books import ACCOUNT, NOW, OTHER, SIDS, called
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ WHOLE = CallFacts(
     exophone="0804",
 )
 BLANK = CallFacts(sid=SIDS[0])
+FIRST_LOOK = Readiness().first_look
 FACTS = [name for name in CallFacts.__struct_fields__ if name != "sid"]
 
 
@@ -72,7 +74,7 @@ def test_a_second_sighting_fills_all_blanks_of_a_bare_sid(books: Books) -> None:
     assert to_ms(NOW + timedelta(days=29)) == row["delete_by_ms"]
 
 
-@pytest.mark.parametrize("field", ["started_at", "ended_at", "duration_s", "status", "exophone"])
+@pytest.mark.parametrize("field", FACTS)
 def test_a_single_blank_is_filled_and_what_is_known_is_kept(books: Books, field: str) -> None:
     """The sighting that fills it contradicts all the rest, and changes nothing of that."""
     books.add(replace(WHOLE, **{field: getattr(BLANK, field)}))
@@ -121,13 +123,13 @@ def test_each_source_leaves_one_sighting(books: Books) -> None:
         (BLANK, timedelta(0), timedelta(0), ""),
         (
             CallFacts(sid=SIDS[0], created_at=NOW),
-            timedelta(seconds=45),
+            FIRST_LOOK,
             timedelta(days=30),
             "2026-02-10",
         ),
         (
             CallFacts(sid=SIDS[0], started_at=NOW, ended_at=NOW + timedelta(hours=7)),
-            timedelta(hours=7, seconds=45),
+            timedelta(hours=7) + FIRST_LOOK,
             timedelta(days=30),
             "2026-02-10",
         ),

@@ -71,3 +71,43 @@ def test_lifting_ends_one_pause_and_says_whether_there_was_one(books: Books) -> 
     assert [paused.scope for paused in held(books)] == ["host:here"]
     pause(books, NOW)
     assert held(books)[0].strikes == 1
+
+
+def test_what_a_person_holds_up_is_probed_by_nobody(books: Books) -> None:
+    """A new run probes what is automatic, and leaves an operator's pause as it is."""
+    pause(books, NOW)
+    with books.database.write() as tx:
+        pauses.pause_by_operator(tx, pauses.ALL, why="moving the disks", now=NOW)
+        pauses.probe_all(tx, NOW + MINUTE)
+    automatic, operator = held(books)
+    assert (automatic.scope, automatic.probe_at) == (SCOPE, NOW + MINUTE)
+    assert (operator.scope, operator.reason, operator.detail, operator.fatal) == (
+        "all",
+        "operator",
+        "moving the disks",
+        True,
+    )
+    assert operator.probe_at > NOW + timedelta(days=365_000)
+
+
+def test_a_trouble_never_takes_the_place_of_a_persons_pause(books: Books) -> None:
+    """Nor its time: else a probe would lift what nobody allowed to go on."""
+    with books.database.write() as tx:
+        pauses.pause_by_operator(tx, SCOPE, why="moving the disks", now=NOW)
+    before = held(books)
+    for fatal in (False, True):
+        pause(books, NOW + MINUTE, reason="api-unauthorised", fatal=fatal)
+    assert before == held(books)
+
+
+def test_a_person_may_hold_up_what_is_paused_and_say_why_anew(books: Books) -> None:
+    """The automatic pause becomes the person's, and the newer words stand."""
+    pause(books, NOW)
+    for why in ("moving the disks", "still moving them"):
+        with books.database.write() as tx:
+            pauses.pause_by_operator(tx, SCOPE, why=why, now=NOW)
+        (paused,) = held(books)
+        assert (paused.reason, why, True) == ("operator", paused.detail, paused.fatal)
+    with books.database.write() as tx:
+        assert pauses.lift(tx, SCOPE)
+    assert held(books) == []

@@ -99,6 +99,16 @@ def test_hosts_that_live_have_a_process_that_beats(books: Books) -> None:
         assert processes.live_hosts(tx, NOW) == frozenset()
 
 
+def test_what_a_process_archived_counts_after_its_end(books: Books) -> None:
+    """A run's speed must not fall because one of its processes ended and was rescued from."""
+    beat(books, "one", NOW, recordings=5)
+    with books.database.write() as tx:
+        processes.retire(tx, "one", NOW)
+    rescue(books, NOW)
+    with books.database.read() as tx:
+        assert processes.work_since(tx, NOW) == (5, 5000)
+
+
 def test_what_a_run_has_archived_is_the_sum_of_its_processes(books: Books) -> None:
     """Each beat tells the whole count of its process; silent ones are counted for days."""
     beat(books, "one", NOW, recordings=3)

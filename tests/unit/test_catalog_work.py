@@ -203,6 +203,23 @@ def test_what_the_provider_says_replaces_what_an_export_said(books: Books) -> No
     assert books.row(SIDS[0])["day"] == "2026-02-07"
 
 
+def test_an_answer_without_a_date_leaves_the_day_of_deletion(books: Books) -> None:
+    """What an export said of it still holds: the call is not suddenly the oldest of all."""
+    books.add(called(SIDS[0]))
+    before = books.row(SIDS[0])
+    books.claim(SIDS[0])
+    said = CallFacts(sid=SIDS[0], ended_at=NOW, talk_s=7)
+    with books.database.write() as tx:
+        work.learn(tx, [said], lease="lease", account=ACCOUNT, now=NOW)
+    after = books.row(SIDS[0])
+    assert (before["delete_by_ms"], before["day"], before["began_ms"], 7) == (
+        after["delete_by_ms"],
+        after["day"],
+        after["began_ms"],
+        after["talk_s"],
+    )
+
+
 def test_a_recording_found_again_is_the_same_one(books: Books) -> None:
     """Its path is fixed once; the call is archived all the same."""
     books.add(called(SIDS[0]))

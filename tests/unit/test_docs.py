@@ -257,7 +257,14 @@ def _sidecar(root: Path) -> dict[str, Any]:
     call = ClaimedCall(facts=facts, delete_by=now, tries=0, refreshes=0, late_looks=0)
     target = Target(call=call, facts=facts, url="https://recordings.exotel.com/1.mp3", place=place)
     fetched = Fetched(
-        body=b"audio", part=None, head=b"", size=5, sha256="0" * 64, content_type="", etag=""
+        body=b"audio",
+        part=None,
+        head=b"",
+        size=5,
+        sha256="0" * 64,
+        md5="",
+        content_type="",
+        etag="",
     )
     pending = Pending(
         lease="lease",

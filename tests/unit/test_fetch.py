@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive.fetch import refusal
+from archive.fetch import FetchTroubleError, _EtagHabit, _Pace, refusal
 from archive.verdicts import Symptom
 
 EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
@@ -16,7 +16,7 @@ EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Messag
     [
         (400, b"Only one auth mechanism allowed", Symptom.FETCH_REFUSED),
         (401, b"", Symptom.FETCH_REFUSED),
-        (403, b"invalid ip", Symptom.FETCH_REFUSED),
+        (403, b"Invalid IP address", Symptom.FETCH_BAD_ADDRESS),
         (403, EXPIRED, Symptom.FETCH_EXPIRED),
         (429, b"", Symptom.FETCH_TOO_MANY),
         (500, b"", Symptom.FETCH_SERVER_ERROR),
@@ -40,3 +40,33 @@ def test_a_missing_object_is_not_there_yet_or_gone(status: int) -> None:
     """A young call's URL is handed out before the object exists."""
     assert refusal(status, b"NoSuchKey", young=True) is Symptom.FETCH_NOT_YET
     assert refusal(status, b"NoSuchKey", young=False) is Symptom.FETCH_GONE
+
+
+def test_etags_are_believed_once_one_has_fitted() -> None:
+    """After that each that does not fit is of other bytes, however many they are."""
+    habit = _EtagHabit()
+    assert not habit.misfits(fits=True)
+    assert all(habit.misfits(fits=False) for _ in range(10))
+
+
+def test_etags_that_never_fit_are_no_checksums() -> None:
+    """The first three are doubted, so that a few spoilt bodies are not taken for a habit."""
+    habit = _EtagHabit()
+    assert [habit.misfits(fits=False) for _ in range(5)] == [True, True, True, False, False]
+    assert not habit.misfits(fits=True)
+    assert habit.misfits(fits=False)
+
+
+def test_a_download_that_drips_is_given_up() -> None:
+    """Less than 1 KiB a second over half a minute; what came before that does not count."""
+    now = [0.0]
+    pace = _Pace(lambda: now[0])
+    pace.add(10_000_000)
+    now[0] = 30.0
+    pace.add(1)
+    now[0] = 59.0
+    pace.add(30 * 1024 - 1)
+    now[0] = 60.0
+    with pytest.raises(FetchTroubleError, match="30719 bytes in 30 s") as caught:
+        pace.add(0)
+    assert caught.value.symptom is Symptom.FETCH_SLOW

@@ -94,6 +94,9 @@ def test_storage_hosts_and_signed_urls_get_no_key(url: str) -> None:
         "https://recordings.exotel.com./a.mp3",
         "https://recordings.exotel.com:8443/a.mp3",
         "https://recordings.exotel.com:x/a.mp3",
+        "https://recordings.exotel.com:0/a.mp3",
+        "http://127.0.0.1:0/a.mp3",
+        "https://[x",
         "https://recordings.exotel.com:99999/a.mp3",
         "https://recordings.exotel.com.evil.example/a.mp3",
         "https://evilrecordings.exotel.com/a.mp3",
@@ -215,16 +218,18 @@ def test_a_refusal_never_shows_the_query() -> None:
         ("https://h/x/", "recording"),
         ("https://h", "recording"),
         ("https://h/" + "a" * 300, "a" * 255),
+        ("https://[x", "recording"),
     ],
 )
 def test_an_objects_name_is_the_file_name_without_the_query(url: str, expected: str) -> None:
-    """Bounded, and never empty; it need not be the Sid."""
+    """Bounded, and never empty, even of what is no URL; it need not be the Sid."""
     assert expected == object_name(url)
 
 
 def test_a_signature_counts_in_the_query_alone() -> None:
-    """In any case and also when it is empty, but not in the path."""
+    """In any case and also when it is empty, but not in the path; what is no URL has none."""
     assert is_signed("https://h/a?X-AMZ-SIGNATURE=")
+    assert not is_signed("https://[x?Signature=1")
     assert not is_signed("https://h/Signature=1?Signatures=2")
 
 

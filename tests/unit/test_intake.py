@@ -13,7 +13,7 @@ from archive.api import HISTORY, Api, Window
 from archive.call import CallFacts, Source
 from archive.errors import InputError
 from archive.readiness import Readiness
-from archive.wire import CallAnswer
+from archive.wire import CallAnswer, Page
 from jobs.cdr import Rejected
 from jobs.intake import CHUNK, Desk, Report, cut_range, sid_rows, take_range
 from tests.unit.books import ACCOUNT, NOW, SIDS, called
@@ -105,12 +105,12 @@ async def test_a_range_is_taken_page_by_page(books: Books) -> None:
         def __init__(self) -> None:
             self.windows: list[Window] = []
 
-        async def listing(self, window: Window) -> AsyncIterator[list[CallAnswer]]:
+        async def listing(self, window: Window) -> AsyncIterator[Page]:
             """Yield two pages, the last call of the first once more on the second."""
             self.windows.append(window)
             first = len(self.windows) * 3
             for page in ((first, first + 1), (first + 1, first + 2)):
-                yield [CallAnswer(called(f"{index:032}")) for index in page]
+                yield Page([CallAnswer(called(f"{index:032}")) for index in page])
 
     pages, told = Pages(), list[int]()
     start = NOW - timedelta(days=50)

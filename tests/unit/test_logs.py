@@ -55,13 +55,44 @@ def cleaned(value: object) -> object:
         (f"Authorization: Basic {SECRET}", "Authorization: Basic …"),
         (f"authorization: bearer {SECRET};", "authorization: bearer …;"),
         (f"{SIGNED} {SIGNED}", " ".join(["https://h.example/exotelrecordings/a.mp3?…"] * 2)),
+        (f"HTTPS://h.example/a?Signature={SECRET}", "HTTPS://h.example/a?…"),
+        (f"GET /v1/calls.json?Signature={SECRET} failed", "GET /v1/calls.json?… failed"),
+        (f'"/a.mp3?x=1&X-Amz-Signature={SECRET}"', '"/a.mp3?…"'),
+        (f"https://key:to@{SECRET}@h.example/a", "https://…@h.example/a"),
         ("https://h.example/a.mp3 is 3 MB", "https://h.example/a.mp3 is 3 MB"),
+        ("is it /v1/calls? yes", "is it /v1/calls? yes"),
         ("a basic fault? yes: someone@h.example", "a basic fault? yes: someone@h.example"),
     ],
 )  # fmt: skip
 def test_secrets_are_cut_out_of_a_text_and_the_rest_stays(text: str, expected: str) -> None:
     """URL queries, user names and passwords in URLs, and the values of Authorization."""
     assert expected == cleaned(text)
+
+
+@pytest.mark.parametrize("number", ["9812345678", "919812345678", "+919812345678", "08012345678"])
+@pytest.mark.parametrize(
+    "around", ["{}", "call from {} failed", "({})", '{{"From":"{}"}}', "To={}, ok", "{} {}"]
+)
+def test_a_telephone_number_keeps_its_last_two_digits(around: str, number: str) -> None:
+    """Enough to tell two calls apart, and nobody's number."""
+    assert around.format("…78", "…78") == cleaned(around.format(number, number))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SIGNED.partition("?")[0],
+        "0123456789abcdef0123456789372c19",
+        "1772118444.76627_1.mp3",
+        "2026-02-10 12:00:00",
+        "127.0.0.1:8080",
+        "123456789 bytes are free",
+        "a batch of 100",
+    ],
+)
+def test_what_is_no_telephone_number_stays(text: str) -> None:
+    """Sids, names of objects, times, addresses and small counts are what a reader looks for."""
+    assert text == cleaned(text)
 
 
 @given(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +18,7 @@ from archive.wire import CallAnswer
 from jobs.resolve import resolve, windows_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 NOW = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,9 +41,15 @@ def covers(windows: Sequence[Window | None], moment: datetime) -> bool:
 class FakeApi:
     """A provider that knows some calls, and notes what it was asked."""
 
-    def __init__(self, *known: CallFacts, going_on: str = "", malformed: str = "") -> None:
+    def __init__(
+        self,
+        *known: CallFacts,
+        going_on: str = "",
+        malformed: str = "",
+        refuses: Collection[str] = (),
+    ) -> None:
         self.known = known
-        self.malformed = malformed
+        self.malformed = {malformed, *refuses}
         self.going_on = going_on
         self.requests: list[tuple[list[str], Window | None]] = []
         self.singly: list[str] = []
@@ -49,7 +57,7 @@ class FakeApi:
     async def by_sids(self, sids: Sequence[str], window: Window | None) -> list[CallAnswer]:
         """Answer as the listing does."""
         self.requests.append((list(sids), window))
-        if self.malformed in sids:
+        if self.malformed.intersection(sids):
             raise ApiTroubleError(Symptom.API_REFUSED, "")
         return [
             CallAnswer(facts)
@@ -62,8 +70,9 @@ class FakeApi:
         self.singly.append(sid)
         if sid == self.going_on:
             return CallAnswer(CallFacts(sid=sid, status="in-progress"))
-        symptoms = {"timeout": Symptom.API_TIMEOUT, self.malformed: Symptom.API_REFUSED}
-        raise ApiTroubleError(symptoms.get(sid, Symptom.CALL_UNKNOWN), "")
+        if sid in self.malformed:
+            raise ApiTroubleError(Symptom.API_REFUSED, "")
+        raise ApiTroubleError(Symptom.API_TIMEOUT if sid == "timeout" else Symptom.CALL_UNKNOWN, "")
 
     async def resolve(self, *calls: CallFacts) -> dict[str, CallAnswer | Symptom]:
         """Let it be asked for these calls."""
@@ -160,15 +169,67 @@ async def test_what_is_older_than_the_history_is_not_asked_for_singly() -> None:
     assert api.singly == []
 
 
-async def test_one_call_that_is_refused_keeps_no_other_from_its_answer() -> None:
-    """A request for many is halved until the refused one is alone, which is asked for singly."""
+@given(st.integers(0, 99))
+def test_one_call_that_is_refused_keeps_no_other_from_its_answer(bad: int) -> None:
+    """A request for many is halved until the refused one is alone, which is asked for singly.
+
+    Wherever it stands, each halving costs two requests.
+    """
     calls = [call(DAY, f"{index:06}") for index in range(100)]
-    api = FakeApi(*calls, malformed="000070")
+    refused = calls[bad].sid
+    api = FakeApi(*calls, malformed=refused)
+    answers = asyncio.run(api.resolve(*calls))
+    assert answers.pop(refused) is Symptom.API_REFUSED
+    assert {facts.sid: CallAnswer(facts) for facts in calls if facts.sid != refused} == answers
+    assert len(api.requests) <= 2 * math.log2(100) + 2
+    assert api.singly == [refused]
+
+
+async def test_a_refused_call_that_is_answered_singly_has_its_answer() -> None:
+    """The listing and the endpoint for one call need not be of one mind."""
+    calls = [call(DAY, sid) for sid in ("first1", "goingon")]
+    api = FakeApi(*calls, refuses=["goingon"], going_on="goingon")
     answers = await api.resolve(*calls)
-    assert answers.pop("000070") is Symptom.API_REFUSED
-    assert {facts.sid: CallAnswer(facts) for facts in calls if facts.sid != "000070"} == answers
-    assert len(api.requests) <= 15
-    assert api.singly == ["000070"]
+    expected = CallAnswer(CallFacts(sid="goingon", status="in-progress"))
+    assert {"first1": CallAnswer(calls[0]), "goingon": expected} == answers
+
+
+@pytest.mark.parametrize("count", [2, 3, 100])
+async def test_where_every_call_is_refused_the_fault_is_not_with_the_calls(count: int) -> None:
+    """Nothing is concluded for any of them, so that no call pays for it."""
+    calls = [call(DAY, f"{index:06}") for index in range(count)]
+    api = FakeApi(refuses=[facts.sid for facts in calls])
+    with pytest.raises(ApiTroubleError) as caught:
+        await api.resolve(*calls)
+    assert caught.value.symptom is Symptom.API_REFUSES_ALL
+
+
+async def test_a_single_call_that_is_refused_is_its_own_fault() -> None:
+    """There is nobody beside it to tell the difference by."""
+    assert await FakeApi(refuses=["refused"]).resolve(call(DAY, "refused")) == {
+        "refused": Symptom.API_REFUSED
+    }
+
+
+@pytest.mark.parametrize("years", [1, 20, 100])
+async def test_a_row_from_long_ago_costs_a_bounded_number_of_requests(years: int) -> None:
+    """An export may say anything; its neighbours have their answers all the same."""
+    ancient = call(years * 365 * DAY, "ancient")
+    calls = [call(DAY, f"{index:06}") for index in range(99)]
+    api = FakeApi(*calls)
+    answers = await api.resolve(ancient, *calls)
+    assert answers.pop("ancient") is Symptom.CALL_OUT_OF_HISTORY
+    assert {facts.sid: CallAnswer(facts) for facts in calls} == answers
+    assert len(api.requests) <= 8
+    assert api.singly == []
+
+
+@given(st.lists(st.timedeltas(-9999 * DAY, 9999 * DAY), min_size=1, max_size=5))
+def test_no_date_whatever_makes_ranges_without_end(ages: list[timedelta]) -> None:
+    """What lies before the history or in the future is asked for at its edge."""
+    windows = windows_for([call(age) for age in ages], NOW)
+    assert 1 <= len(windows) <= 8
+    assert all(window is None or window.end - window.start <= LOOKBACK for window in windows)
 
 
 async def test_a_trouble_of_the_api_concludes_nothing() -> None:

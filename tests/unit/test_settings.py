@@ -158,9 +158,13 @@ def test_a_file_of_another_shape_is_told(tmp_path: Path, text: str, words: str) 
         ("archive", "root = 7"),
         ("archive", "min_free = -1"),
         ("archive", "min_free = true"),
+        ("archive", f'min_free = "{"9" * 400}"'),
+        ("archive", 'root = "~nosuchuser/calls"'),
         ("readiness", 'window = "15 minutes"'),
         ("readiness", 'window = "-1s"'),
         ("readiness", "window = 10:00:00"),
+        ("readiness", 'window = "99999999999d"'),
+        ("readiness", 'recheck = "0s"'),
         ("catalog", 'url = "mysql://x"'),
         ("catalog", 'url = "sqlite:///"'),
         ("log", "format = []"),
@@ -174,6 +178,11 @@ def test_a_file_of_another_shape_is_told(tmp_path: Path, text: str, words: str) 
         ("accounts.main", 'api_base = "api.exotel.com"'),
         ("accounts.main", 'api_base = "https://api.exotel.com/v1"'),
         ("accounts.main", 'api_base = "https://me@api.exotel.com"'),
+        ("accounts.main", 'api_base = "https://[::1"'),
+        ("accounts.main", 'api_base = "https://api.exotel.com\\n"'),
+        ("accounts.main", 'storage_hosts = ["h.example\\n"]'),
+        ("queue", 'url = "embedded\\n"'),
+        ("catalog", 'url = "sqlite:///c.db\\n"'),
         ("accounts.main", 'name = "other"'),
         ("accounts.main", 'timezone = ""'),
         ("accounts.main", 'timezone = "../etc/passwd"'),
@@ -190,7 +199,7 @@ def test_a_value_of_a_wrong_form_is_one_mistake(file: Path, section: str, line: 
 def test_an_accounts_sid_is_safe_in_a_url(tmp_path: Path) -> None:
     """It goes into the path of every request."""
     path = tmp_path / "config.toml"
-    for sid in ("", "a/b", "../x", "a b", "a?b", "x" * 65):
+    for sid in ("", "a/b", "../x", "a b", "a?b", "x" * 65, r"acme1\n"):
         path.write_text(f'[accounts.main]\nsid = "{sid}"\n')
         assert len(mistakes(path)) == 1
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -161,6 +162,51 @@ def test_new_folders_are_flushed_up_to_the_root(tmp_path: Path) -> None:
     flushed.clear()
     store.publish([pending(SIDS[2])])
     assert flushed == [HOUR]
+
+
+def test_a_folder_is_flushed_until_all_above_it_are(tmp_path: Path) -> None:
+    """One that could not be flushed once is tried again for the next recording in it."""
+    failing = {"2026"}
+    flushed: list[str] = []
+
+    class Watched(Store):
+        def _flush_folder(self, folder: Path) -> None:
+            if folder.name in failing:
+                raise OSError(errno.EIO, "Input/output error")
+            flushed.append(folder.name)
+            super()._flush_folder(folder)
+
+    store = Watched(tmp_path)
+    (result,) = store.publish([pending(SIDS[0])])
+    assert isinstance(result, OSError)
+    failing.clear()
+    flushed.clear()
+    assert [proof(SIDS[1])] == store.publish([pending(SIDS[1])])
+    assert "2026" in flushed
+
+
+def test_what_is_adopted_is_flushed_up_to_the_root(tmp_path: Path) -> None:
+    """The run that put it there was cut short, perhaps before it had flushed the folders."""
+    Store(tmp_path).publish([pending(SIDS[0])])
+    flushed: list[str] = []
+
+    class Watched(Store):
+        def _flush_folder(self, folder: Path) -> None:
+            flushed.append(str(folder.relative_to(tmp_path)))
+            super()._flush_folder(folder)
+
+    assert proof(SIDS[0]) == Watched(tmp_path).adopt(place(SIDS[0]))
+    expected = [".", "main", "main/2026", "main/2026/02", "main/2026/02/01", HOUR]
+    assert sorted(expected) == sorted(flushed)
+
+
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    """By whoever tidied up while a worker ran: its memory of the folder stops nothing."""
+    store = Store(tmp_path)
+    store.publish([pending(SIDS[0])])
+    shutil.rmtree(tmp_path / "main")
+    assert [proof(SIDS[1])] == store.publish([pending(SIDS[1])])
+    assert {f"{HOUR}/{SIDS[1]}.mp3", f"{HOUR}/{SIDS[1]}.json"} == files(tmp_path)
 
 
 def test_another_file_in_the_place_is_kept_aside(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ SELECT account FROM calls WHERE sid = :sid ORDER BY account;
 SELECT path, sha256, bytes, format, channels, seconds, archived_ms FROM recordings
 WHERE account = :account AND sid = :sid ORDER BY path;
 
--- name: put_back(accounts, states, reason, day, sids, now_ms)!
+-- name: put_back(accounts, states, reason, day, sids, now_ms, why)!
 -- Settled calls that are to be looked at once more, as if for the first time.
-UPDATE calls SET state = 'expected', reason = 'retried', due_ms = :now_ms, settled_ms = NULL,
+UPDATE calls SET state = 'expected', reason = :why, due_ms = :now_ms, settled_ms = NULL,
   tries = 0, refreshes = 0, late_looks = 0
 WHERE account IN (SELECT value FROM json_each(:accounts))
   AND state IN (SELECT value FROM json_each(:states))

@@ -1,0 +1,158 @@
+"""``callvault enqueue``: exports and bare Sids, counted, with what was rejected beside them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from archive.errors import Exit, InputError
+from tests.unit.books import SIDS
+from tests.unit.terminal import TWO_ACCOUNTS, Terminal
+from worker.commands.enqueue import parse_moment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.books import Books
+
+IST = ZoneInfo("Asia/Kolkata")
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """An export of three calls, one of them twice, with a row in between that has no Sid."""
+    path = tmp_path / "november.csv"
+    rows = [f"{sid},2026-02-09 17:30:00" for sid in (SIDS[0], SIDS[1], "no sid", *SIDS[1:3])]
+    path.write_text("\n".join(["Sid,StartTime", *rows, ""]))
+    return path
+
+
+def test_an_export_is_counted_and_its_bad_rows_are_named(
+    books: Books, terminal: Terminal, export: Path
+) -> None:
+    """With file and line, apart from the result; a second time all is known."""
+    result = terminal.run("enqueue", "cdr", str(export))
+    assert result.return_value == 0
+    assert result.stdout == ("5 rows read: 3 calls new, 1 already known, 1 rows rejected\n")
+    assert result.stderr.startswith(f"{export}:4: ")
+    assert len(result.stderr.splitlines()) == 1
+    expected = {"rows": 5, "new": 0, "known": 4, "rejected": 1}
+    assert expected == terminal.tells("enqueue", "cdr", str(export))
+    assert books.balance().known == 3
+
+
+def test_several_exports_are_counted_together(
+    books: Books, terminal: Terminal, export: Path
+) -> None:
+    """One that cannot be read stops those after it, and keeps those before it."""
+    expected = {"rows": 10, "new": 3, "known": 5, "rejected": 2}
+    assert expected == terminal.tells("enqueue", "cdr", str(export), str(export))
+    books.sql("DELETE FROM sightings")
+    books.sql("DELETE FROM calls")
+    error = terminal.refuses("enqueue", "cdr", str(export), str(export.parent / "nowhere.csv"))
+    assert isinstance(error, InputError)
+    assert "nowhere.csv" in error.message
+    assert error.exit_code is Exit.USAGE
+    assert books.balance().known == 3
+
+
+@pytest.mark.parametrize("source", [["cdr"], ["sids", *SIDS[:3]]])
+def test_a_dry_run_says_the_same_and_changes_nothing(
+    books: Books, terminal: Terminal, export: Path, source: list[str]
+) -> None:
+    """And says that it was one."""
+    words = ["enqueue", *source, *([str(export)] if source == ["cdr"] else [])]
+    dry = terminal.says(*words, "--dry-run")
+    assert books.balance().known == 0
+    assert dry.removesuffix(" (dry run: nothing was changed)\n") + "\n" == terminal.says(*words)
+    assert books.balance().known == 3
+
+
+def test_bare_sids_are_taken_from_the_command_line(books: Books, terminal: Terminal) -> None:
+    """What is no Sid is named and stops nothing; the same one twice is one call."""
+    result = terminal.run("enqueue", "sids", SIDS[0], "../etc", SIDS[0])
+    assert result.return_value == 0
+    assert result.stdout == "3 Sids: 1 calls new, 1 already known, 1 rows rejected\n"
+    assert result.stderr == "sids:2: '../etc' is no Sid (6 to 64 letters, digits, '-' or '_')\n"
+    assert books.balance().known == 1
+
+
+def test_bare_sids_are_read_from_standard_input(books: Books, terminal: Terminal) -> None:
+    """One a line; empty lines are none, and bytes that are no text are no Sid."""
+    typed = f"{SIDS[0]}\r\n\n  {SIDS[1]}\n".encode() + b"\xff\xfe\n" + SIDS[2].encode()
+    expected = {"rows": 4, "new": 3, "known": 0, "rejected": 1}
+    assert expected == terminal.tells("enqueue", "sids", "-", typed=typed)
+    assert books.balance().known == 3
+
+
+def test_sids_none_of_which_is_one_are_a_wrong_usage(books: Books, terminal: Terminal) -> None:
+    """Most likely it was something else that was given."""
+    result = terminal.run("enqueue", "sids", "a", "b")
+    assert result.return_value is Exit.USAGE
+    assert books.balance().known == 0
+
+
+def test_of_many_rejected_rows_the_first_are_named(books: Books, terminal: Terminal) -> None:
+    """The others are a number."""
+    result = terminal.run("enqueue", "sids", SIDS[0], *["x"] * 30)
+    assert len(result.stderr.splitlines()) == 21
+    assert result.stderr.splitlines()[-1] == "... and 10 more rows rejected"
+    assert books.balance().known == 1
+
+
+@pytest.mark.parametrize("words", [["sids", SIDS[0]], ["cdr", "november.csv"]])
+def test_one_of_several_accounts_has_to_be_named(
+    tmp_path: Path, books: Books, export: Path, words: list[str]
+) -> None:
+    """Else nobody knows whose calls they are."""
+    terminal = Terminal(tmp_path, TWO_ACCOUNTS)
+    words = [str(export) if word == export.name else word for word in words]
+    assert "--account" in terminal.refuses("enqueue", *words).hint
+    terminal.says("enqueue", *words, "--account", "other")
+    assert {row[0] for row in books.sql("SELECT account FROM calls")} == {"other"}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("2026-02-10", "2026-02-09", "ends (2026-02-09) before it begins (2026-02-10)"),
+        ("9 February", "today", "'9 February' is no moment"),
+        ("today", "2026-02-30", "'2026-02-30' is no moment"),
+        ("today", "1000 days ago", "'1000 days ago' is no moment"),
+    ],
+)
+def test_a_range_that_is_none_is_told_before_anybody_is_asked(
+    terminal: Terminal, start: str, end: str, message: str
+) -> None:
+    """It needs neither the queue nor a key to say so."""
+    error = terminal.refuses("enqueue", "range", "--from", start, "--to", end)
+    assert isinstance(error, InputError)
+    assert message in error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2026-02-09", "2026-02-08T18:30:00", "2026-02-09T18:29:59"),
+        ("2026-02-09 17:30:00", "2026-02-09T12:00:00", "2026-02-09T12:00:00"),
+        ("2026-02-09T17:30:00+00:00", "2026-02-09T17:30:00", "2026-02-09T17:30:00"),
+    ],
+)
+def test_a_moment_is_in_the_accounts_zone(text: str, start: str, end: str) -> None:
+    """A day alone means its first moment, or as an end its last; a zone of its own holds."""
+    for expected, last in ((start, False), (end, True)):
+        moment = datetime.fromisoformat(expected).replace(tzinfo=UTC)
+        assert moment == parse_moment(text, IST, end=last)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("today", 0), ("yesterday", 1), ("1 day ago", 1), ("30 days ago", 30)]
+)
+def test_days_may_be_counted_back(text: str, days: int) -> None:
+    """From midnight to midnight in the account's zone."""
+    midnight = parse_moment("today", IST, end=False)
+    start, end = (parse_moment(text, IST, end=last) for last in (False, True))
+    assert (midnight - timedelta(days=days), start + timedelta(days=1, seconds=-1)) == (start, end)

@@ -1,0 +1,182 @@
+"""``callvault status`` and ``callvault report``: the balance, as text and as JSON."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archive.call import CallFacts, State
+from archive.catalog import pauses
+from archive.errors import CallvaultError, Exit, InputError
+from archive.verdicts import Absent, Again, Failed
+from tests.unit.books import NOW, OTHER, SIDS, called, proved
+from tests.unit.terminal import TWO_ACCOUNTS, Terminal
+from worker.commands.options import human_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.books import Books
+
+COUNTS = {
+    "known": 6,
+    "expected": 2,
+    "leased": 0,
+    "archived": 1,
+    "absent": 1,
+    "excluded": 0,
+    "lost": 0,
+    "failed": 2,
+    "purged": 0,
+    "recordings": 1,
+    "bytes": 1000,
+    "balanced": True,
+    "paused": None,
+}
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Terminal:
+    """A command line for two accounts."""
+    return Terminal(tmp_path, TWO_ACCOUNTS)
+
+
+@pytest.fixture
+def full(books: Books) -> Books:
+    """Calls of several states, of two accounts and of two days."""
+    books.add(*map(called, SIDS[:4]), CallFacts(sid=SIDS[4]))
+    books.add(called(SIDS[0]), account=OTHER)
+    books.claim(*SIDS[:5])
+    books.archive(proved(SIDS[0]))
+    books.settle(SIDS[1], Absent("no-answer"))
+    books.settle(SIDS[2], Failed("url-untrusted"))
+    books.settle(SIDS[3], Again("not-ready", after=timedelta(minutes=1)))
+    books.settle(SIDS[4], Failed("call-unknown"))
+    return books
+
+
+def test_status_says_how_many_calls_stand_where(full: Books, two: Terminal) -> None:
+    """States without calls are left out; what holds work up stands last."""
+    expected = """           6  known
+           2  expected  still to be looked at
+           1  archived  proved and on disk
+           1  absent    there never was a recording
+           2  failed    a person has to look
+           1  recordings, 1.0 kB
+the books balance: every known call is in exactly one line above
+"""
+    assert expected == two.says("status")
+    with full.database.write() as tx:
+        pauses.pause_by_operator(tx, pauses.ALL, why="moving the disks", now=NOW)
+    assert f"{expected}PAUSED: all: operator (moving the disks)\n" == two.says("status")
+
+
+def test_status_as_json_has_one_number_for_each_state(full: Books, two: Terminal) -> None:
+    """Also of those without calls; of one account, if that is asked for."""
+    assert full.balance().known == 6
+    assert two.tells("status") == COUNTS
+    zero = dict.fromkeys((state.value for state in State), 0)
+    other = {"known": 1, **zero, "expected": 1, "recordings": 0, "bytes": 0}
+    assert {**other, "balanced": True, "paused": None} == two.tells("status", "--account", "other")
+
+
+def test_report_has_the_reasons(full: Books, two: Terminal) -> None:
+    """Below each state, the most frequent first."""
+    assert full.balance().known == 6
+    said = two.says("report").splitlines()
+    at = said.index("           2  failed    a person has to look")
+    assert sorted(said[at + 1 : at + 3]) == [
+        "                       1  call-unknown",
+        "                       1  url-untrusted",
+    ]
+    assert "                       1  no-answer" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {"day": None, "account": None, "known": 6}),
+        (["--account", "main"], {"day": None, "account": "main", "known": 5}),
+        (["--day", "2026-02-09"], {"day": "2026-02-09", "account": None, "known": 5}),
+        (["--day", "2026-02-09", "--account", "other"], {"account": "other", "known": 1}),
+        (["--day", "unknown"], {"day": "", "known": 1}),
+        (["--day", "2020-01-01"], {"day": "2020-01-01", "known": 0}),
+    ],
+)
+def test_report_as_json_is_of_what_was_asked_for(
+    full: Books, two: Terminal, words: list[str], expected: dict[str, Any]
+) -> None:
+    """All of it, an account, or a day; each state with its total and reasons."""
+    assert full.balance().known == 6
+    document = two.tells("report", *words)
+    assert expected == {key: document[key] for key in expected}
+    assert expected["known"] == sum(document[state.value]["total"] for state in State)
+    assert (document["balanced"], document["faults"], document["paused"]) == (True, [], None)
+    if not words:
+        assert document["failed"] == {
+            "total": 2,
+            "reasons": {"call-unknown": 1, "url-untrusted": 1},
+        }
+
+
+@pytest.mark.parametrize("day", ["today", "yesterday"])
+def test_a_day_may_be_named(books: Books, terminal: Terminal, day: str) -> None:
+    """In the account's zone."""
+    assert books.balance().known == 0
+    document = terminal.tells("report", "--day", day)
+    assert len(document["day"]) == 10
+    assert document["known"] == 0
+
+
+def test_a_day_in_several_zones_needs_an_account(tmp_path: Path) -> None:
+    """Nobody else's today is taken."""
+    terminal = Terminal(tmp_path, f'{TWO_ACCOUNTS}timezone = "Asia/Singapore"\n')
+    error = terminal.refuses("report", "--day", "today")
+    assert "--account" in error.hint
+    assert terminal.tells("report", "--day", "today", "--account", "other")["known"] == 0
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_books_that_do_not_balance_end_a_command_with_an_error(
+    full: Books, two: Terminal, command: str
+) -> None:
+    """They are shown all the same, with the fault."""
+    full.sql("DELETE FROM recordings")
+    fault = "1 calls are archived, but 0 have a recording"
+    result = two.run(command)
+    assert isinstance(result.exception, CallvaultError)
+    assert result.exception.exit_code is Exit.UNEXPECTED
+    assert "report this" in result.exception.hint
+    assert f"THE BOOKS DO NOT BALANCE: {fault}\n" in result.stdout
+    assert '"balanced":false' in two.run(command, "--json").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["report", "--day", "9 February"], "'9 February' is no day", "YYYY-MM-DD"),
+        (["report", "--day", "2026-02-30"], "'2026-02-30' is no day", "YYYY-MM-DD"),
+        (["report", "--day", "2026-W07-1"], "'2026-W07-1' is no day", "YYYY-MM-DD"),
+        (["report", "--account", "third"], "there is no account 'third'", "main, other"),
+        (["status", "--account", "third"], "there is no account 'third'", "main, other"),
+    ],
+)
+def test_what_cannot_be_reported_on_is_told(
+    two: Terminal, words: list[str], message: str, hint: str
+) -> None:
+    """With what to write instead."""
+    error = two.refuses(*words)
+    assert isinstance(error, InputError)
+    assert message in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345_678, "12.3 MB"), (2e12, "2.00 TB")],
+)
+def test_sizes_are_written_for_people(size: float, expected: str) -> None:
+    """In steps of a thousand."""
+    assert expected == human_bytes(size)

@@ -1,0 +1,146 @@
+"""What a person sees of a run: a line when something changed, a bar that draws anywhere."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from archive.call import State
+from archive.catalog.balance import Tally
+from archive.catalog.pauses import Paused
+from tests.unit.books import NOW
+from worker.progress import BarProgress, LogProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.progress import Progress
+
+PAUSED = Paused(
+    scope="account:main",
+    reason="api-timeout",
+    detail="d",
+    fatal=False,
+    strikes=1,
+    since=NOW,
+    probe_at=NOW + timedelta(minutes=1),
+)
+
+
+def tally(waiting: int = 0, **states: int) -> Tally:
+    """Return a count of calls."""
+    counted = {state: states.get(state.value, 0) for state in State}
+    return Tally(states=counted, waiting=waiting, next_due=None)
+
+
+def update(
+    progress: Progress, counted: Tally, *, recordings: int = 0, held: Sequence[Paused] = ()
+) -> None:
+    """Show a state of the run."""
+    progress.update(counted, recordings=recordings, size=recordings * 1000, held=held)
+
+
+def lines(
+    progress: LogProgress, counted: Tally, *, recordings: int = 0, held: Sequence[Paused] = ()
+) -> list[dict[str, Any]]:
+    """Return what is logged of a state of the run, once it is time for a line."""
+    progress._next = 0.0
+    with capture_logs() as logged:
+        update(progress, counted, recordings=recordings, held=held)
+    return [dict(line) for line in logged]
+
+
+def test_a_line_in_the_log_tells_how_far_a_run_is() -> None:
+    """What is settled, waits and was archived, of all calls and in this run."""
+    expected = {
+        "event": "progress",
+        "log_level": "info",
+        "settled": 7,
+        "calls": 12,
+        "waiting_for_provider": 2,
+        "archived": 4,
+        "recordings_of_run": 3,
+        "bytes_of_run": 3000,
+    }
+    counted = tally(waiting=2, expected=4, leased=1, archived=4, absent=2, failed=1)
+    assert [expected] == lines(LogProgress(), counted, recordings=3)
+    held = lines(LogProgress(), counted, recordings=3, held=[PAUSED])
+    assert [{**expected, "paused": "api-timeout"}] == held
+
+
+def test_a_line_is_logged_when_something_changed_and_none_when_nothing_did() -> None:
+    """A service that has nothing to do says nothing; each kind of change is one."""
+    progress = LogProgress()
+    changes: list[dict[str, Any]] = [
+        {"counted": tally(expected=2)},
+        {"counted": tally(expected=1, archived=1)},
+        {"counted": tally(expected=1, archived=1, waiting=1)},
+        {"counted": tally(expected=1, archived=1, waiting=1), "recordings": 1},
+        {"counted": tally(expected=1, archived=1, waiting=1), "recordings": 1, "held": [PAUSED]},
+        {"counted": tally(expected=1, archived=1, waiting=1), "recordings": 1},
+    ]
+    for change in changes:
+        assert [len(lines(progress, **change)) for _ in range(3)] == [1, 0, 0]
+
+
+def test_changes_that_follow_at_once_wait_for_the_next_line() -> None:
+    """A line a minute is enough, and none before a run has begun in earnest."""
+    progress = LogProgress()
+    progress.begin()
+    with capture_logs() as logged:
+        update(progress, tally(expected=2))
+    assert logged == []
+    assert len(lines(progress, tally(expected=2))) == 1
+    with capture_logs() as logged:
+        update(progress, tally(expected=1))
+    progress.end()
+    assert logged == []
+
+
+def test_a_bar_draws_on_what_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also before the first count, when nobody knows how many calls there are.
+
+    Standard output is for results, and may be a pipe.
+    """
+    progress = BarProgress()
+    progress.begin()
+    progress.end()
+    said = capsys.readouterr()
+    assert "archiving" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("counted", "held", "words"),
+    [
+        (tally(), [], "0/0 settled"),
+        (tally(expected=3, archived=2000), [], "2,000/2,003 settled"),
+        (tally(expected=3, waiting=3), [], "3 wait for the provider"),
+        (tally(expected=3, waiting=3), [PAUSED], "paused: api-timeout"),
+    ],
+)
+def test_a_bar_shows_the_present_state(
+    capsys: pytest.CaptureFixture[str], counted: Tally, held: list[Paused], words: str
+) -> None:
+    """Where there is no call at all, too; a pause says more than what waits."""
+    progress = BarProgress()
+    progress.begin()
+    update(progress, counted, recordings=5, held=held)
+    progress.end()
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_bar_that_never_began_is_no_trouble(capsys: pytest.CaptureFixture[str]) -> None:
+    """A drain with nothing to do starts nothing, and a run may end before it began."""
+    progress = BarProgress()
+    update(progress, tally(expected=1))
+    progress.end()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_only_a_bar_wants_the_log_quiet() -> None:
+    """Lines would tear it apart."""
+    assert (BarProgress().wants_quiet, LogProgress().wants_quiet) == (True, False)
