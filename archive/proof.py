@@ -9,7 +9,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """A recording that is on disk, flushed and hashed.
 
     ``path`` and ``day_folder`` are relative to the archive's root. ``seconds`` is the duration the
-    audio's head promises, None where it promises none.
+    audio's head promises, None where it promises none. ``flag`` says what is odd about it, if
+    anything is.
     """
 
     sid: str
@@ -22,3 +23,4 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     channels: int
     sample_rate: int
     seconds: float | None
+    flag: str = ""

@@ -22,7 +22,7 @@ from archive.verdicts import Pause, Symptom, Verdict, judge
 from archive.wire import CallAnswer
 from jobs.parts import Line, Parts, parts_of
 from jobs.payload import Batch, NewerPayloadError, decode_batch
-from jobs.recording import Setback, Target, archive_recording
+from jobs.recording import Setback, Target, archive_recording, with_flag
 from jobs.resolve import resolve
 from jobs.settling import judge_call
 
@@ -280,5 +280,9 @@ def _url_of(answer: CallAnswer | Symptom) -> str:
 
 def _adoptable(parts: Parts, targets: list[Target]) -> dict[str, Proof]:
     """Find recordings that lie in their place already; blocks."""
-    found = {target.place.sid: parts.store.adopt(target.place) for target in targets}
-    return {sid: proof for sid, proof in found.items() if proof is not None}
+    found = {}
+    for target in targets:
+        proof = parts.store.adopt(target.place)
+        if proof is not None:
+            found[target.place.sid] = with_flag(proof, target.facts)
+    return found

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from archive.audio import NotAudioError, look_at_head
+from archive.durations import flag_of
 from archive.errors import CatalogError
 from archive.fetch import FetchTroubleError
 from archive.provider_time import end_of
@@ -90,7 +91,12 @@ async def _attempt(parts: Parts, line: Line, target: Target, lease: str) -> Proo
         body=fetched.body,
         about=_about(target, fetched, parts.clock()),
     )
-    return await parts.publisher.publish(pending)
+    return with_flag(await parts.publisher.publish(pending), target.facts)
+
+
+def with_flag(proof: Proof, facts: CallFacts) -> Proof:
+    """Return the proof with what is odd about the recording beside its call."""
+    return msgspec.structs.replace(proof, flag=flag_of(proof.seconds, facts))
 
 
 def _age(facts: CallFacts, now: datetime) -> timedelta | None:

@@ -21,7 +21,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of calls, each from its own source.
 
     ``known`` is counted from the sightings, ``states`` from the calls, ``proved`` (calls with a
-    recording), ``recordings`` and ``bytes`` from the recordings.
+    recording), ``recordings``, ``bytes`` and ``flagged`` (by flag) from the recordings.
     """
 
     known: int
@@ -30,6 +30,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     proved: int
     recordings: int
     bytes: int
+    flagged: dict[str, int]
 
     @property
     def unsettled(self) -> int:
@@ -70,6 +71,9 @@ def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Ba
         proved=recorded["calls"],
         recordings=recorded["recordings"],
         bytes=recorded["bytes"],
+        flagged={
+            row["flag"]: row["recordings"] for row in tx.rows("flagged", account=account, day=day)
+        },
     )
 
 

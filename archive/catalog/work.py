@@ -156,6 +156,7 @@ def archive(
             channels=proof.channels,
             sample_rate=proof.sample_rate,
             seconds=proof.seconds,
+            flag=proof.flag,
             archived_ms=to_ms(now),
         )
         tx.run("mark_day", folder=proof.day_folder)

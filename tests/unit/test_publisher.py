@@ -99,8 +99,8 @@ async def test_an_error_nobody_thought_of_is_told_and_survived(tmp_path: Path) -
     async with Publisher(Odd(tmp_path)) as publisher:
         for _ in range(3):
             with pytest.raises(ValueError, match="odd"):
-                await publisher.publish(pending(SIDS[0]))
-        assert proof(SIDS[1]) == await publisher.publish(pending(SIDS[1]))
+                await asyncio.wait_for(publisher.publish(pending(SIDS[0])), 30)
+        assert proof(SIDS[1]) == await asyncio.wait_for(publisher.publish(pending(SIDS[1])), 30)
 
 
 async def test_a_caller_that_is_cancelled_leaves_a_file_to_adopt(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
             found = counted.reasons[state].items()
             lines.extend(f"{'':>14}{count:>10,}  {reason}" for reason, count in found)
     lines.append(f"{counted.recordings:>12,}  recordings, {human_bytes(counted.bytes)}")
+    if reasons:
+        lines += [f"{'':>14}{n:>10,}  flagged {flag}" for flag, n in counted.flagged.items()]
     if counted.faults:
         lines.extend(f"THE BOOKS DO NOT BALANCE: {fault}" for fault in counted.faults)
     else:

@@ -97,6 +97,7 @@ def _report_document(
         **states,
         "recordings": counted.recordings,
         "bytes": counted.bytes,
+        "flagged": counted.flagged,
         "balanced": not counted.faults,
         "faults": counted.faults,
         "paused": paused_text(held),

@@ -46,3 +46,10 @@ SELECT COUNT(*) FROM calls WHERE state IN ('lost', 'failed') AND settled_ms >= :
 
 -- name: unsettled_accounts()
 SELECT DISTINCT account FROM calls WHERE state IN ('expected', 'leased');
+
+-- name: flagged(account, day)
+-- Recordings that are kept though something is odd about them.
+SELECT r.flag, COUNT(*) AS recordings
+FROM recordings AS r JOIN calls AS c ON c.account = r.account AND c.sid = r.sid
+WHERE r.flag <> '' AND (:account IS NULL OR r.account = :account) AND (:day IS NULL OR c.day = :day)
+GROUP BY r.flag ORDER BY recordings DESC, r.flag;

@@ -62,13 +62,14 @@ UPDATE calls SET
   looks = looks + :looks, late_looks = late_looks + :late_looks
 WHERE account = :account AND sid = :sid AND lease = :lease;
 
--- name: add_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, archived_ms)!
+-- name: add_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms)!
 -- Found again (adopted after a crash) it is the same recording: its path stays.
 INSERT INTO recordings (
-  account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, archived_ms
+  account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag,
+  archived_ms
 ) VALUES (
   :account, :sid, :object_name, :path, :sha256, :bytes, :format, :channels, :sample_rate, :seconds,
-  :archived_ms
+  :flag, :archived_ms
 )
 ON CONFLICT (account, sid, object_name) DO NOTHING;
 

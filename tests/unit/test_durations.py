@@ -1,0 +1,32 @@
+"""Whether a recording is as long as its call."""
+
+from __future__ import annotations
+
+import pytest
+
+from archive.call import CallFacts
+from archive.durations import LONGER, SHORTER, flag_of
+
+
+@pytest.mark.parametrize(
+    ("seconds", "talked", "lasted", "expected"),
+    [
+        (100.0, 100, 120, ""),
+        (85.0, 100, 120, ""),
+        (84.9, 100, 120, SHORTER),
+        (0.1, 5, 12, ""),
+        (137.0, 100, 120, ""),
+        (137.1, 100, 120, LONGER),
+        (115.1, 100, None, LONGER),
+        (300.0, None, 300, ""),
+        (10.0, None, 300, ""),
+        (10.0, None, None, ""),
+        (None, 100, 120, ""),
+    ],
+)
+def test_a_recording_is_as_long_as_the_parties_talked(
+    seconds: float | None, talked: int | None, lasted: int | None, expected: str
+) -> None:
+    """Give or take a tenth and five seconds; what is not told is not held against it."""
+    facts = CallFacts(sid="abcdef", talk_s=talked, duration_s=lasted)
+    assert flag_of(seconds, facts) == expected
