@@ -54,7 +54,7 @@ _SYMPTOMS: Final[dict[Symptom, str]] = {
 
 _REMEDIES: Final[dict[Symptom, str]] = {
     Symptom.CALL_UNKNOWN: "check that the Sid is right and of this account",
-    Symptom.URL_UNTRUSTED: "if the host is the provider's, add it to recording_hosts",
+    Symptom.URL_UNTRUSTED: "add its host to recording_hosts, if that is the provider's",
     Symptom.FETCH_REFUSED: "see whether the key may read recordings, or only listed addresses",
     Symptom.FETCH_EXPIRED: "raise url_validity_minutes, or lower downloads",
     Symptom.FETCH_REDIRECT: "tell the provider, or look whether a proxy is in between",
@@ -76,6 +76,7 @@ _CONCLUSIONS: Final[dict[str, Meaning]] = {
         "archive sooner, or ask the provider for a longer retention",
     ),
     "reappeared": Meaning("the provider lists a recording for it after all"),
+    "operator": Meaning("somebody paused it", "let it go on with: callvault resume"),
     "retried": Meaning("somebody asked for it to be tried again"),
 }
 

@@ -136,10 +136,10 @@ class _Run:
             )
             await self._account_trouble(verdict, trouble.detail)
             return
-        for scope_name in held:
+        for paused in held.values():
             # Resolving worked, and the disk has room: whatever held this up is gone.
-            await parts.catalog.write(pauses.lift, scope_name)
-            _log.info("pause lifted", scope=scope_name)
+            if await parts.catalog.write(pauses.lift_probed, paused):
+                _log.info("pause lifted", scope=paused.scope)
         targets = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(targets)
 

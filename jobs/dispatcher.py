@@ -109,7 +109,9 @@ class Dispatcher:
         found = {paused.scope: paused for paused in pauses.pauses(tx)}
         hosts = {pauses.host_scope(host) for host in processes.live_hosts(tx, now)}
         held = [found[scope] for scope in hosts if scope in found]
-        if len(held) < len(hosts):
+        # The host that may be probed first is enough.
+        held = [min(held, key=lambda paused: paused.probe_at)] if held else []
+        if hosts - found.keys():
             held = []
         wider = (pauses.ALL, pauses.account_scope(account.name))
         held += [found[scope] for scope in wider if scope in found]

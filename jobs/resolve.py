@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MARGIN: Final = timedelta(hours=1)
 """Added around known dates: an export's start is not the provider's DateCreated to the second."""
 _RECENT: Final = LOOKBACK - timedelta(days=1)
+_ENOUGH_REFUSED: Final = 5
 _OF_ONE_CALL: Final = frozenset({Symptom.CALL_UNKNOWN, Symptom.API_REFUSED})
 
 
@@ -31,11 +32,13 @@ async def resolve(
         ApiTroubleError: the API gave no usable answer; nothing is concluded for any call.
     """
     answers: dict[str, CallAnswer | Symptom] = {}
+    listing = _Listing(api)
     left = [facts.sid for facts in calls]
     for window in windows_for(calls, now):
-        if not left:
+        wanted = [sid for sid in left if sid not in listing.refused]
+        if not wanted:
             break
-        answers.update(await _ask_together(api, left, window))
+        answers.update(await listing.ask(wanted, window))
         left = [sid for sid in left if sid not in answers]
     old = {facts.sid for facts in calls if _is_out_of_history(facts, now)}
     for sid in left:
@@ -81,22 +84,41 @@ def _is_out_of_history(facts: CallFacts, now: datetime) -> bool:
     return facts.began_at is not None and now - facts.began_at > HISTORY
 
 
-async def _ask_together(api: Api, sids: list[str], window: Window | None) -> dict[str, CallAnswer]:
-    """Ask for many calls in one request; a refused request is halved until it is not.
+class _Listing:
+    """Asks the listing for many calls in one request; a refused request is halved until it is not.
 
-    One Sid that the provider takes for malformed must not keep ninety-nine others from it. A single
-    one that is refused is left to be asked for singly.
+    One Sid that the provider takes for malformed must not keep ninety-nine others from it. One that
+    is refused alone is left to be asked for singly, and not asked for in another month.
     """
-    try:
-        return {answer.facts.sid: answer for answer in await api.by_sids(sids, window)}
-    except ApiTroubleError as trouble:
-        if trouble.symptom is not Symptom.API_REFUSED:
-            raise
-    if len(sids) == 1:
-        return {}
-    middle = len(sids) // 2
-    first = await _ask_together(api, sids[:middle], window)
-    return first | await _ask_together(api, sids[middle:], window)
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._accepted = False
+        self.refused: set[str] = set()
+
+    async def ask(self, sids: list[str], window: Window | None) -> dict[str, CallAnswer]:
+        """Return the calls that the listing has.
+
+        Raises:
+            ApiTroubleError: there is no usable answer; API_REFUSES_ALL if the first few Sids are
+                each refused and nothing was accepted: then the fault is not with the calls.
+        """
+        try:
+            found = await self._api.by_sids(sids, window)
+        except ApiTroubleError as trouble:
+            if trouble.symptom is not Symptom.API_REFUSED:
+                raise
+        else:
+            self._accepted = True
+            return {answer.facts.sid: answer for answer in found}
+        if len(sids) == 1:
+            self.refused.update(sids)
+            if not self._accepted and len(self.refused) >= _ENOUGH_REFUSED:
+                raise ApiTroubleError(Symptom.API_REFUSES_ALL, "call after call was refused")
+            return {}
+        middle = len(sids) // 2
+        first = await self.ask(sids[:middle], window)
+        return first | await self.ask(sids[middle:], window)
 
 
 async def _ask_singly(api: Api, sid: str) -> CallAnswer | Symptom:

@@ -24,7 +24,7 @@ _USER: Final = re.compile(r"(\w+://)[^\s/'\"]+@")
 _AUTHORISATION: Final = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._-]{8,}")
 
 
-_PHONE: Final = re.compile(r"(?<![\w.:/-])\+?\d{8,12}(\d{2})(?![\w.:/-])")
+_PHONE: Final = re.compile(r"(?<![\w/-])(?<!\w[.:])\+?\d{8,12}(\d{2})(?![\w/-]|[.:]\w)")
 """A number of 10 to 14 digits by itself, as telephones have; its last two are left."""
 
 

@@ -20,9 +20,9 @@ from archive.catalog import balance, dayfiles, pauses, processes
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, FatalError, ProviderError
+from archive.reasons import meaning_of
 from archive.store import Store
 from archive.timings import KILL_AFTER_S
-from archive.verdicts import RULES, Symptom
 from jobs.daykeeper import write_changed_days
 from jobs.queue import check_queue, close_pool, open_pool
 from jobs.rescue import sweep
@@ -303,10 +303,7 @@ def _leaves(group: BaseExceptionGroup[CallvaultError]) -> Iterator[CallvaultErro
 def explain_pause(paused: Paused) -> CallvaultError:
     """Return the error with which a drain ends that a pause keeps from going on."""
     message = f"{paused.scope} is paused: {paused.reason}, {paused.detail}"
-    try:
-        hint = RULES[Symptom(paused.reason)].hint
-    except ValueError:
-        hint = ""
+    hint = meaning_of(paused.reason).remedy
     if paused.fatal:
         return FatalError(message, hint=hint)
     return ProviderError(message, hint=hint or "run it again later: nothing is lost")

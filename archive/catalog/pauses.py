@@ -85,6 +85,11 @@ def probe_all(tx: Tx, now: datetime) -> None:
     tx.run("probe_all", now_ms=to_ms(now))
 
 
+def lift_probed(tx: Tx, probed: Paused) -> bool:
+    """End a pause whose cause a probe found gone, never an operator's; return whether it did."""
+    return bool(tx.run("lift_probed", scope=probed.scope, since_ms=to_ms(probed.since)))
+
+
 def lift(tx: Tx, scope: str) -> bool:
     """End a pause; return whether there was one."""
     return bool(tx.run("lift", scope=scope))

@@ -111,3 +111,19 @@ def test_a_person_may_hold_up_what_is_paused_and_say_why_anew(books: Books) -> N
     with books.database.write() as tx:
         assert pauses.lift(tx, SCOPE)
     assert held(books) == []
+
+
+def test_a_probe_lifts_what_it_probed_and_nothing_that_took_its_place(books: Books) -> None:
+    """A person may have paused the same scope while the probe was on its way."""
+    pause(books, NOW)
+    (probed,) = held(books)
+    with books.database.write() as tx:
+        pauses.pause_by_operator(tx, SCOPE, why="moving the disks", now=NOW)
+        assert not pauses.lift_probed(tx, probed)
+    assert [paused.reason for paused in held(books)] == ["operator"]
+    with books.database.write() as tx:
+        pauses.lift(tx, SCOPE)
+    pause(books, NOW)
+    with books.database.write() as tx:
+        assert pauses.lift_probed(tx, probed)
+    assert held(books) == []

@@ -67,6 +67,7 @@ def test_nothing_has_words_that_cannot_be_a_reason() -> None:
     assert {symptom.value for symptom in Symptom} | conclusions() | {
         "retried",
         "reappeared",
+        "operator",
     } == set(MEANINGS)
 
 

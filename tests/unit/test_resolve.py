@@ -202,6 +202,17 @@ async def test_where_every_call_is_refused_the_fault_is_not_with_the_calls(count
     with pytest.raises(ApiTroubleError) as caught:
         await api.resolve(*calls)
     assert caught.value.symptom is Symptom.API_REFUSES_ALL
+    # It is known after the first few: not each of a hundred is asked for.
+    assert len(api.requests) + len(api.singly) <= 20
+
+
+async def test_a_refused_call_is_not_asked_for_in_each_month() -> None:
+    """Of unknown date, it is found by halving once."""
+    calls = [CallFacts(sid=f"{index:06}") for index in range(100)]
+    api = FakeApi(*[call(100 * DAY, facts.sid) for facts in calls], malformed="000042")
+    answers = await api.resolve(*calls)
+    assert answers["000042"] is Symptom.API_REFUSED
+    assert len(api.requests) <= 2 * math.log2(100) + 2 + 6
 
 
 async def test_a_single_call_that_is_refused_is_its_own_fault() -> None:

@@ -20,3 +20,8 @@ UPDATE pauses SET probe_ms = :now_ms, fatal = 0 WHERE reason <> 'operator';
 
 -- name: lift(scope)!
 DELETE FROM pauses WHERE scope = :scope;
+
+-- name: lift_probed(scope, since_ms)!
+-- The pause that was probed, and not one that somebody has put in its place meanwhile.
+DELETE FROM pauses
+WHERE scope = :scope AND since_ms = :since_ms AND reason <> 'operator';
