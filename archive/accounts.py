@@ -22,7 +22,13 @@ STORAGE_HOSTS: Final = (
     "exotelrecordings.s3.amazonaws.com",
 )
 
-HostEntry = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._\-/]*)?\Z")]
+HostEntry = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[A-Za-z0-9._\-/]*)?\Z",
+        description="HOST, HOST:PORT or HOST/PATH",
+    ),
+]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +40,17 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    sid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_\-]{1,64}\Z")]
-    api_base: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+\Z")] = SINGAPORE
+    sid: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z0-9_\-]{1,64}\Z", description="1 to 64 letters, digits, '-' or '_'"),
+    ]
+    api_base: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+\Z",
+            description="https://HOST (plain http only to this machine itself)",
+        ),
+    ] = SINGAPORE
     recording_hosts: tuple[HostEntry, ...] = RECORDING_HOSTS
     storage_hosts: tuple[HostEntry, ...] = STORAGE_HOSTS
     requests_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 200

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 from arq import Retry
@@ -27,13 +27,17 @@ from jobs.resolve import resolve
 from jobs.settling import judge_call
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from archive.catalog.pauses import Paused
     from archive.catalog.work import ClaimedCall
     from archive.proof import Proof
     from jobs.capacity import Room
 
 _NEWER_AGAIN_S: Final = 15
+_MIB: Final = 2**20
 _REST: Final = timedelta(minutes=1)
+T = TypeVar("T")
 _log = structlog.get_logger()
 
 
@@ -118,14 +122,18 @@ class _Run:
             return False
         if free >= self._parts.min_free:
             return True
-        detail = f"{free} bytes are free, less than min_free ({self._parts.min_free})"
+        least = self._parts.min_free // _MIB
+        detail = f"{free // _MIB} MiB are free, less than min_free ({least} MiB)"
         await self._pause(_host_pause(Symptom.DISK_FULL), detail)
         return False
 
     async def _archive(self, claimed: list[ClaimedCall], held: dict[str, Paused]) -> None:
         parts = self._parts
+        asking = resolve(self._line.api, [c.facts for c in claimed], parts.clock())
         try:
-            answers = await resolve(self._line.api, [c.facts for c in claimed], parts.clock())
+            answers = await _unless_stopping(parts.stopping, asking)
+            if answers is None:
+                return
         except ApiTroubleError as trouble:
             scope = held.get(pauses.account_scope(self._batch.account))
             verdict = judge(
@@ -262,6 +270,19 @@ class _Run:
             now=parts.clock(),
         )
         _log.warning("paused", scope=scope, reason=verdict.reason, detail=detail)
+
+
+async def _unless_stopping(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the work's result, or None if a stop comes first: what only asks need not end."""
+    working = asyncio.create_task(work)
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        for task in (working, stopped):
+            task.cancel()
+        await asyncio.gather(working, stopped, return_exceptions=True)
 
 
 def _host_pause(symptom: Symptom) -> Pause:

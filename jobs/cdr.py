@@ -75,19 +75,37 @@ class Rejected(msgspec.Struct, frozen=True):
     reason: str
 
 
-def read_cdr(path: Path, *, zone: ZoneInfo) -> Iterator[CallFacts | Rejected]:
+class UnreadTimes(msgspec.Struct):
+    """Times that stand in an export and could not be read: how many, and the first of them."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, text: str) -> None:
+        """Count one more."""
+        self.count += 1
+        self.first = self.first or ascii(text)[:_MAX_ECHO]
+
+
+def read_cdr(
+    path: Path, *, zone: ZoneInfo, on_unread: Callable[[UnreadTimes], None] | None = None
+) -> Iterator[CallFacts | Rejected]:
     """Yield each row of an export, in order: a call's facts, or why there is no call in it.
 
     Times without an offset are ``zone``'s (the account's). Durations are whole seconds. Texts are
     at most 64 characters, without control characters; words of the provider's are in lower case.
-    Blank lines and repeated header rows yield nothing. Memory does not grow with the file.
+    ``on_unread`` is told at the end if there were times of no form that is known. Blank lines and
+    repeated header rows yield nothing. Memory does not grow with the file.
 
     Raises:
         InputError: at the first step, before any row: there is no such file, it cannot be read, is
             empty, is no CSV, or has no column for the Sid. Later only where reading itself fails.
     """
     with opened_text(path) as (stream, is_text):
-        yield from _Export(stream, str(path), zone, is_text=is_text).calls()
+        export = _Export(stream, str(path), zone, is_text=is_text)
+        yield from export.calls()
+    if on_unread is not None and export.unread.count:
+        on_unread(export.unread)
 
 
 class _Layout(msgspec.Struct, frozen=True):
@@ -135,7 +153,8 @@ class _Export:
         self._file = file
         self._is_text = is_text
         self._rows = Rows(stream, _count_known)
-        self._read_time = _time_reader(zone)
+        self.unread = UnreadTimes()
+        self._read_time = _time_reader(zone, self.unread)
         self._layout = self._read_header()
 
     def calls(self) -> Iterator[CallFacts | Rejected]:
@@ -217,11 +236,11 @@ def _facts(
     )
 
 
-def _time_reader(zone: ZoneInfo) -> _ReadTime:
+def _time_reader(zone: ZoneInfo, unread: UnreadTimes) -> _ReadTime:
     """Return `parse_time` for one zone, with None for what is no time, made for millions of calls.
 
-    The usual form takes the zone's offset from a table of days: working it out costs three times as
-    much as all the rest.
+    What is no time is counted in ``unread``. The usual form takes the zone's offset from a table of
+    days: working it out costs three times as much as all the rest.
     """
     offsets: dict[str, timedelta | None] = {}
     from_iso = datetime.fromisoformat
@@ -237,6 +256,7 @@ def _time_reader(zone: ZoneInfo) -> _ReadTime:
         try:
             return parse_time(text, zone)
         except ValueError:
+            unread.add(text)
             return None
 
     def learn(day: str) -> None:

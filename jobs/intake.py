@@ -133,7 +133,7 @@ def sid_rows(sids: Iterable[str], source: str) -> Iterator[CallFacts | Rejected]
         if is_sid(sid):
             yield CallFacts(sid=sid)
         else:
-            yield Rejected(source, number, f"{ascii(sid)[:40]} is no Sid ({SID_RULE})")
+            yield Rejected(source, number, f"{sid[:40]!a} is no Sid ({SID_RULE})")
 
 
 async def take_range(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -83,6 +84,7 @@ def main() -> None:
     os.umask(PRIVATE_UMASK)
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(Exit.USAGE)
@@ -93,4 +95,9 @@ def main() -> None:
         if error.hint:
             click.echo(f"  hint: {error.hint}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+            raise
+        click.echo(f"callvault: writing the output: {error.strerror}", err=True)
+        sys.exit(Exit.FATAL)
     sys.exit(code if isinstance(code, int) else Exit.COMPLETE)

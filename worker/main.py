@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from arq.worker import Worker, func
 
-from archive.catalog import processes
+from archive.catalog import pauses, processes
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, QueueError
 from archive.layout import PRIVATE_UMASK
@@ -69,6 +69,7 @@ async def start(ctx: dict[str, Any]) -> None:
     await _beat(parts)
     _in_background(stack, _beating(parts))
     if QUEUE_URL_VARIABLE not in os.environ:
+        await parts.catalog.write(pauses.probe_all, parts.clock())
         _in_background(
             stack,
             lead_until(

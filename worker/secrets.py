@@ -26,12 +26,29 @@ def credentials_for(
     token likewise.
 
     Raises:
-        CredentialsError: one of them is nowhere to be found, or is empty.
+        CredentialsError: one of them is nowhere to be found, is empty, or cannot be one.
     """
-    return Credentials(
+    credentials = Credentials(
         key=_find(_KEY, account, environment, only_account=only_account),
         token=_find(_TOKEN, account, environment, only_account=only_account),
     )
+    _check(_KEY, credentials.key, account)
+    _check(_TOKEN, credentials.token, account)
+    if ":" in credentials.key:
+        # RFC 7617, 2: the colon ends the user name.
+        raise CredentialsError(
+            f"{_KEY} of the account {account.name!r} has a colon in it",
+            hint=f"it is the key alone; the token belongs into {_TOKEN}",
+        )
+    return credentials
+
+
+def _check(variable: str, value: str, account: Account) -> None:
+    if not (value.isascii() and value.isprintable()):
+        raise CredentialsError(
+            f"{variable} of the account {account.name!r} has characters that no key has",
+            hint="copy it anew from the provider's dashboard",
+        )
 
 
 def _find(

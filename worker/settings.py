@@ -12,7 +12,16 @@ import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -53,14 +62,26 @@ class Size(int):
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """Where work in flight is kept: ``embedded``, or a Redis or Valkey URL."""
 
-    url: Annotated[str, Meta(pattern=r"^(embedded|(redis|rediss|unix)://\S+)\Z")] = EMBEDDED
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(embedded|(redis|rediss|unix)://\S+)\Z",
+            description='"embedded", or a URL: redis://, rediss:// or unix://',
+        ),
+    ] = EMBEDDED
     state: Path = Path("state")
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the catalog is: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
 
-    url: Annotated[str, Meta(pattern=r"^sqlite:///\S+\Z")] = "sqlite:///state/catalog.db"
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^sqlite:///\S+\Z",
+            description="sqlite:///relative.db or sqlite:////absolute.db",
+        ),
+    ] = "sqlite:///state/catalog.db"
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +189,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"reading the settings {file}: {error.strerror}") from error
+        raise InputError(
+            f"reading the settings {file}: {error.strerror}", hint="name another with --config"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"the settings {file} are no TOML: {error}") from error
 
@@ -240,7 +263,7 @@ class _Reader:
             try:
                 values[field] = _convert(raw, hint, is_text=from_environment)
             except (msgspec.ValidationError, ValueError, OverflowError, RuntimeError) as error:
-                self._mistake(key, raw, _allowed(error))
+                self._mistake(key, raw, _words_of(hint) or _allowed(error))
                 sound = False
         try:
             return kind(**values)
@@ -261,16 +284,20 @@ class _Reader:
         return dict(self._read_accounts(tables))
 
     def _read_accounts(self, tables: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Account]]:
+        variables: dict[str, str] = {}
         for name, table in tables.items():
             where = f"accounts.{name}"
             if not _ACCOUNT_NAME.fullmatch(name):
                 allowed = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
                 self._mistake(where, None, allowed)
                 continue
+            if (twin := variables.setdefault(name.replace("-", "_"), name)) != name:
+                self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
             prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
             account = self._struct(where, Account, table, prefix, name=name)
+            told = {k: table[k] for k in ("timezone", "api_base") if isinstance(table.get(k), str)}
+            self._check_account(where, account or Account(name=name, sid="", **told))
             if account is not None:
-                self._check_account(where, account)
                 yield name, account
 
     def _check_account(self, where: str, account: Account) -> None:
@@ -347,6 +374,18 @@ def _parse_path(raw: object) -> Path:
     if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
         raise ValueError("a path")
     return Path(raw).expanduser()
+
+
+def _words_of(hint: Any) -> str:  # noqa: ANN401 - a type of any form
+    """Return in words what a setting's type allows, where it says so."""
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(get_args(hint))}"
+    for meta in getattr(hint, "__metadata__", ()):
+        if meta.description:
+            return str(meta.description)
+        if meta.ge is not None and meta.le is not None:
+            return f"a whole number from {meta.ge} to {meta.le}"
+    return ""
 
 
 def _required(kind: type[msgspec.Struct]) -> set[str]:

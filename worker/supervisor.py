@@ -11,11 +11,12 @@ import asyncio
 import secrets
 import signal
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from archive.call import State
 from archive.catalog import balance, dayfiles, pauses, processes
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
@@ -29,12 +30,12 @@ from jobs.rescue import sweep
 from worker.build import host_name
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.queues import keep_queue
 from worker.secrets import credentials_for
-from worker.settings import CONFIG_VARIABLE, EMBEDDED, Settings
-from worker.valkey import EmbeddedValkey
+from worker.settings import CONFIG_VARIABLE, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from arq.connections import ArqRedis
 
@@ -43,9 +44,10 @@ if TYPE_CHECKING:
     from worker.progress import Progress
 
 _RESTART_CAP_S: Final = 30.0
+_HOPELESS_DEATHS: Final = 8
+"""Quick deaths of a worker in a row, after which a drain ends: some half a minute."""
 _LIVED_LONG_S: Final = 60.0
 _WATCH_S: Final = 0.25
-_ENSURE_S: Final = 1.0
 _DRAIN_PATIENCE_S: Final = 300.0
 _GIVE_UP_STRIKES: Final = 8
 """Failed probes of a provider that does not answer, after which a drain ends: some ten minutes."""
@@ -71,6 +73,7 @@ class Supervisor:
         self._interrupted = False
         self._started_at = system_clock()
         self._trouble: CallvaultError | None = None
+        self._archived_before = 0
 
     async def run(self) -> Exit:
         """Run, and return the exit code.
@@ -78,6 +81,9 @@ class Supervisor:
         Raises:
             CallvaultError: work cannot begin, or cannot go on.
         """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._interrupt)
         settings = self._settings
         for account in settings.accounts.values():
             only = len(settings.accounts) == 1
@@ -93,13 +99,11 @@ class Supervisor:
             await catalog.close()
 
     async def _work(self, catalog: Catalog, store: Store) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._interrupt)
+        self._archived_before = (await self._tally(catalog)).states[State.ARCHIVED]
         await catalog.write(pauses.probe_all, system_clock())
         await sweep(catalog, store)
         async with AsyncExitStack() as stack:
-            url = await stack.enter_async_context(self._queue())
+            url = await stack.enter_async_context(keep_queue(self._settings))
             pool = open_pool(url)
             stack.push_async_callback(close_pool, pool)
             await check_queue(url)
@@ -113,30 +117,8 @@ class Supervisor:
                         tasks.create_task(self._keep_running(catalog, url))
             except* CallvaultError as group:
                 self._trouble = next(_leaves(group))
-
-    @asynccontextmanager
-    async def _queue(self) -> AsyncIterator[str]:
-        """Bring the embedded queue, and bring it back when it dies; or use the one there is."""
-        if self._settings.queue.url != EMBEDDED:
-            yield self._settings.queue.url
-            return
-        valkey = EmbeddedValkey(self._settings.queue.state, tell=_log.warning)
-        await asyncio.to_thread(valkey.__enter__)
-        ensuring = asyncio.create_task(self._ensure(valkey))
-        try:
-            yield valkey.url
-        finally:
-            ensuring.cancel()
-            await asyncio.gather(ensuring, return_exceptions=True)
-            await asyncio.to_thread(valkey.close)
-
-    async def _ensure(self, valkey: EmbeddedValkey) -> None:
-        while True:
-            await asyncio.sleep(_ENSURE_S)
-            try:
-                await asyncio.to_thread(valkey.ensure)
-            except CallvaultError as error:
-                _log.error("the embedded queue cannot be started", error=error.message)
+            with suppress(CatalogError):  # the last figures; the balance is read apart
+                await self._look(catalog)
 
     def _interrupt(self) -> None:
         self._interrupted = True
@@ -165,6 +147,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
+            if not catalog.is_in_its_place():
+                self._stop_for(_catalog_gone(catalog))
+                return
             try:
                 await self._look(catalog)
             except CatalogError as error:
@@ -175,7 +160,8 @@ class Supervisor:
 
     async def _look(self, catalog: Catalog) -> None:
         tally = await self._tally(catalog)
-        recordings, size = await catalog.read(processes.work_since, self._started_at)
+        _, size = await catalog.read(processes.work_since, self._started_at)
+        recordings = tally.states[State.ARCHIVED] - self._archived_before
         held = await catalog.read(pauses.pauses)
         self._progress.update(tally, recordings=recordings, size=size, held=held)
         if not self._drain:
@@ -209,6 +195,9 @@ class Supervisor:
             if code in {Exit.USAGE, Exit.FATAL}:
                 self._stop_for(FatalError("a worker process could not begin: see above"))
                 return
+            if self._drain and deaths >= _HOPELESS_DEATHS:
+                self._stop_for(CallvaultError("worker processes keep dying: see the log above"))
+                return
             deaths = 0 if loop.time() - began > _LIVED_LONG_S else deaths + 1
             delay = min(_RESTART_CAP_S, 0.1 * 2**deaths)
             _log.warning("a worker process died and is started again", code=code, in_s=delay)
@@ -233,6 +222,8 @@ class Supervisor:
             env=environment,
             # Held open by us alone: a worker ends when this pipe does, so never after us.
             stdin=asyncio.subprocess.PIPE,
+            # Ctrl-C is for the supervisor, which tells its workers when they can be told.
+            start_new_session=True,
         )
         ended = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stopping.wait())
@@ -269,6 +260,8 @@ class Supervisor:
     async def _conclude(self, catalog: Catalog) -> Exit:
         """Give back what killed processes held, and say how the run ended."""
         settings = self._settings
+        if not catalog.is_in_its_place():
+            raise _catalog_gone(catalog)
         await catalog.write(processes.rescue, system_clock())
         if self._trouble is not None:
             raise self._trouble
@@ -290,6 +283,13 @@ class Supervisor:
         if faults := (await catalog.read(balance.balance)).faults:
             raise CallvaultError(f"the books do not balance: {'; '.join(faults)}")
         return Exit.COMPLETE
+
+
+def _catalog_gone(catalog: Catalog) -> CatalogError:
+    return CatalogError(
+        f"the catalog {catalog.path} was removed or replaced while it was in use",
+        hint="put it back, or enqueue the same calls again: files that are there are adopted",
+    )
 
 
 def _leaves(group: BaseExceptionGroup[CallvaultError]) -> Iterator[CallvaultError]:

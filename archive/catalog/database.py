@@ -67,6 +67,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = _connect(path)
+        self._file = _identity(path)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -92,9 +93,24 @@ class Database:
             finally:
                 self._connection.execute("ROLLBACK")
 
+    def is_in_its_place(self) -> bool:
+        """Tell whether the file that was opened is still the one at its path.
+
+        One that was deleted can be written to as if nothing were wrong, and is gone when closed.
+        """
+        return self._file == _identity(self.path)
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

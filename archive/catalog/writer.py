@@ -82,6 +82,10 @@ class Catalog:
 
         return await asyncio.get_running_loop().run_in_executor(self._reads, reading)
 
+    def is_in_its_place(self) -> bool:
+        """Tell whether the file that was opened is still the one at the catalog's path."""
+        return self._writer.is_in_its_place() and self._reader.is_in_its_place()
+
     async def close(self) -> None:
         """Write what was asked for, end the threads, close the connections."""
         if self._closed:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from archive.call import CallFacts
 from archive.errors import InputError
-from archive.provider_time import parse_time
-from jobs.cdr import Rejected, _time_reader, read_cdr
+from archive.provider_time import is_blank, parse_time
+from jobs.cdr import Rejected, UnreadTimes, _time_reader, read_cdr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -425,5 +425,7 @@ def test_the_fast_way_of_reading_times_gives_what_the_plain_one_gives(
         expected = parse_time(text, zone)
     except ValueError:
         expected = None
-    read_time = _time_reader(zone)
+    unread = UnreadTimes()
+    read_time = _time_reader(zone, unread)
     assert [expected, expected] == [read_time(text), read_time(text)]
+    assert bool(unread.count) == (expected is None and not is_blank(text))

@@ -166,7 +166,7 @@ def test_a_call_that_is_held_up(books: Books, scope: str, *, shown: bool) -> Non
     assert f"""{HEAD}Stands
   It is still to be archived.
 Next
-{held}  It is looked at again now, by any worker.
+{held}  It is looked at now, by any worker.
   The provider deletes it on 2026-03-11 17:30:00, in 29 days.
 """ == told(books)
 

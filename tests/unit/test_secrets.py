@@ -89,3 +89,17 @@ def test_a_credential_that_cannot_be_read_is_told_without_its_content(tmp_path: 
     (tmp_path / "exotel-api-token").mkdir()
     with pytest.raises(CredentialsError, match="exotel-api-token"):
         credentials_for(MAIN, environment, only_account=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "token"), [("key:token", "token"), ("kéy", "token"), ("key", "to\x07ken")]
+)
+def test_what_cannot_be_a_key_or_token_is_said_before_anything_begins(key: str, token: str) -> None:
+    """A colon would end the user name of Basic auth (RFC 7617, 2); neither value is echoed."""
+    environment = {"EXOTEL_API_KEY": key, "EXOTEL_API_TOKEN": token}
+    with pytest.raises(CredentialsError) as caught:
+        credentials_for(Account(name="main", sid="acme1"), environment, only_account=True)
+    said = caught.value.message + caught.value.hint
+    assert "EXOTEL_API_" in said
+    assert "key:token" not in said
+    assert "to\x07ken" not in said

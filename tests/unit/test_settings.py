@@ -121,7 +121,7 @@ def test_all_mistakes_are_told_at_once(file: Path) -> None:
     ]
     assert all(found.values())
     assert "[worker] has processes, downloads, batch" in found["worker.proceses = 4"]
-    assert found["worker.batch = 101"] == "int <= 100"
+    assert found["worker.batch = 101"] == "a whole number from 1 to 100"
     assert found["readiness.window = 15"].startswith('a duration from "100ms"')
     assert "16 mistakes in the settings" in caught.value.message
     assert str(file) in caught.value.message

@@ -9,6 +9,7 @@ import re
 import sys
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from archive.catalog.database import Database
 from archive.clock import system_clock
 from archive.errors import CredentialsError, Exit, FatalError, InputError, ProviderError
 from archive.verdicts import RULES, Symptom
-from jobs.cdr import Rejected, read_cdr
+from jobs.cdr import Rejected, UnreadTimes, read_cdr
 from jobs.intake import Desk, Report, cut_range, sid_rows, take_range
 from worker.commands.options import account_option, json_option, print_json
 from worker.settings import Settings, load_settings
@@ -148,7 +149,8 @@ def take_files(
     with _desk(settings, account, dry_run=dry_run) as (desk, name):
         zone = settings.accounts[name].zone
         for file in files:
-            taken = desk.take_rows(read_cdr(Path(file), zone=zone), Source.CDR, said.rejected)
+            rows = read_cdr(Path(file), zone=zone, on_unread=partial(said.unread, file))
+            taken = desk.take_rows(rows, Source.CDR, said.rejected)
             total.rows += taken.rows
             total.new += taken.new
             total.known += taken.known
@@ -162,11 +164,11 @@ async def _ask_range(
     # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
     from jobs.queue import close_pool, open_pool  # noqa: PLC0415
     from worker.build import api_of, open_session  # noqa: PLC0415
-    from worker.queues import queue_for_a_while  # noqa: PLC0415
+    from worker.queues import keep_queue  # noqa: PLC0415
 
     account = settings.accounts[name]
-    async with queue_for_a_while(settings) as url, open_session(4) as session:
-        pool = open_pool(url, retries=3)
+    async with keep_queue(settings) as url, open_session(4) as session:
+        pool = open_pool(url, retries=10)
         try:
             api = api_of(account, settings, session, pool, os.environ)
             return await take_range(desk, api, start, end, said.page)
@@ -225,6 +227,13 @@ class _Said:
     def note(self, text: str) -> None:
         """Say something a person should know."""
         click.echo(f"note: {text}", err=True)
+
+    def unread(self, file: str, times: UnreadTimes) -> None:
+        """Say that times were not understood: their calls are kept, and dates asked for."""
+        self.note(
+            f"{file}: {times.count:,} times cannot be read, the first is {times.first}; their "
+            "calls are kept without them. The provider exports YYYY-MM-DD HH:MM:SS"
+        )
 
     def page(self, report: Report) -> None:
         """Show on a terminal how far a listing is."""

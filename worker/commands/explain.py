@@ -118,7 +118,7 @@ def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iter
                 if paused.scope in scopes or paused.scope.startswith("host:"):
                     yield f"Held up: {paused.scope} is paused: {paused.reason} ({paused.detail})."
             moment = "now, by any worker" if story.due <= now else due
-            yield f"It is looked at again {moment}."
+            yield f"It is looked at {'again ' if story.looks else ''}{moment}."
         case State.LEASED:
             yield "Its worker settles it, or it is given back when that has been silent for 45 s."
         case State.ABSENT | State.LOST | State.FAILED:

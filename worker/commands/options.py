@@ -45,7 +45,15 @@ def read_balance(
     database = Database(settings.catalog_path)
     try:
         with database.read() as tx:
-            return balance.balance(tx, account=account, day=day), pauses.pauses(tx)
+            others = f"account:{account}" if account else None
+            held = [
+                paused
+                for paused in pauses.pauses(tx)
+                if others is None
+                or not paused.scope.startswith("account:")
+                or paused.scope == others
+            ]
+            return balance.balance(tx, account=account, day=day), held
     finally:
         database.close()
 

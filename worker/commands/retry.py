@@ -71,4 +71,6 @@ def retry(
         print_json({"retried": count})
     else:
         click.echo(f"{count:,} calls are to be looked at again")
+        if not count:
+            click.echo("only known calls that failed, were lost or absent can be retried", err=True)
     return Exit.COMPLETE
