@@ -165,7 +165,10 @@ async def _ask_range(
     from worker.queues import queue_for_a_while  # noqa: PLC0415
 
     account = settings.accounts[name]
-    async with queue_for_a_while(settings) as url, open_session(4) as session:
+    async with (
+        open_session(settings, os.environ, connections=4) as session,
+        queue_for_a_while(settings) as url,
+    ):
         pool = open_pool(url, retries=3)
         try:
             api = api_of(account, settings, session, pool, os.environ)
@@ -188,7 +191,7 @@ def _explained(
         return CredentialsError(message, hint=rule.hint)
     if rule.fatal:
         return FatalError(message, hint=rule.hint)
-    return ProviderError(message, hint="calls listed so far are kept; run it again")
+    return ProviderError(message, hint=rule.hint or "calls listed so far are kept; run it again")
 
 
 @contextmanager
