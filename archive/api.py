@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from archive.outbound import Failure, name_failure
 from archive.provider_time import format_time
 from archive.verdicts import Symptom
 from archive.wire import NonsenseError, error_message, read_call, read_page
@@ -43,6 +44,13 @@ _EPOCH_LIKELY: Final = 1e8
 
 Kind = Literal["resolve", "listing"]
 
+_FAILURES: Final = {
+    Failure.FORBIDDEN_ADDRESS: Symptom.API_FORBIDDEN_ADDRESS,
+    Failure.DNS: Symptom.API_DNS,
+    Failure.TLS: Symptom.API_TLS,
+    Failure.NO_HTTP: Symptom.API_NONSENSE,
+    Failure.UNREACHABLE: Symptom.API_UNREACHABLE,
+}
 _SYMPTOMS: Final = {
     401: Symptom.API_UNAUTHORISED,
     402: Symptom.API_PAYMENT,
@@ -213,7 +221,12 @@ class Api:
     async def _get_once(self, path: str, missing: Symptom) -> bytes:
         # Already encoded: a cursor must come back to the letter.
         url = URL(self.account.api_base + path, encoded=True)
-        headers = {"Authorization": self._auth, "Accept": "application/json"}
+        headers = {
+            "Authorization": self._auth,
+            "Accept": "application/json",
+            # An answer is read as it comes: one that unfolds to gigabytes has no chance to.
+            "Accept-Encoding": "identity",
+        }
         try:
             async with self._session.get(
                 url, headers=headers, timeout=_TIMEOUT, allow_redirects=False
@@ -222,12 +235,14 @@ class Api:
                 body = await _read_bounded(response)
                 if response.status != 200:  # noqa: PLR2004 - the one status that brings calls
                     raise _trouble(response, body, missing)
+                _check_encoding(response)
                 return body
         except TimeoutError as error:
             raise ApiTroubleError(Symptom.API_TIMEOUT, self.account.api_base) from error
         except (aiohttp.ClientError, OSError) as error:
-            detail = f"{self.account.api_base}: {type(error).__name__}"
-            raise ApiTroubleError(Symptom.API_UNREACHABLE, detail) from error
+            failure, words = name_failure(error)
+            detail = f"{self.account.api_base}: {words}"
+            raise ApiTroubleError(_FAILURES[failure], detail) from error
 
     async def _observe(self, response: aiohttp.ClientResponse) -> None:
         limit = _number(response, "X-RateLimit-Limit")
@@ -242,6 +257,12 @@ class Api:
             reset_s=reset,
             retry_after_s=_number(response, "Retry-After"),
         )
+
+
+def _check_encoding(response: aiohttp.ClientResponse) -> None:
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise ApiTroubleError(Symptom.API_NONSENSE, "the answer is compressed, unasked")
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiofiles
@@ -20,11 +21,11 @@ import msgspec
 from yarl import URL
 
 from archive.hosts import Access, UntrustedUrlError, access_for
+from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
-    from datetime import timedelta
     from pathlib import Path
 
     from archive.accounts import Account, Credentials
@@ -33,6 +34,12 @@ BLOCK: Final = 2**20
 """Bytes written at once: 64 KiB writes cost twice the CPU."""
 HEAD: Final = 2**16
 """How much of a recording's beginning is kept for the look at its format."""
+
+LARGEST: Final = 8 * 2**30
+"""Bytes after which no recording is waited for: three days of speech as WAV in two channels."""
+
+PATIENCE: Final = timedelta(seconds=45)
+"""How long a connection may take to be made."""
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _CONNECT_S: Final = 15
@@ -43,6 +50,13 @@ _SLOWEST: Final = 1024
 _DOUBTS: Final = 3
 """How many ETags of a host may misfit before they are taken for something else than checksums."""
 _ERROR_BODY: Final = 4096
+_FAILURES: Final = {
+    Failure.FORBIDDEN_ADDRESS: Symptom.FETCH_FORBIDDEN_ADDRESS,
+    Failure.DNS: Symptom.FETCH_DNS,
+    Failure.TLS: Symptom.FETCH_TLS,
+    Failure.NO_HTTP: Symptom.FETCH_ODD_STATUS,
+    Failure.UNREACHABLE: Symptom.FETCH_UNREACHABLE,
+}
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +85,11 @@ class FetchTroubleError(Exception):
 
 
 class Fetcher:
-    """Fetches recordings of one account, with its credentials where they belong."""
+    """Fetches recordings of one account, with its credentials where they belong.
+
+    ``largest`` bytes are the most that is taken; ``patience`` is for a connection to be made, the
+    name's lookup, a proxy's answer and TLS included.
+    """
 
     def __init__(
         self,
@@ -80,12 +98,21 @@ class Fetcher:
         account: Account,
         credentials: Credentials,
         window: timedelta,
+        largest: int = LARGEST,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._session = session
         self._account = account
         self._auth = aiohttp.encode_basic_auth(credentials.key, credentials.token)
         self._window = window
         self._etags: dict[str, _EtagHabit] = {}
+        self._largest = largest
+        self._timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=patience.total_seconds(),
+            sock_connect=_CONNECT_S,
+            sock_read=_STALL_S,
+        )
 
     async def fetch(self, url: str, part: Path, *, age: timedelta | None) -> Fetched:
         """Fetch a recording.
@@ -107,15 +134,14 @@ class Fetcher:
         headers = {"Accept": "audio/*, */*;q=0.1", "Accept-Encoding": "identity"}
         if access is Access.WITH_CREDENTIALS:
             headers["Authorization"] = self._auth
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_STALL_S)
         target = URL(url, encoded=True)
         try:
             async with self._session.get(
-                target, headers=headers, timeout=timeout, allow_redirects=False
+                target, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
                 if response.status != 200:  # noqa: PLR2004 - the one status with a whole body
                     raise await self._refused(response, age)
-                fetched = await _read(response, part)
+                fetched = await _read(response, part, self._largest)
                 try:
                     self._check_digests(response, fetched)
                 except FetchTroubleError:
@@ -128,8 +154,8 @@ class Fetcher:
         except aiohttp.ClientPayloadError as error:
             raise FetchTroubleError(Symptom.BODY_SHORT, "the body ended early") from error
         except (aiohttp.ClientError, ConnectionError) as error:
-            detail = f"{target.host}: {type(error).__name__}"
-            raise FetchTroubleError(Symptom.FETCH_UNREACHABLE, detail) from error
+            failure, words = name_failure(error)
+            raise FetchTroubleError(_FAILURES[failure], f"{target.host}: {words}") from error
 
     def _check_digests(self, response: aiohttp.ClientResponse, fetched: Fetched) -> None:
         """Hold the body against what the host says of it.
@@ -226,15 +252,16 @@ def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
     return Symptom.FETCH_ODD_STATUS
 
 
-async def _read(response: aiohttp.ClientResponse, part: Path) -> Fetched:
+async def _read(response: aiohttp.ClientResponse, part: Path, largest: int) -> Fetched:
     promised = response.content_length
+    _check_bound(promised or 0, largest)
     block = bytearray()
     pace = _Pace(asyncio.get_running_loop().time)
     async for chunk in response.content.iter_any():
         pace.add(len(chunk))
         block += chunk
         if len(block) >= BLOCK:
-            return await _spill(response, part, block, promised)
+            return await _spill(response, part, block, promised, largest)
     _check_length(len(block), promised)
     body = bytes(block)
     # A MiB is hashed in less time than a hop to a thread is worth.
@@ -251,7 +278,11 @@ async def _read(response: aiohttp.ClientResponse, part: Path) -> Fetched:
 
 
 async def _spill(
-    response: aiohttp.ClientResponse, part: Path, block: bytearray, promised: int | None
+    response: aiohttp.ClientResponse,
+    part: Path,
+    block: bytearray,
+    promised: int | None,
+    largest: int,
 ) -> Fetched:
     """Go on into the part file."""
     head = bytes(block[:HEAD])
@@ -264,6 +295,7 @@ async def _spill(
                 await asyncio.to_thread(_update, (digest, check), piece)
                 await file.write(piece)
                 total += len(piece)
+                _check_bound(total, largest)
             _check_length(total, promised)
         except BaseException:
             with suppress(OSError):  # what cannot be removed now is swept later
@@ -308,6 +340,11 @@ async def _blocks(response: aiohttp.ClientResponse, block: bytearray) -> AsyncIt
             yield bytes(block)
             block.clear()
     yield bytes(block)
+
+
+def _check_bound(size: int, largest: int) -> None:
+    if size > largest:
+        raise FetchTroubleError(Symptom.BODY_ENDLESS, f"more than {largest} bytes")
 
 
 def _check_length(received: int, promised: int | None) -> None:

@@ -19,6 +19,9 @@ class Meaning(NamedTuple):
 
 _SYMPTOMS: Final[dict[Symptom, str]] = {
     Symptom.API_UNREACHABLE: "the provider's API could not be connected to",
+    Symptom.API_DNS: "the name of the provider's API could not be resolved",
+    Symptom.API_TLS: "the provider's API showed a certificate that does not fit",
+    Symptom.API_FORBIDDEN_ADDRESS: "the provider's API would be at an address that is not public",
     Symptom.API_TIMEOUT: "the provider's API did not answer in time",
     Symptom.API_SERVER_ERROR: "the provider's API answered with an error of its own",
     Symptom.API_TOO_MANY: "the provider's API kept answering that it is asked too often",
@@ -32,6 +35,11 @@ _SYMPTOMS: Final[dict[Symptom, str]] = {
     Symptom.CALL_OUT_OF_HISTORY: "the call is older than the six months the provider remembers",
     Symptom.URL_UNTRUSTED: "the recording's URL is of a host that is not to be asked",
     Symptom.FETCH_UNREACHABLE: "the recording's host could not be connected to",
+    Symptom.FETCH_DNS: "the name of the recording's host could not be resolved",
+    Symptom.FETCH_TLS: "the recording's host showed a certificate that does not fit",
+    Symptom.FETCH_FORBIDDEN_ADDRESS: (
+        "the recording's host would be at an address that is not public"
+    ),
     Symptom.FETCH_TIMEOUT: "the recording's host stopped sending",
     Symptom.FETCH_SLOW: "the recording came too slowly to go on with",
     Symptom.FETCH_SERVER_ERROR: "the recording's host answered with an error of its own",
@@ -45,6 +53,7 @@ _SYMPTOMS: Final[dict[Symptom, str]] = {
     Symptom.FETCH_ODD_STATUS: "the recording's host gave an answer of an unknown kind",
     Symptom.BODY_SHORT: "the recording came with fewer or more bytes than promised",
     Symptom.BODY_DIGEST: "the recording came with other bytes than its checksum says",
+    Symptom.BODY_ENDLESS: "the recording is longer than any recording can be",
     Symptom.BODY_EMPTY: "the recording came without a single byte",
     Symptom.BODY_NOT_AUDIO: "what came in the recording's place is no audio",
     Symptom.DISK_FULL: "the disk has no room",
@@ -55,6 +64,7 @@ _SYMPTOMS: Final[dict[Symptom, str]] = {
 _REMEDIES: Final[dict[Symptom, str]] = {
     Symptom.CALL_UNKNOWN: "check that the Sid is right and of this account",
     Symptom.URL_UNTRUSTED: "add its host to recording_hosts, if that is the provider's",
+    Symptom.FETCH_DNS: "check this machine's DNS, and the names in recording_hosts",
     Symptom.FETCH_REFUSED: "see whether the key may read recordings, or only listed addresses",
     Symptom.FETCH_EXPIRED: "raise url_validity_minutes, or lower downloads",
     Symptom.FETCH_REDIRECT: "tell the provider, or look whether a proxy is in between",

@@ -68,6 +68,9 @@ class Symptom(StrEnum):
     """What was seen. ``api-*`` concern the provider's API, ``fetch-*`` one recording's URL."""
 
     API_UNREACHABLE = "api-unreachable"
+    API_DNS = "api-dns"
+    API_TLS = "api-tls"
+    API_FORBIDDEN_ADDRESS = "api-forbidden-address"
     API_TIMEOUT = "api-timeout"
     API_SERVER_ERROR = "api-server-error"
     API_TOO_MANY = "api-too-many"
@@ -81,6 +84,9 @@ class Symptom(StrEnum):
     CALL_OUT_OF_HISTORY = "call-out-of-history"
     URL_UNTRUSTED = "url-untrusted"
     FETCH_UNREACHABLE = "fetch-unreachable"
+    FETCH_DNS = "fetch-dns"
+    FETCH_TLS = "fetch-tls"
+    FETCH_FORBIDDEN_ADDRESS = "fetch-forbidden-address"
     FETCH_TIMEOUT = "fetch-timeout"
     FETCH_SLOW = "fetch-slow"
     FETCH_SERVER_ERROR = "fetch-server-error"
@@ -94,6 +100,7 @@ class Symptom(StrEnum):
     FETCH_ODD_STATUS = "fetch-odd-status"
     BODY_SHORT = "body-short"
     BODY_DIGEST = "body-digest"
+    BODY_ENDLESS = "body-endless"
     BODY_EMPTY = "body-empty"
     BODY_NOT_AUDIO = "body-not-audio"
     DISK_FULL = "disk-full"
@@ -148,17 +155,29 @@ def _fresh_url(finally_: Act = Act.FAILED, *, limit: int = _REFRESHES) -> Rule:
     return Rule(act=Act.REFRESH, base=2 * _S, cap=5 * _MIN, limit=limit, finally_=finally_)
 
 
-def _provider_away(*, base: timedelta = 2 * _S) -> Rule:
+def _provider_away(*, base: timedelta = 2 * _S, hint: str = "") -> Rule:
     # What keeps one request from an answer keeps all of the account's: no call pays for it.
-    return Rule(act=Act.PAUSE_ACCOUNT, base=base, cap=5 * _MIN)
+    return Rule(act=Act.PAUSE_ACCOUNT, base=base, cap=5 * _MIN, hint=hint)
 
 
 def _needs_somebody(act: Act, hint: str) -> Rule:
     return Rule(act=act, base=_MIN, fatal=True, hint=hint)
 
 
+_CERTIFICATES: Final = (
+    "check this machine's clock and certificate authorities; behind a proxy that reads TLS, set "
+    "SSL_CERT_FILE to a file with its authority"
+)
+_ADDRESSES: Final = (
+    "see what the name resolves to here, and whether that DNS is to be trusted; hosts of a private "
+    "network are asked through a proxy only: set HTTPS_PROXY"
+)
+
 RULES: Final[dict[Symptom, Rule]] = {
     Symptom.API_UNREACHABLE: _provider_away(),
+    Symptom.API_DNS: _provider_away(hint="check api_base, and this machine's DNS"),
+    Symptom.API_TLS: _provider_away(hint=_CERTIFICATES),
+    Symptom.API_FORBIDDEN_ADDRESS: _needs_somebody(Act.PAUSE_ACCOUNT, _ADDRESSES),
     Symptom.API_TIMEOUT: _provider_away(),
     Symptom.API_SERVER_ERROR: _provider_away(),
     Symptom.API_TOO_MANY: _provider_away(base=30 * _S),
@@ -182,6 +201,11 @@ RULES: Final[dict[Symptom, Rule]] = {
     Symptom.CALL_OUT_OF_HISTORY: Rule(act=Act.LOST, base=_S),
     Symptom.URL_UNTRUSTED: Rule(act=Act.FAILED, base=_S),
     Symptom.FETCH_UNREACHABLE: _passing(),
+    Symptom.FETCH_DNS: _passing(base=15 * _S),
+    # All recordings of a host share its certificate: no call pays for it. A recording's pause does
+    # not grow, so its first delay is long enough for all of them.
+    Symptom.FETCH_TLS: _provider_away(base=_MIN, hint=_CERTIFICATES),
+    Symptom.FETCH_FORBIDDEN_ADDRESS: Rule(act=Act.FAILED, base=_S, hint=_ADDRESSES),
     Symptom.FETCH_TIMEOUT: _passing(),
     Symptom.FETCH_SLOW: _passing(),
     Symptom.FETCH_SERVER_ERROR: _passing(),
@@ -198,6 +222,7 @@ RULES: Final[dict[Symptom, Rule]] = {
     Symptom.FETCH_ODD_STATUS: _passing(),
     Symptom.BODY_SHORT: _passing(),
     Symptom.BODY_DIGEST: _passing(),
+    Symptom.BODY_ENDLESS: _fresh_url(limit=2),
     Symptom.BODY_EMPTY: _fresh_url(limit=4),
     Symptom.BODY_NOT_AUDIO: _fresh_url(limit=4),
     Symptom.DISK_FULL: _needs_somebody(

@@ -27,7 +27,7 @@ from jobs.resolve import resolve
 from jobs.settling import judge_call
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
 
     from archive.catalog.pauses import Paused
     from archive.catalog.work import ClaimedCall
@@ -38,6 +38,8 @@ _NEWER_AGAIN_S: Final = 15
 _MIB: Final = 2**20
 _REST: Final = timedelta(minutes=1)
 T = TypeVar("T")
+_OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS})
+"""Reasons of pauses that only a download can find gone: that the API answers says nothing."""
 _log = structlog.get_logger()
 
 
@@ -80,6 +82,7 @@ class _Run:
         self._room = room
         self._line: Line = parts.lines[batch.account]
         self._halted = False
+        self._downloaded = False
 
     async def run(self) -> None:
         """Archive the batch; what is not settled when this ends is given back by the caller."""
@@ -144,12 +147,17 @@ class _Run:
             )
             await self._account_trouble(verdict, trouble.detail)
             return
-        for paused in held.values():
-            # Resolving worked, and the disk has room: whatever held this up is gone.
-            if await parts.catalog.write(pauses.lift_probed, paused):
-                _log.info("pause lifted", scope=paused.scope)
+        # Resolving worked, and the disk has room: whatever held this up is gone.
+        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS)
         targets = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(targets)
+        if self._downloaded and not self._halted:
+            await self._lift(p for p in held.values() if p.reason in _OF_DOWNLOADS)
+
+    async def _lift(self, probed: Iterable[Paused]) -> None:
+        for paused in probed:
+            if await self._parts.catalog.write(pauses.lift_probed, paused):
+                _log.info("pause lifted", scope=paused.scope)
 
     async def _account_trouble(self, verdict: Verdict, detail: str) -> None:
         """Give the batch back; a trouble of the API is no call's own."""
@@ -215,6 +223,8 @@ class _Run:
             if self._halted or parts.stopping.is_set():
                 return
             result = await archive_recording(parts, self._line, target, self._lease)
+        # Whatever came of it: what halts all downloads is told apart by `_halted`.
+        self._downloaded = True
         if isinstance(result, Setback):
             await self._set_back(target, result)
         else:
@@ -224,7 +234,8 @@ class _Run:
         if isinstance(setback.verdict, Pause):
             if not self._halted:
                 self._halted = True
-                detail = f"writing {target.place.path('*')}: {setback.detail}"
+                doing = "writing" if setback.verdict.whole_host else "fetching"
+                detail = f"{doing} {target.place.path('*')}: {setback.detail}"
                 await self._pause(setback.verdict, detail)
             return
         await self._parts.catalog.write(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
-
-import aiohttp
 
 from archive.api import Api
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.fetch import Fetcher
+from archive.outbound import open_session as open_outbound
 from archive.publisher import Publisher
 from archive.store import Store
 from jobs.capacity import Capacity
@@ -23,6 +22,7 @@ from worker.secrets import credentials_for
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    import aiohttp
     from arq.connections import ArqRedis
 
     from archive.accounts import Account
@@ -40,19 +40,17 @@ def limiter_of(pool: ArqRedis, settings: Settings) -> RedisLimiter:
     return RedisLimiter(pool, per_minute=lambda name: accounts[name].requests_per_minute)
 
 
-@asynccontextmanager
-async def open_session(connections: int) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session for the provider's API and recordings."""
-    connector = aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60)
-    session = aiohttp.ClientSession(
-        connector=connector,
-        # Bytes are stored as they come: what is compressed on the way is not asked for.
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "callvault"},
+def open_session(
+    settings: Settings, environment: Mapping[str, str], *, connections: int
+) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+    """Open a session for the API and recordings of all accounts.
+
+    Raises:
+        SettingsError: a variable names a proxy or certificates that cannot be used.
+    """
+    return open_outbound(
+        accounts=settings.accounts.values(), environment=environment, connections=connections
     )
-    async with session:
-        yield session
 
 
 def api_of(
@@ -85,12 +83,15 @@ async def open_parts(
 
     Raises:
         CredentialsError: an account has no key or token.
+        SettingsError: a variable names a proxy or certificates that cannot be used.
         CatalogError: the catalog cannot be opened.
         StoreError: the archive's root cannot be written to.
     """
     async with AsyncExitStack() as stack:
         downloads = settings.worker.downloads
-        session = await stack.enter_async_context(open_session(downloads + 8))
+        session = await stack.enter_async_context(
+            open_session(settings, environment, connections=downloads + 8)
+        )
         only = len(settings.accounts) == 1
         lines = {
             name: Line(

@@ -21,6 +21,7 @@ from archive.catalog import balance, dayfiles, pauses, processes
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, FatalError, ProviderError
+from archive.outbound import check_environment
 from archive.reasons import meaning_of
 from archive.store import Store
 from archive.timings import KILL_AFTER_S
@@ -85,6 +86,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._interrupt)
         settings = self._settings
+        check_environment(settings.accounts.values(), self._environment)
         for account in settings.accounts.values():
             only = len(settings.accounts) == 1
             credentials_for(account, self._environment, only_account=only)

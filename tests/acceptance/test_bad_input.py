@@ -242,6 +242,23 @@ def test_without_credentials_nothing_begins(alone: Vault, words: list[str], miss
     assert_only_known(alone, SID(1))
 
 
+@pytest.mark.parametrize(
+    "words", [["work", "--drain"], ["enqueue", "range", "--from=today", "--to=today"]]
+)
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ALL_PROXY", "socks5://me:secret@127.0.0.1:1080"), ("SSL_CERT_FILE", "/nowhere.pem")],
+)
+def test_a_way_out_that_cannot_be_used_is_told_before_anything_begins(
+    alone: Vault, words: list[str], variable: str, value: str
+) -> None:
+    """Going without the proxy would show what was to be hidden; its password is not told."""
+    done = alone.run(*words, **{variable: value})
+    done.says(2, variable)
+    assert is_one_message(done)
+    assert "secret" not in done.err
+
+
 def test_a_root_that_cannot_be_written(begin: Callable[..., Vault]) -> None:
     """A file stands where the root should be: exit 7, naming it; without it all is archived."""
     vault = begin("--calls", "10", "--mix", "clean", "--bytes", "2000")

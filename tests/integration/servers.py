@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 Answer = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
@@ -33,6 +34,8 @@ class Seen:
 @asynccontextmanager
 async def serving(
     answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Seen]:
     """Serve every path with one answer."""
     seen = Seen()
@@ -45,7 +48,7 @@ async def serving(
     app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     host, port = runner.addresses[0][:2]
     seen.host = f"{host}:{port}"

@@ -26,6 +26,10 @@ DELAYS = st.timedeltas(timedelta(milliseconds=1), timedelta(hours=1))
 # What keeps any request of an account from an answer, or any file of a host from being written.
 OF_ALL_CALLS = [
     Symptom.API_UNREACHABLE,
+    Symptom.API_DNS,
+    Symptom.API_TLS,
+    Symptom.API_FORBIDDEN_ADDRESS,
+    Symptom.FETCH_TLS,
     Symptom.API_TIMEOUT,
     Symptom.API_SERVER_ERROR,
     Symptom.API_TOO_MANY,

@@ -167,7 +167,10 @@ async def _ask_range(
     from worker.queues import keep_queue  # noqa: PLC0415
 
     account = settings.accounts[name]
-    async with keep_queue(settings) as url, open_session(4) as session:
+    async with (
+        open_session(settings, os.environ, connections=4) as session,
+        keep_queue(settings) as url,
+    ):
         pool = open_pool(url, retries=10)
         try:
             api = api_of(account, settings, session, pool, os.environ)
@@ -190,7 +193,7 @@ def _explained(
         return CredentialsError(message, hint=rule.hint)
     if rule.fatal:
         return FatalError(message, hint=rule.hint)
-    return ProviderError(message, hint="calls listed so far are kept; run it again")
+    return ProviderError(message, hint=rule.hint or "calls listed so far are kept; run it again")
 
 
 @contextmanager
