@@ -141,14 +141,7 @@ class Fetcher:
             ) as response:
                 if response.status != 200:  # noqa: PLR2004 - the one status with a whole body
                     raise await self._refused(response, age)
-                fetched = await _read(response, part, self._largest)
-                try:
-                    self._check_digests(response, fetched)
-                except FetchTroubleError:
-                    if fetched.part is not None:
-                        await aiofiles.os.remove(fetched.part)
-                    raise
-                return fetched
+                return await self._whole(response, part)
         except TimeoutError as error:
             raise FetchTroubleError(Symptom.FETCH_TIMEOUT, target.host or "") from error
         except aiohttp.ClientPayloadError as error:
@@ -156,6 +149,16 @@ class Fetcher:
         except (aiohttp.ClientError, ConnectionError) as error:
             failure, words = name_failure(error)
             raise FetchTroubleError(_FAILURES[failure], f"{target.host}: {words}") from error
+
+    async def _whole(self, response: aiohttp.ClientResponse, part: Path) -> Fetched:
+        fetched = await _read(response, part, self._largest)
+        try:
+            self._check_digests(response, fetched)
+        except FetchTroubleError:
+            if fetched.part is not None:
+                await aiofiles.os.remove(fetched.part)
+            raise
+        return fetched
 
     def _check_digests(self, response: aiohttp.ClientResponse, fetched: Fetched) -> None:
         """Hold the body against what the host says of it.

@@ -143,13 +143,20 @@ class Store:
             described = self._read_sidecar(path)
             if described is None or described.get("object") != place.object_name:
                 continue
+            # A file or sidecar that is not what it should be is none: it is fetched anew.
             with suppress(OSError, KeyError, TypeError, ValueError):
                 proof = _described_proof(place, path, described)
-                if _sha256(self.root / path) == proof.sha256:
-                    for folder in self._chain((self.root / path).parent):
-                        self._flush_folder(folder)
+                if self._is_lasting(path, proof.sha256):
                     return proof
         return None
+
+    def _is_lasting(self, path: PurePosixPath, sha256: str) -> bool:
+        """Tell whether a file has this hash, and if so make sure that its name is on disk."""
+        if _sha256(self.root / path) != sha256:
+            return False
+        for folder in self._chain((self.root / path).parent):
+            self._flush_folder(folder)
+        return True
 
     def sweep(self, names: Iterable[str], live: frozenset[str]) -> int:
         """Remove part files whose batch is no more; return how many. See `parts`."""
