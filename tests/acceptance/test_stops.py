@@ -231,3 +231,36 @@ def test_a_bare_arq_worker_archives_by_itself(begin: Callable[..., Vault]) -> No
     assert "Traceback" not in done.err
     assert_given_back(vault)
     assert_nothing_twice(vault)
+
+
+def test_a_catalog_that_vanishes_is_no_success(begin: Callable[..., Vault]) -> None:
+    """A drain that works on a file nobody will find again says so and ends with 7.
+
+    What it has published is adopted when the same calls are enqueued again.
+    """
+    vault = slow(begin)
+    with vault.started("work", "--drain") as running:
+        in_the_middle(vault, running)
+        for file in (vault.folder / "state").glob("catalog.db*"):
+            file.unlink()
+        running.wait().says(7, "removed or replaced while it was in use")
+    vault.good("enqueue", "cdr", "calls.csv")
+    vault.good("work", "--drain")
+    assert vault.archived() == CALLS
+    assert_archive_is_true(vault)
+
+
+def test_a_listing_outlives_the_owner_of_its_queue(begin: Callable[..., Vault]) -> None:
+    """A command that is a guest of another's queue brings it back when that one stops."""
+    vault = begin("--calls", "1500", "--span", "10h")
+    with vault.started("work") as owner:
+        until(lambda: socket_path(vault.folder / "state").exists(), while_running=owner)
+        with vault.started("enqueue", "range", "--from", "3 days ago", "--to", "today") as guest:
+            until(lambda: vault.rows("SELECT 1 FROM calls LIMIT 1"), while_running=guest)
+            owner.send(signal.SIGTERM)
+            done = guest.wait()
+    assert (done.code, done.out.splitlines()[-1:]) == (
+        0,
+        ["1,500 calls listed: 1,500 calls new, 0 already known, 0 rows rejected"],
+    )
+    assert "was started again" not in done.out, "logs are for stderr"

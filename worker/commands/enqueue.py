@@ -24,6 +24,7 @@ from archive.verdicts import RULES, Symptom
 from jobs.cdr import Rejected, UnreadTimes, read_cdr
 from jobs.intake import Desk, Report, cut_range, sid_rows, take_range
 from worker.commands.options import account_option, json_option, print_json
+from worker.logs import configure_logging
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def by_range(
     Times are in the account's zone. The provider keeps six months of history.
     """
     settings = load_settings(config, os.environ)
+    configure_logging(settings.log)
     said = _Said(as_json=as_json)
     with _desk(settings, account, dry_run=dry_run) as (desk, name):
         zone = settings.accounts[name].zone
