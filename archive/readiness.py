@@ -27,9 +27,10 @@ _TOO_SHORT_S: Final = 5
 _SHORTEST: Final = timedelta(milliseconds=100)
 """The least time between two looks, whatever the settings: none is a circle without a rest."""
 _LATE_LOOKS: Final = 2
-"""How many looks after the window must find nothing before a recording is called absent."""
-_LONG_AGO: Final = timedelta(hours=20)
-"""The age of a call of last night; what it has not got by now it will not get."""
+"""How many looks after the window must find nothing before a recording is called absent.
+
+Never one: an answer may lack a URL by mistake, whatever the call's age.
+"""
 
 # How a call is looked at in the provider's window: until which part of it, and how often, both as
 # parts of the window (of 15 minutes: every 27 s until 3:38, every 9 s until 5:00, then every 37 s).
@@ -45,7 +46,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     A call is first looked at ``first_look`` after its end. Until ``window`` has passed, a missing
     recording is late, not absent. After it, looks are ``recheck`` apart. A recording is absent when
     two of them found none and, if the call was talked, ``give_up_after`` has passed since its end.
-    One that nobody answered is looked at when the window has passed, and if that was long ago once.
+    One that nobody answered is looked at when the window has passed.
     """
 
     first_look: timedelta = timedelta(seconds=86)
@@ -94,10 +95,8 @@ def judge_missing(
     if age < readiness.window:
         next_age = _next_look(age, readiness.window) if talked else readiness.window
         return Again("not-ready", after=max(next_age - age, _SHORTEST))
-    # A day later, no recording of a call that nobody answered is final at the first look.
-    enough = _LATE_LOOKS if talked or age < _LONG_AGO else 1
     patient = talked and ended is not None and age < readiness.give_up_after
-    if late_looks + 1 < enough or patient:
+    if late_looks + 1 < _LATE_LOOKS or patient:
         return Again("no-recording-yet", after=readiness.recheck, late_look=True)
     if talked and delete_by is not None and now >= delete_by:
         # It was talked, and its recording would be gone by now: nobody can say there was none.
