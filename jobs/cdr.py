@@ -252,7 +252,7 @@ def _time_reader(zone: ZoneInfo, unread: UnreadTimes) -> _ReadTime:
             except KeyError:
                 learn(text[:10])
             except (TypeError, ValueError):
-                pass
+                pass  # a day on which the clocks change, or no such time: the plain way tells
         try:
             return parse_time(text, zone)
         except ValueError:

@@ -203,7 +203,6 @@ class _Supervised:
         pool = open_pool(_queue_url(settings))
         arguments = {**_arguments(settings, pool), "on_startup": self._start}
         self._worker = Worker(handle_signals=False, **arguments)
-        self._pool = pool
         self._ending: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
