@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from archive.history import LOOKBACK
 from archive.outbound import Failure, name_failure
 from archive.provider_time import format_time
 from archive.verdicts import Symptom
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from archive.wire import CallAnswer, Page
 
 SIDS_PER_REQUEST: Final = 100
-LOOKBACK: Final = timedelta(days=31)
-"""How far back the listing looks where no DateCreated is given, and the longest range it takes."""
-HISTORY: Final = timedelta(days=183)
-"""How far back the API knows calls at all: six months."""
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=10)
 _LARGEST_ANSWER: Final = 16 * 2**20

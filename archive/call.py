@@ -55,7 +55,8 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``duration_s`` is in whole seconds and includes ringing; ``talk_s`` is the time both parties
     spoke (the provider's ConversationDuration). ``status``, ``direction`` and ``leg2_status`` are
-    the provider's words in lower case, or empty.
+    the provider's words in lower case, or empty. ``recording_urls`` are where an export says that
+    its recordings are; the API's answers keep theirs apart. None of them is trusted.
     """
 
     sid: str
@@ -70,6 +71,7 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
     from_number: str = ""
     to_number: str = ""
     exophone: str = ""
+    recording_urls: tuple[str, ...] = ()
 
     @property
     def began_at(self) -> datetime | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from archive.accounts import Account
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PORTS: Final = {"https": 443, "http": 80}
 _SIGNATURES: Final = frozenset({"x-amz-signature", "signature", "x-amz-credential"})
 _LONGEST_URL: Final = 4096
+_BUCKET: Final = "exotelrecordings"
 
 
 class Access(StrEnum):
@@ -64,6 +65,23 @@ def object_name(url: str) -> str:
     except ValueError:
         path = ""
     return path.rsplit("/", 1)[-1][:255] or "recording"
+
+
+def own_recording(url: str, account: Account) -> str | None:
+    """Return a URL that a source told of, without its query, if it may be the account's recording.
+
+    It has to be on a listed host, on the account's own path: ``/exotelrecordings/{sid}/{name}``, or
+    ``/{sid}/{name}`` where the bucket is in the host's name (Exotel, call recordings).
+    """
+    try:
+        access_for(url, account)
+    except UntrustedUrlError:
+        return None
+    parts = urlsplit(url)
+    *folder, name = unquote(parts.path).split("/")
+    if not name or folder not in (["", account.sid], ["", _BUCKET, account.sid]):
+        return None
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ PRIVATE_UMASK: Final = 0o027
 """What every process of ours sets: recordings are for their owner and group alone."""
 
 SUFFIXES: Final = ("mp3", "wav")
+_NUMBERED: Final = re.compile(r"_[0-9]+\Z")
 
 
 def day_folder(account: str, began: datetime, zone: ZoneInfo) -> PurePosixPath:
@@ -25,12 +27,27 @@ def day_folder(account: str, began: datetime, zone: ZoneInfo) -> PurePosixPath:
     return PurePosixPath(account, began.astimezone(zone).strftime("%Y/%m/%d"))
 
 
+def stem_of(sid: str, number: int) -> str:
+    """Return the file name of a call's recording but for its suffix: ``{sid}``, ``{sid}_2``.
+
+    A name that ends in ``_`` and digits always ends in the recording's number, so no Sid and number
+    have the name of another Sid and number: the first recording of a Sid of that form is ``_1``.
+    """
+    return sid if number == 1 and not _NUMBERED.search(sid) else f"{sid}_{number}"
+
+
+def number_of(stem: str, sid: str) -> int:
+    """Return the number of a call's recording from its name, 1 where it has none."""
+    number = stem.removeprefix(f"{sid}_")
+    return int(number) if stem != sid and number.isdecimal() else 1
+
+
 def recording_path(
-    account: str, sid: str, began: datetime, zone: ZoneInfo, suffix: str
+    account: str, sid: str, began: datetime, zone: ZoneInfo, suffix: str, number: int = 1
 ) -> PurePosixPath:
-    """Return ``{account}/{YYYY}/{MM}/{DD}/{HH}/{sid}.{suffix}``."""
+    """Return ``{account}/{YYYY}/{MM}/{DD}/{HH}/{sid}.{suffix}``; see `stem_of` for others."""
     hour = began.astimezone(zone).strftime("%H")
-    return day_folder(account, began, zone) / hour / f"{sid}.{suffix}"
+    return day_folder(account, began, zone) / hour / f"{stem_of(sid, number)}.{suffix}"
 
 
 def sidecar_path(recording: PurePosixPath) -> PurePosixPath:
@@ -38,9 +55,9 @@ def sidecar_path(recording: PurePosixPath) -> PurePosixPath:
     return recording.with_suffix(".json")
 
 
-def part_name(lease: str, sid: str, kind: str) -> str:
+def part_name(lease: str, stem: str, kind: str) -> str:
     """Return the name of a file being written; it carries the token of the batch that writes it."""
-    return f"{lease}.{sid}.{kind}"
+    return f"{lease}.{stem}.{kind}"
 
 
 def lease_of_part(name: str) -> str:

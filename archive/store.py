@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,13 +28,14 @@ from archive.layout import (
     part_name,
     recording_path,
     sidecar_path,
+    stem_of,
 )
 from archive.proof import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from pathlib import Path, PurePosixPath
+    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from archive.audio import AudioFacts
@@ -44,17 +46,26 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides where a recording lies: its call, and when that began in the account's zone."""
+    """What decides where a recording lies: its call, and when that began in the account's zone.
+
+    ``number`` tells several recordings of a call apart.
+    """
 
     account: str
     sid: str
     object_name: str
     began: datetime
     zone: ZoneInfo
+    number: int = 1
 
     def path(self, suffix: str) -> PurePosixPath:
         """Return the recording's path below the root."""
-        return recording_path(self.account, self.sid, self.began, self.zone, suffix)
+        return recording_path(self.account, self.sid, self.began, self.zone, suffix, self.number)
+
+    @property
+    def stem(self) -> str:
+        """The name of its files but for their suffix."""
+        return stem_of(self.sid, self.number)
 
     @property
     def day_folder(self) -> str:
@@ -106,9 +117,9 @@ class Store:
                 "as, and that the disk has room",
             ) from error
 
-    def part(self, lease: str, sid: str) -> Path:
-        """Return the file that a batch writes a call's recording to."""
-        return self.root / PARTS / part_name(lease, sid, "part")
+    def part(self, lease: str, place: Place) -> Path:
+        """Return the file that a batch writes a recording to."""
+        return self.root / PARTS / part_name(lease, place.stem, "part")
 
     def free_bytes(self) -> int:
         """Return how much room the disk has."""
@@ -133,18 +144,21 @@ class Store:
             self._discard(pending)
         return [results[index] for index in range(len(group))]
 
-    def adopt(self, place: Place) -> Proof | None:
-        """Return the proof of a recording that lies in its place already, as its sidecar says.
+    def adopt(self, place: Place, kept: Proof | None = None) -> Proof | None:
+        """Return the proof of a recording that lies in its place already, and is what it should be.
 
-        A crash between the publishing and the catalog's commit leaves such a file.
+        That is told by the catalog, where it has the recording (``kept``), else by the sidecar: a
+        crash between the publishing and the catalog's commit leaves such a file.
         """
+        if kept is not None and self._is_lasting(PurePosixPath(kept.path), kept.sha256):
+            return kept
         for suffix in SUFFIXES:
             path = place.path(suffix)
             described = self._read_sidecar(path)
             if described is None or described.get("object") != place.object_name:
                 continue
             # A file or sidecar that is not what it should be is none: it is fetched anew.
-            with suppress(OSError, KeyError, TypeError, ValueError):
+            with suppress(KeyError, TypeError, ValueError):
                 proof = _described_proof(place, path, described)
                 if self._is_lasting(path, proof.sha256):
                     return proof
@@ -152,10 +166,14 @@ class Store:
 
     def _is_lasting(self, path: PurePosixPath, sha256: str) -> bool:
         """Tell whether a file has this hash, and if so make sure that its name is on disk."""
-        if _sha256(self.root / path) != sha256:
+        try:
+            if _sha256(self.root / path) != sha256:
+                return False
+            for folder in self._chain((self.root / path).parent):
+                self._flush_folder(folder)
+        except OSError:
+            # Not there, or not to be read: it is fetched anew, and that tells what is wrong.
             return False
-        for folder in self._chain((self.root / path).parent):
-            self._flush_folder(folder)
         return True
 
     def sweep(self, names: Iterable[str], live: frozenset[str]) -> int:
@@ -190,10 +208,10 @@ class Store:
         """
         folder = self._quarantine_of(place.account)
         if isinstance(body, bytes):
-            kept = folder / f"{place.sid}.{hashlib.sha256(body).hexdigest()[:12]}.{reason}"
+            kept = folder / f"{place.stem}.{hashlib.sha256(body).hexdigest()[:12]}.{reason}"
             kept.write_bytes(body)
         else:
-            kept = folder / f"{place.sid}.{_sha256(body)[:12]}.{reason}"
+            kept = folder / f"{place.stem}.{_sha256(body)[:12]}.{reason}"
             body.replace(kept)
         for lasting in (kept, *self._chain(folder)):
             _flush_file(lasting)
@@ -205,10 +223,10 @@ class Store:
 
     def _write(self, pending: Pending) -> None:
         if pending.body is not None:
-            _write_new(self.part(pending.lease, pending.place.sid), pending.body)
+            _write_new(self.part(pending.lease, pending.place), pending.body)
 
     def _flush(self, pending: Pending) -> None:
-        _flush_file(self.part(pending.lease, pending.place.sid))
+        _flush_file(self.part(pending.lease, pending.place))
 
     def _clear(self, pending: Pending) -> set[Path]:
         """Make the folder, and move a file away that lies in the place and is another one."""
@@ -217,14 +235,14 @@ class Store:
         if final.exists() and (found := _sha256(final)) != pending.sha256:
             place = pending.place
             aside = self._quarantine_of(place.account)
-            final.rename(aside / f"{place.sid}.{found[:12]}.found-in-its-place")
+            final.rename(aside / f"{place.stem}.{found[:12]}.found-in-its-place")
         return made
 
     def _describe(self, pending: Pending) -> None:
         """Publish the sidecar, which is no proof before the audio is there."""
         if not self._sidecar:
             return
-        described = self.root / PARTS / part_name(pending.lease, pending.place.sid, "json")
+        described = self.root / PARTS / part_name(pending.lease, pending.place.stem, "json")
         _write_new(described, _sidecar(pending))
         _flush_file(described)
         described.replace(self.root / sidecar_path(pending.path))
@@ -233,13 +251,13 @@ class Store:
         final = self.root / pending.path
         # If it exists it is the right one, left by a run that was cut short: it stays.
         with suppress(FileExistsError):
-            os.link(self.part(pending.lease, pending.place.sid), final)
+            os.link(self.part(pending.lease, pending.place), final)
         return {final.parent}
 
     def _discard(self, pending: Pending) -> None:
         for kind in ("part", "json"):
             with suppress(OSError):  # what cannot be removed now is swept later
-                (self.root / PARTS / part_name(pending.lease, pending.place.sid, kind)).unlink()
+                (self.root / PARTS / part_name(pending.lease, pending.place.stem, kind)).unlink()
 
     def _make_folder(self, folder: Path) -> set[Path]:
         """Make a folder with its parents; return what must be flushed for it to last."""

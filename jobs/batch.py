@@ -16,15 +16,14 @@ from arq import Retry
 
 from archive.api import ApiTroubleError
 from archive.catalog import pauses, work
-from archive.hosts import is_signed, object_name
-from archive.store import Place
-from archive.verdicts import Pause, Symptom, Verdict, judge
+from archive.verdicts import Absent, Failed, Lost, Pause, Symptom, Verdict, judge
 from archive.wire import CallAnswer
 from jobs.parts import Line, Parts, parts_of
 from jobs.payload import Batch, NewerPayloadError, decode_batch
-from jobs.recording import Setback, Target, archive_recording, with_flag
+from jobs.recording import archive_call, with_flag
 from jobs.resolve import resolve
 from jobs.settling import judge_call
+from jobs.targets import Target, targets_of, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -40,6 +39,7 @@ _REST: Final = timedelta(minutes=1)
 T = TypeVar("T")
 _OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS})
 """Reasons of pauses that only a download can find gone: that the API answers says nothing."""
+_GIVEN_UP: Final = (Absent, Lost, Failed)
 _log = structlog.get_logger()
 
 
@@ -149,8 +149,8 @@ class _Run:
             return
         # Resolving worked, and the disk has room: whatever held this up is gone.
         await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS)
-        targets = await self._settle_without_url(claimed, answers)
-        await self._adopt_or_download(targets)
+        calls = await self._settle_without_url(claimed, answers)
+        await self._adopt_or_download(calls)
         if self._downloaded and not self._halted:
             await self._lift(p for p in held.values() if p.reason in _OF_DOWNLOADS)
 
@@ -169,21 +169,27 @@ class _Run:
 
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]
-    ) -> list[Target]:
-        """Keep what was learnt, settle what has no recording, return what is to be fetched."""
+    ) -> list[list[Target]]:
+        """Keep what was learnt, settle what has no recording, return what is to be fetched.
+
+        Before a call is given up, the recordings that other sources told of are tried.
+        """
         parts = self._parts
         now = parts.clock()
-        targets: list[Target] = []
+        calls: list[list[Target]] = []
         outcomes: list[tuple[str, work.Outcome]] = []
         for call in claimed:
             answer = answers[call.facts.sid]
-            url = _url_of(answer)
-            if isinstance(answer, CallAnswer) and url:
-                targets.append(self._target(call, answer, url))
-            else:
-                outcome = judge_call(call, answer, now, parts.readiness, parts.dice())
-                outcomes.append((call.facts.sid, outcome))
-                _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
+            targets = targets_of(call, answer, self._line.account, now)
+            if targets and url_of(answer):
+                calls.append(targets)
+                continue
+            outcome = judge_call(call, answer, now, parts.readiness, parts.dice())
+            if targets and isinstance(outcome, _GIVEN_UP):
+                calls.append(targets)
+                continue
+            outcomes.append((call.facts.sid, outcome))
+            _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
         learnt = [answer.facts for answer in answers.values() if isinstance(answer, CallAnswer)]
         await parts.catalog.write(
             work.learn, learnt, lease=self._lease, account=self._line.account, now=now
@@ -192,77 +198,69 @@ class _Run:
             work.settle, outcomes, lease=self._lease, account=self._batch.account, now=now
         )
         self._room.leave(len(outcomes))
-        return targets
+        return calls
 
-    def _target(self, call: ClaimedCall, answer: CallAnswer, url: str) -> Target:
-        account = self._line.account
-        began = answer.facts.began_at or call.facts.began_at or self._parts.clock()
-        place = Place(
-            account=account.name,
-            sid=call.facts.sid,
-            object_name=object_name(answer.recording_url or url),
-            began=began,
-            zone=account.zone,
-        )
-        return Target(call=call, facts=answer.facts, url=url, place=place)
-
-    async def _adopt_or_download(self, targets: list[Target]) -> None:
+    async def _adopt_or_download(self, calls: list[list[Target]]) -> None:
         parts = self._parts
-        found = await asyncio.to_thread(_adoptable, parts, targets)
-        await self._keep(list(found.values()), downloaded=False)
-        self._room.leave(len(found))
-        missing = [target for target in targets if target.place.sid not in found]
+        found = await asyncio.to_thread(_adoptable, parts, calls)
+        whole = [proofs for proofs, missing in found if not missing]
+        finds = [work.Find(sid=proofs[0].sid, proofs=tuple(proofs)) for proofs in whole]
+        await self._keep(finds, downloaded=0)
+        self._room.leave(len(finds))
         async with asyncio.TaskGroup() as downloads:
-            for target in missing:
-                downloads.create_task(self._download(target))
+            for proofs, missing in found:
+                if missing:
+                    downloads.create_task(self._download(missing, proofs))
 
-    async def _download(self, target: Target) -> None:
+    async def _download(self, targets: list[Target], had: list[Proof]) -> None:
+        """Fetch what a call lacks; ``had`` lay in its place already."""
         parts = self._parts
         async with parts.capacity.download():
             self._room.leave(1)
             if self._halted or parts.stopping.is_set():
                 return
-            result = await archive_recording(parts, self._line, target, self._lease)
+            haul = await archive_call(parts, self._line, targets, self._lease, had)
         # Whatever came of it: what halts all downloads is told apart by `_halted`.
         self._downloaded = True
-        if isinstance(result, Setback):
-            await self._set_back(target, result)
-        else:
-            await self._keep([result], downloaded=True)
-
-    async def _set_back(self, target: Target, setback: Setback) -> None:
-        if isinstance(setback.verdict, Pause):
-            if not self._halted:
-                self._halted = True
-                doing = "writing" if setback.verdict.whole_host else "fetching"
-                detail = f"{doing} {target.place.path('*')}: {setback.detail}"
-                await self._pause(setback.verdict, detail)
+        setback = haul.setback
+        verdict, detail = (setback.verdict, setback.detail) if setback else (None, "")
+        if isinstance(verdict, Pause):
+            await self._halt(targets[0], verdict, detail)
             return
-        await self._parts.catalog.write(
-            work.settle,
-            [(target.place.sid, setback.verdict)],
-            lease=self._lease,
-            account=self._batch.account,
-            now=self._parts.clock(),
-            detail=setback.detail,
+        find = work.Find(
+            sid=targets[0].place.sid,
+            proofs=haul.proofs,
+            same=haul.same,
+            outcome=verdict,
+            detail=detail,
         )
+        await self._keep([find], downloaded=sum(proof.size for proof in haul.proofs[len(had) :]))
 
-    async def _keep(self, proofs: list[Proof], *, downloaded: bool) -> None:
-        if not proofs:
+    async def _halt(self, target: Target, verdict: Pause, detail: str) -> None:
+        """Begin no more downloads: what kept one recording from us keeps all of them."""
+        if self._halted:
+            return
+        self._halted = True
+        doing = "writing" if verdict.whole_host else "fetching"
+        await self._pause(verdict, f"{doing} {target.place.path('*')}: {detail}")
+
+    async def _keep(self, finds: list[work.Find], *, downloaded: int) -> None:
+        """Write what was found of calls; ``downloaded`` bytes of it have come over the line."""
+        if not finds:
             return
         parts = self._parts
         kept = await parts.catalog.write(
             work.archive,
-            proofs,
+            finds,
             lease=self._lease,
             account=self._batch.account,
             now=parts.clock(),
         )
-        parts.counters.recordings += len(kept)
-        for proof in proofs:
-            late = proof.sid not in kept
-            _log.debug("archived", call_sid=proof.sid, bytes=proof.size, refused_late=late)
-            parts.counters.bytes += proof.size if downloaded and not late else 0
+        parts.counters.bytes += downloaded if kept else 0
+        for find in finds:
+            late = find.sid not in kept
+            parts.counters.recordings += 0 if late else len(find.proofs)
+            _log.debug("settled", call_sid=find.sid, found=len(find.proofs), refused_late=late)
 
     async def _pause(self, verdict: Pause, detail: str) -> None:
         parts = self._parts
@@ -302,19 +300,17 @@ def _host_pause(symptom: Symptom) -> Pause:
     return verdict
 
 
-def _url_of(answer: CallAnswer | Symptom) -> str:
-    """Return where a recording is to be fetched: the presigned URL where there is one."""
-    if isinstance(answer, Symptom):
-        return ""
-    presigned = answer.presigned_url
-    return presigned if is_signed(presigned) else answer.recording_url
-
-
-def _adoptable(parts: Parts, targets: list[Target]) -> dict[str, Proof]:
-    """Find recordings that lie in their place already; blocks."""
-    found = {}
-    for target in targets:
-        proof = parts.store.adopt(target.place)
-        if proof is not None:
-            found[target.place.sid] = with_flag(proof, target.facts)
+def _adoptable(parts: Parts, calls: list[list[Target]]) -> list[tuple[list[Proof], list[Target]]]:
+    """Tell for each call which recordings lie in their place already, and which do not; blocks."""
+    found = []
+    for targets in calls:
+        proofs: list[Proof] = []
+        missing: list[Target] = []
+        for target in targets:
+            proof = parts.store.adopt(target.place, target.kept)
+            if proof is None:
+                missing.append(target)
+            else:
+                proofs.append(with_flag(proof, target.facts))
+        found.append((proofs, missing))
     return found

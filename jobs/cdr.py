@@ -46,6 +46,7 @@ _NAMES: Final = {
     "from": ("from", "fromnumber"),
     "to": ("to", "tonumber"),
     "exophone": ("exotelnumber", "exophone", "phonenumber", "virtualnumber", "phonenumbersid"),
+    "urls": ("recordingurls", "recordingurl"),
 }
 _KNOWN: Final = frozenset(name for names in _NAMES.values() for name in names)
 _NOT_IN_NAMES: Final = re.compile(r"[^0-9a-z]+")
@@ -57,6 +58,8 @@ _MAX_COLUMNS_LISTED: Final = 20
 _MAX_SECONDS: Final = 7 * 86_400  # a call can last four hours; a week is no call's duration
 _REAL_SID: Final = 32
 _SECONDS: Final = re.compile(r"(\d{1,9})(?:\.0*)?", re.ASCII)
+_URL: Final = re.compile(r"https?://[^,;|\s]+", re.ASCII)
+_MOST_URLS: Final = 20
 _PLAIN_TIME: Final = 19  # YYYY-MM-DD HH:MM:SS
 _MAX_DAYS: Final = 1_000
 
@@ -214,7 +217,8 @@ def _blanks_at_end(row: list[str]) -> int:
 def _facts(
     cells: tuple[str, ...], sid: str, read_time: _ReadTime, *, only_times: bool
 ) -> CallFacts:
-    _, created, started, ended, duration, talk, status, leg2, direction, from_, to, exophone = cells
+    _, created, started, ended, duration, talk, status, leg2, direction, *numbers, urls = cells
+    from_, to, exophone = numbers
     created_at = read_time(created)
     # Most calls start in the second in which they are created.
     started_at = created_at if started == created else read_time(started)
@@ -233,6 +237,7 @@ def _facts(
         from_number=_text(from_),
         to_number=_text(to),
         exophone=_text(exophone),
+        recording_urls=_urls(urls),
     )
 
 
@@ -270,6 +275,11 @@ def _time_reader(zone: ZoneInfo, unread: UnreadTimes) -> _ReadTime:
                 offsets[day] = from_iso(f"{day} 00:00:00+00:00") - start
 
     return read
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    """Return the URLs in a cell. What stands between several is not documented: any will do."""
+    return tuple(_URL.findall(text)[:_MOST_URLS]) if text else ()
 
 
 @lru_cache(maxsize=16_384)

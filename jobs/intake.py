@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.api import HISTORY, windows
+from archive.api import windows
 from archive.call import SID_RULE, CallFacts, Source, State, is_sid
 from archive.catalog.intake import Intake, add_calls, count_calls
 from archive.catalog.story import put_back
+from archive.history import HISTORY
 from jobs.cdr import Rejected
 
 if TYPE_CHECKING:

@@ -1,41 +1,38 @@
-"""One recording from its URL to its proof, or the verdict that stands in for it."""
+"""A call's recordings from their URLs to their proofs, or the verdict that stands in for one."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
+import aiofiles.os
 import msgspec
 import structlog
 
 from archive.audio import NotAudioError, look_at_head
+from archive.catalog.candidates import Candidate
 from archive.durations import flag_of
 from archive.errors import CatalogError
 from archive.fetch import FetchTroubleError
+from archive.proof import Proof
 from archive.provider_time import end_of
-from archive.store import Pending, Place, is_full
-from archive.verdicts import Symptom, Verdict
+from archive.store import Pending, is_full
+from archive.verdicts import Failed, Lost, Pause, Symptom, Verdict
 from jobs.settling import judge_trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from archive.call import CallFacts
-    from archive.catalog.work import ClaimedCall
     from archive.fetch import Fetched
-    from archive.proof import Proof
     from jobs.parts import Line, Parts
+    from jobs.targets import Target
 
+_WEIGHTS: Final = {Pause: 3, Lost: 1, Failed: 2}
+_AGAIN: Final = 2.5
 _log = structlog.get_logger()
-
-
-class Target(msgspec.Struct, frozen=True):
-    """A recording to fetch: the claimed call, what the provider says of it, URL and place."""
-
-    call: ClaimedCall
-    facts: CallFacts
-    url: str
-    place: Place
 
 
 class Setback(msgspec.Struct, frozen=True):
@@ -45,17 +42,60 @@ class Setback(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Haul(msgspec.Struct, frozen=True):
+    """What came of a call's recordings; ``setback`` is the one that decides about the call."""
+
+    proofs: tuple[Proof, ...]
+    same: tuple[Candidate, ...]
+    setback: Setback | None
+
+
+async def archive_call(
+    parts: Parts, line: Line, targets: Sequence[Target], lease: str, had: Iterable[Proof] = ()
+) -> Haul:
+    """Archive the recordings of one call, one after the other; ``had`` are in their places already.
+
+    Raises:
+        CatalogError: the catalog cannot be written.
+    """
+    proofs = list(had)
+    same: list[Candidate] = []
+    setbacks: list[Setback] = []
+    for target in targets:
+        known = {proof.sha256: proof.object_name for proof in proofs}
+        result = await archive_recording(parts, line, target, lease, known)
+        match result:
+            case Proof():
+                proofs.append(result)
+            case Candidate():
+                same.append(result)
+            case Setback():
+                setbacks.append(result)
+                if isinstance(result.verdict, Pause):
+                    break
+    heaviest = max(setbacks, key=_weight, default=None)
+    return Haul(tuple(proofs), tuple(same), heaviest)
+
+
+def _weight(setback: Setback) -> float:
+    """Order setbacks: while one recording of a call may still come, the call is not given up."""
+    return _WEIGHTS.get(type(setback.verdict), _AGAIN)
+
+
 async def archive_recording(
-    parts: Parts, line: Line, target: Target, lease: str
-) -> Proof | Setback:
+    parts: Parts, line: Line, target: Target, lease: str, known: Mapping[str, str]
+) -> Proof | Candidate | Setback:
     """Fetch, check and publish a recording; return its proof, or what follows instead.
+
+    ``known`` are the call's other recordings, object name by SHA-256: the same bytes are not kept
+    twice, and come back as a candidate that says whose they are.
 
     Raises:
         CatalogError: the catalog cannot be written.
     """
     sid = target.place.sid
     try:
-        return await _attempt(parts, line, target, lease)
+        return await _attempt(parts, line, target, lease, known)
     except FetchTroubleError as trouble:
         symptom, detail = trouble.symptom, trouble.detail
     except OSError as error:
@@ -68,13 +108,23 @@ async def archive_recording(
         symptom, detail = Symptom.INTERNAL_ERROR, "see the log"
     verdict = judge_trouble(target.call, symptom, parts.dice())
     _log.debug("not archived", call_sid=sid, detail=detail, verdict=repr(verdict))
+    if target.place.number > 1:
+        detail = f"recording {target.place.number}, {target.place.object_name}: {detail}"
     return Setback(verdict, detail)
 
 
-async def _attempt(parts: Parts, line: Line, target: Target, lease: str) -> Proof:
+async def _attempt(
+    parts: Parts, line: Line, target: Target, lease: str, known: Mapping[str, str]
+) -> Proof | Candidate:
     place = target.place
-    part = parts.store.part(lease, place.sid)
+    part = parts.store.part(lease, place)
     fetched = await line.fetcher.fetch(target.url, part, age=_age(target.facts, parts.clock()))
+    if fetched.sha256 in known:
+        if fetched.part is not None:
+            with suppress(OSError):  # what cannot be removed now is swept later
+                await aiofiles.os.remove(fetched.part)
+        url = target.url.partition("?")[0]
+        return Candidate(place.object_name, url, same_as=known[fetched.sha256])
     try:
         audio = look_at_head(fetched.head, fetched.size)
     except NotAudioError as error:
@@ -106,8 +156,11 @@ def _age(facts: CallFacts, now: datetime) -> timedelta | None:
 
 def _about(target: Target, fetched: Fetched, now: datetime) -> dict[str, Any]:
     """Return what the sidecar tells of the call. Never a URL's query, which may be signed."""
+    call = msgspec.to_builtins(target.facts)
+    # What an export told of URLs is no fact of the call.
+    del call["recording_urls"]
     return {
-        "call": msgspec.to_builtins(target.facts),
+        "call": call,
         "source": target.url.partition("?")[0],
         "content_type": fetched.content_type,
         "etag": fetched.etag,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from archive.api import HISTORY, LOOKBACK, ApiTroubleError, Window
+from archive.api import ApiTroubleError, Window
+from archive.history import HISTORY, LOOKBACK
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:

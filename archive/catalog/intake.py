@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from archive.catalog.candidates import add_candidates
 from archive.catalog.rows import new_columns
 from archive.clock import to_ms
 
@@ -57,6 +58,8 @@ def add_calls(
             for facts in calls
         ),
     )
+    told = [facts for facts in calls if facts.recording_urls]
+    add_candidates(tx, told, account=account, source=source, now=now)
     return Intake(new=new, known=len(rows) - new)
 
 

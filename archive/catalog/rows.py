@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from archive.call import CallFacts
 from archive.clock import from_ms, to_ms
+from archive.proof import Proof
 from archive.provider_time import day_of
 from archive.readiness import Readiness, first_due
 
@@ -70,6 +72,23 @@ def facts_of(row: sqlite3.Row) -> CallFacts:
         from_number=row["from_number"],
         to_number=row["to_number"],
         exophone=row["exophone"],
+    )
+
+
+def proof_of(row: sqlite3.Row) -> Proof:
+    """Return a recording that a row of ``recordings`` tells of."""
+    return Proof(
+        sid=row["sid"],
+        object_name=row["object_name"],
+        path=row["path"],
+        day_folder=str(PurePosixPath(row["path"]).parents[1]),
+        sha256=row["sha256"],
+        size=row["bytes"],
+        format=row["format"],
+        channels=row["channels"],
+        sample_rate=row["sample_rate"],
+        seconds=row["seconds"],
+        flag=row["flag"],
     )
 
 

@@ -46,6 +46,18 @@ class Kept(msgspec.Struct, frozen=True):
     archived_at: datetime
 
 
+class Told(msgspec.Struct, frozen=True):
+    """A recording that a source told of and that is not archived; see `archive.catalog.candidates`.
+
+    ``same_as`` names the recording whose bytes it has, if it was found to be another name of one.
+    """
+
+    object_name: str
+    source: str
+    at: datetime
+    same_as: str
+
+
 class CallStory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the catalog knows of one call."""
 
@@ -60,6 +72,7 @@ class CallStory(msgspec.Struct, frozen=True, kw_only=True):
     sightings: list[Sighting]
     looks: list[Look]
     recordings: list[Kept]
+    candidates: list[Told]
 
 
 def read_story(tx: Tx, account: str, sid: str) -> CallStory | None:
@@ -68,6 +81,9 @@ def read_story(tx: Tx, account: str, sid: str) -> CallStory | None:
     if not found:
         return None
     row = found[0]
+    told = tx.rows("candidates_of", account=account, sids=json.dumps([sid]))
+    kept = tx.rows("recordings_of", account=account, sid=sid)
+    objects = {recording["object_name"] for recording in kept}
     return CallStory(
         account=account,
         facts=facts_of(row),
@@ -87,15 +103,20 @@ def read_story(tx: Tx, account: str, sid: str) -> CallStory | None:
         ],
         recordings=[
             Kept(
-                kept["path"],
-                kept["sha256"],
-                kept["bytes"],
-                kept["format"],
-                kept["channels"],
-                kept["seconds"],
-                from_ms(kept["archived_ms"]),
+                one["path"],
+                one["sha256"],
+                one["bytes"],
+                one["format"],
+                one["channels"],
+                one["seconds"],
+                from_ms(one["archived_ms"]),
             )
-            for kept in tx.rows("recordings_of", account=account, sid=sid)
+            for one in kept
+        ],
+        candidates=[
+            Told(one["object_name"], one["source"], from_ms(one["seen_ms"]), one["same_as"])
+            for one in told
+            if one["object_name"] not in objects
         ],
     )
 

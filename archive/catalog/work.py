@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archive.call import CallFacts, State
-from archive.catalog.rows import facts_columns, facts_of
+from archive.call import CallFacts, Source, State
+from archive.catalog.candidates import Candidate, candidates_of, note_same
+from archive.catalog.rows import facts_columns, facts_of, proof_of
 from archive.clock import from_ms, to_ms
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
 
@@ -36,17 +37,36 @@ class DueCall(msgspec.Struct, frozen=True):
 
 
 class ClaimedCall(msgspec.Struct, frozen=True):
-    """A call that this batch holds, with what is known of it."""
+    """A call that this batch holds, with what is known of it.
+
+    ``candidates`` are recordings that sources told of, ``kept`` those that it has already.
+    """
 
     facts: CallFacts
     delete_by: datetime
     tries: int
     refreshes: int
     late_looks: int
+    candidates: tuple[Candidate, ...] = ()
+    kept: tuple[Proof, ...] = ()
 
 
 Outcome = Again | Refresh | Absent | Lost | Failed
 """The verdicts that concern one call (a pause concerns all)."""
+
+
+class Find(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch found of a call's recordings.
+
+    ``same`` have the bytes of another one of them. ``outcome`` is what follows for those that could
+    not be had, with the words of whoever said so; None where nothing is missing: it is archived.
+    """
+
+    sid: str
+    proofs: tuple[Proof, ...] = ()
+    same: tuple[Candidate, ...] = ()
+    outcome: Outcome | None = None
+    detail: str = ""
 
 
 def due_by_deletion(tx: Tx, account: str, now: datetime, most: int) -> list[DueCall]:
@@ -86,6 +106,11 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
     """Lease those of the calls that are still expected, for a batch that has begun."""
     rows = tx.rows("claim", account=account, lease=lease, sids=json.dumps(list(sids)))
     tx.run("batch_has_claimed", lease=lease)
+    claimed = [row["sid"] for row in rows]
+    told = candidates_of(tx, account, claimed)
+    kept: dict[str, tuple[Proof, ...]] = {}
+    for row in tx.rows("kept_of", account=account, sids=json.dumps(claimed)):
+        kept[row["sid"]] = (*kept.get(row["sid"], ()), proof_of(row))
     return [
         ClaimedCall(
             facts=facts_of(row),
@@ -93,6 +118,8 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             tries=row["tries"],
             refreshes=row["refreshes"],
             late_looks=row["late_looks"],
+            candidates=told.get(row["sid"], ()),
+            kept=kept.get(row["sid"], ()),
         )
         for row in rows
     ]
@@ -126,42 +153,47 @@ def settle(
     return tx.run_many("settle", rows)
 
 
-def archive(
-    tx: Tx, proofs: Iterable[Proof], *, lease: str, account: str, now: datetime
-) -> list[str]:
-    """Write proved recordings; return the Sids of those whose lease still held.
+def archive(tx: Tx, finds: Iterable[Find], *, lease: str, account: str, now: datetime) -> list[str]:
+    """Write what was found of calls' recordings; return the Sids of those whose lease still held.
 
     A late finisher, whose lease has lapsed and been given to somebody else, changes nothing.
     """
-    kept: list[str] = []
-    for proof in proofs:
-        row = {
-            "lease": lease,
-            "account": account,
-            "sid": proof.sid,
-            **_row(State.ARCHIVED, "", settled_ms=to_ms(now)),
-        }
-        tx.run_many("add_look", [{**row, "at_ms": to_ms(now), "detail": ""}])
+    held: list[str] = []
+    for find in finds:
+        settled = (
+            _row(State.ARCHIVED, "", settled_ms=to_ms(now))
+            if find.outcome is None
+            else _settled(find.outcome, now)
+        )
+        row = {"lease": lease, "account": account, "sid": find.sid, **settled}
+        tx.run_many("add_look", [{**row, "at_ms": to_ms(now), "detail": find.detail[:300]}])
         if not tx.run_many("settle", [row]):
             continue
-        tx.run(
-            "add_recording",
-            account=account,
-            sid=proof.sid,
-            object_name=proof.object_name,
-            path=proof.path,
-            sha256=proof.sha256,
-            bytes=proof.size,
-            format=proof.format,
-            channels=proof.channels,
-            sample_rate=proof.sample_rate,
-            seconds=proof.seconds,
-            flag=proof.flag,
-            archived_ms=to_ms(now),
-        )
-        tx.run("mark_day", folder=proof.day_folder)
-        kept.append(proof.sid)
-    return kept
+        for proof in find.proofs:
+            _add_recording(tx, proof, account=account, now=now)
+        for one in find.same:
+            note_same(tx, account, find.sid, one, source=Source.LISTING, now=now)
+        held.append(find.sid)
+    return held
+
+
+def _add_recording(tx: Tx, proof: Proof, *, account: str, now: datetime) -> None:
+    tx.run(
+        "add_recording",
+        account=account,
+        sid=proof.sid,
+        object_name=proof.object_name,
+        path=proof.path,
+        sha256=proof.sha256,
+        bytes=proof.size,
+        format=proof.format,
+        channels=proof.channels,
+        sample_rate=proof.sample_rate,
+        seconds=proof.seconds,
+        flag=proof.flag,
+        archived_ms=to_ms(now),
+    )
+    tx.run("mark_day", folder=proof.day_folder)
 
 
 def put_off(tx: Tx, *, lease: str, until: datetime) -> int:

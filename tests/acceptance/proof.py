@@ -7,6 +7,7 @@ import subprocess
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from archive.layout import stem_of
 from tests.provider import KEY, TOKEN
 
 if TYPE_CHECKING:
@@ -15,11 +16,20 @@ if TYPE_CHECKING:
     from tests.acceptance.vault import Vault
 
 
-def expected_path(call: dict[str, Any]) -> str:
+def expected_path(call: dict[str, Any], number: int = 1) -> str:
     """Return where a call's recording has to lie, from when it began in the account's zone."""
     began = datetime.fromisoformat(call["started_at"])
     suffix = call["object"].rpartition(".")[2]
-    return f"main/{began:%Y/%m/%d/%H}/{call['sid']}.{suffix}"
+    return f"main/{began:%Y/%m/%d/%H}/{stem_of(call['sid'], number)}.{suffix}"
+
+
+def recordings_of(truth: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Return for each recording the path where it has to lie, its call, and what is true of it."""
+    return [
+        (expected_path(call, number), call, recording)
+        for call in truth
+        for number, recording in enumerate(call["recordings"], start=1)
+    ]
 
 
 def assert_archive_is_true(vault: Vault) -> list[dict[str, Any]]:
@@ -29,14 +39,14 @@ def assert_archive_is_true(vault: Vault) -> list[dict[str, Any]]:
     """
     assert vault.provider is not None
     truth = vault.provider.truth()
-    recorded = [call for call in truth if call["recorded"]]
+    recorded = recordings_of(truth)
 
-    assert {expected_path(call): call["sha256"] for call in recorded} == vault.recordings()
+    assert {path: one["sha256"] for path, _, one in recorded} == vault.recordings()
     states = dict(vault.rows("SELECT sid, state FROM calls"))
     expected = {call["sid"]: "archived" if call["recorded"] else "absent" for call in truth}
     assert expected == states
-    for call in recorded:
-        _assert_sidecar_agrees(vault.root, call)
+    for path, call, one in recorded:
+        _assert_sidecar_agrees(vault.root, path, call, one)
     _assert_checksums_pass(vault.root, len(recorded))
     assert vault.parts() == []
     assert not (vault.root / ".quarantine").exists()
@@ -44,9 +54,10 @@ def assert_archive_is_true(vault: Vault) -> list[dict[str, Any]]:
     return truth
 
 
-def _assert_sidecar_agrees(root: Path, call: dict[str, Any]) -> None:
+def _assert_sidecar_agrees(
+    root: Path, path: str, call: dict[str, Any], recording: dict[str, Any]
+) -> None:
     """Check one sidecar: whose recording it is, what the file is, nothing secret."""
-    path = expected_path(call)
     text = (root / path).with_suffix(".json").read_text(encoding="utf-8")
     told = json.loads(text)
     expected = {
@@ -54,12 +65,14 @@ def _assert_sidecar_agrees(root: Path, call: dict[str, Any]) -> None:
         "account": "main",
         "sid": call["sid"],
         "file": path.rpartition("/")[2],
-        "object": call["object"],
-        "sha256": call["sha256"],
-        "bytes": call["bytes"],
+        "object": recording["object"],
+        "sha256": recording["sha256"],
+        "bytes": recording["bytes"],
     }
     assert expected == {key: told[key] for key in expected}
-    assert call["url_path"] == f"/exotelrecordings/sandbox1/{told['source'].rpartition('/')[2]}"
+    assert (
+        recording["url_path"] == f"/exotelrecordings/sandbox1/{told['source'].rpartition('/')[2]}"
+    )
     for secret in (KEY, TOKEN, "?", "Signature", "Basic "):
         assert secret not in text
 

@@ -111,6 +111,35 @@ def test_two_thousand_recordings_cost_few_requests_and_nothing_again(
     assert again.cpu_s + drained.cpu_s < 2
 
 
+def test_all_recordings_of_a_call_are_archived(begin: Callable[..., Vault]) -> None:
+    """The API tells of the first, the dashboard's export of all: each is a file of its own.
+
+    An export that is read again, and one whose calls were archived by bare Sids before, change
+    nothing that is done: what was missing is fetched, and nothing twice.
+    """
+    vault = begin("--calls", "60", "--several", "0.5", "--family", "dashboard", "--bytes", "5KB")
+    assert vault.provider is not None
+    truth = vault.provider.truth()
+    first = "\n".join(call["sid"] for call in truth[:30])
+    several = sum(len(call["recordings"]) > 1 for call in truth)
+    total = sum(len(call["recordings"]) for call in truth)
+    assert several > 10
+
+    vault.good("enqueue", "sids", "-", stdin=first)
+    vault.good("work", "--drain")
+    for _ in range(2):
+        vault.good("run", "calls.csv", "--drain")
+
+    assert_archive_is_true(vault)
+    assert vault.provider.stats()["downloads"] == {"total": total, "distinct": total}
+    counted = vault.status()
+    assert (total, True) == (counted["recordings"], counted["balanced"])
+    two = next(call for call in truth if len(call["recordings"]) > 1)
+    story = vault.good("explain", two["sid"]).out
+    assert f"{two['sid']}_2." in story
+    assert "told of by" not in story
+
+
 def test_modules_in_the_working_folder_are_not_taken_for_ours(begin: Callable[..., Vault]) -> None:
     """The command may be run in any folder, also in one with a ``jobs.py`` or ``archive`` in it."""
     vault = begin("--calls", "5", "--mix", "clean", "--bytes", "2000")

@@ -9,10 +9,12 @@ from archive.accounts import Account
 from archive.call import CallFacts, Source
 from archive.catalog import balance, intake, work
 from archive.catalog.database import Database
+from archive.layout import stem_of
 from archive.proof import Proof
 from archive.readiness import Readiness
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from archive.catalog.balance import Balance
@@ -37,12 +39,14 @@ def called(sid: str, **known: Any) -> CallFacts:  # noqa: ANN401 - fields of eve
     return CallFacts(sid=sid, **{**usual, **known})
 
 
-def proved(sid: str, *, folder: str = "main/2026/02/09", object_name: str = "") -> Proof:
+def proved(
+    sid: str, *, folder: str = "main/2026/02/09", object_name: str = "", number: int = 1
+) -> Proof:
     """Return the proof of a recording of 1,000 bytes."""
     return Proof(
         sid=sid,
         object_name=object_name or f"{sid}.mp3",
-        path=f"{folder}/17/{sid}.mp3",
+        path=f"{folder}/17/{stem_of(sid, number)}.mp3",
         day_folder=folder,
         sha256="ab" * 32,
         size=1000,
@@ -51,6 +55,13 @@ def proved(sid: str, *, folder: str = "main/2026/02/09", object_name: str = "") 
         sample_rate=8000,
         seconds=65.0,
     )
+
+
+def _finds(proofs: Iterable[Proof]) -> list[work.Find]:
+    by_sid: dict[str, tuple[Proof, ...]] = {}
+    for proof in proofs:
+        by_sid[proof.sid] = (*by_sid.get(proof.sid, ()), proof)
+    return [work.Find(sid=sid, proofs=group) for sid, group in by_sid.items()]
 
 
 class Books:
@@ -95,7 +106,12 @@ class Books:
     def archive(self, *proofs: Proof, lease: str = "lease") -> list[str]:
         """Note recordings as proved."""
         with self.database.write() as tx:
-            return work.archive(tx, proofs, lease=lease, account="main", now=NOW)
+            return work.archive(tx, _finds(proofs), lease=lease, account="main", now=NOW)
+
+    def found(self, *finds: work.Find, lease: str = "lease") -> list[str]:
+        """Note what was found of calls' recordings."""
+        with self.database.write() as tx:
+            return work.archive(tx, finds, lease=lease, account="main", now=NOW)
 
     def end(self, lease: str = "lease") -> int:
         """End a batch."""

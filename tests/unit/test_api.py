@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.accounts import Account, Credentials
-from archive.api import LOOKBACK, Api, ApiTroubleError, Window, windows
+from archive.api import Api, ApiTroubleError, Window, windows
+from archive.history import LOOKBACK
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:

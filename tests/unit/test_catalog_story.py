@@ -135,6 +135,7 @@ def test_a_story_has_its_looks_in_order_and_its_recordings(books: Books) -> None
         recordings=[
             Kept(f"main/2026/02/09/17/{SIDS[0]}.mp3", "ab" * 32, 1000, "mp3", 1, 65.0, NOW)
         ],
+        candidates=[],
     )
     assert expected == read(books)
 

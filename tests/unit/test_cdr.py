@@ -44,6 +44,7 @@ CDR_CALL = CallFacts(
     from_number="+919812345678",
     to_number="08012345678",
     exophone="08047000000",
+    recording_urls=("https://recordings.exotel.com/a.mp3",),
 )
 
 
@@ -100,6 +101,23 @@ def test_the_dashboard_report_gives_all_its_facts(tmp_path: Path) -> None:
         exophone="08047000000",
     )
     assert [expected] == read(tmp_path, f"{header}\n{row}\n")
+
+
+@pytest.mark.parametrize("between", [",", ";", " ", " | ", ", ", "|"])
+def test_several_urls_in_a_cell_are_told_apart(tmp_path: Path, between: str) -> None:
+    """Whatever stands between them, which is not documented; what is no URL is passed over."""
+    urls = [f"https://recordings.exotel.com/exotelrecordings/acme1/{n}.mp3" for n in "abc"]
+    cell = between.join(["n/a", *urls])
+    content = f'Id,RecordingUrls\n{SIDS[0]},"{cell}"\n'
+    assert [CallFacts(sid=SIDS[0], recording_urls=tuple(urls))] == read(tmp_path, content)
+
+
+def test_a_cell_full_of_urls_is_bounded(tmp_path: Path) -> None:
+    """Twenty are taken; a call has one, and now and then two or three."""
+    cell = " ".join(f"https://a/{number}" for number in range(1000))
+    (call,) = read(tmp_path, f"Id,RecordingUrls\n{SIDS[0]},{cell}\n")
+    assert isinstance(call, CallFacts)
+    assert len(call.recording_urls) == 20
 
 
 def test_custom_reports_and_spaced_names_are_understood(tmp_path: Path) -> None:

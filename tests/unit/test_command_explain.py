@@ -10,6 +10,7 @@ import pytest
 
 from archive.call import CallFacts, Source
 from archive.catalog import pauses, story, work
+from archive.catalog.candidates import Candidate
 from archive.errors import Exit, InputError
 from archive.verdicts import Absent, Again, Failed, Lost
 from tests.unit.books import NOW, OTHER, SIDS, called, proved
@@ -58,7 +59,8 @@ def archived(books: Books) -> Books:
         look(books, Again("not-ready", after=2 * MINUTE), NOW + minute * MINUTE)
     books.claim(SID)
     with books.database.write() as tx:
-        work.archive(tx, [proved(SID)], lease="lease", account="main", now=NOW + 5 * MINUTE)
+        finds = [work.Find(sid=SID, proofs=(proved(SID),))]
+        work.archive(tx, finds, lease="lease", account="main", now=NOW + 5 * MINUTE)
     return books
 
 
@@ -237,3 +239,19 @@ def test_a_call_that_is_not_known(terminal: Terminal, sid: str) -> None:
     assert error.message.isprintable()
     assert len(error.message) < 120
     assert "callvault enqueue sids" in error.hint
+
+
+def test_recordings_that_a_source_told_of_are_named(books: Books) -> None:
+    """Those that are not here, and those that turned out to be another's bytes."""
+    base = "https://recordings.exotel.com/exotelrecordings/acme1"
+    names = [f"{SID}.mp3", "second.mp3", "third.mp3"]
+    facts = called(SID, recording_urls=tuple(f"{base}/{name}" for name in names))
+    books.add(facts)
+    books.claim(SID)
+    same = Candidate("third.mp3", f"{base}/third.mp3", same_as=names[0])
+    find = work.Find(sid=SID, proofs=(proved(SID),), same=(same,), outcome=Lost("fetch-gone"))
+    books.found(find)
+    text = told(books)
+    assert "  second.mp3, told of by cdr on 2026-02-10 17:30:00, is not here\n" in text
+    assert f"  third.mp3, told of by cdr on 2026-02-10 17:30:00, has the bytes of {SID}.mp3" in text
+    assert f"  {names[0]}, told" not in text

@@ -23,7 +23,8 @@ from archive.fetch import Fetched
 from archive.readiness import Readiness
 from archive.store import Pending, Place, Store
 from archive.verdicts import RULES, Rule, Symptom
-from jobs.recording import Target, _about
+from jobs.recording import _about
+from jobs.targets import Target
 from sandbox.__main__ import main as sandbox_command
 from worker import settings
 from worker.cli import cli

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.api import HISTORY, Api, Window
 from archive.call import CallFacts, Source
 from archive.errors import InputError
+from archive.history import HISTORY
 from archive.readiness import Readiness
 from archive.wire import CallAnswer, Page
 from jobs.cdr import Rejected
@@ -21,6 +21,7 @@ from tests.unit.books import ACCOUNT, NOW, SIDS, called
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from archive.api import Api, Window
     from tests.unit.books import Books
 
 MOMENTS = st.timedeltas(-2 * HISTORY, timedelta(days=9)).map(lambda off: NOW + off)

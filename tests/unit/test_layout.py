@@ -16,9 +16,11 @@ from archive.layout import (
     SUFFIXES,
     day_folder,
     lease_of_part,
+    number_of,
     part_name,
     recording_path,
     sidecar_path,
+    stem_of,
 )
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -50,7 +52,34 @@ def test_every_path_stays_below_the_root(
     assert path.parts[0] not in {PARTS, QUARANTINE}
     assert not any(part.startswith(".") for part in path.parts)
     assert sidecar_path(path).parent == path.parent
-    assert sidecar_path(path).name == f"{sid}.json"
+    assert sidecar_path(path).name == f"{stem_of(sid, 1)}.json"
+
+
+NUMBERS = st.integers(1, 30)
+TAILS = st.sampled_from(["", "_1", "_2", "_12", "_", "_2_1", "_x2"])
+
+
+@given(SIDS, TAILS, NUMBERS, SIDS, TAILS, NUMBERS)
+def test_no_two_recordings_have_one_name(
+    sid: str, tail: str, number: int, other_sid: str, other_tail: str, other_number: int
+) -> None:
+    """Also not those of Sids that look like another's further recordings."""
+    for other in (other_sid + other_tail, sid + other_tail, sid):
+        names = {stem_of(sid + tail, number), stem_of(other, other_number)}
+        same = (sid + tail, number) == (other, other_number)
+        assert len(names) == (1 if same else 2)
+
+
+@given(SIDS, TAILS, NUMBERS)
+def test_a_name_tells_its_number(sid: str, tail: str, number: int) -> None:
+    """Of a call whose Sid is known."""
+    assert number_of(stem_of(sid + tail, number), sid + tail) == number
+
+
+def test_the_first_recording_is_named_as_its_call() -> None:
+    """As all Sids of the provider are; only one that looks like a number's has one itself."""
+    assert [stem_of("abcdef", number) for number in (1, 2)] == ["abcdef", "abcdef_2"]
+    assert [stem_of("abcdef_2", number) for number in (1, 2)] == ["abcdef_2_1", "abcdef_2_2"]
 
 
 @given(st.from_regex(r"[0-9a-f]{32}", fullmatch=True), SIDS, st.sampled_from(["part", "json"]))

@@ -63,11 +63,12 @@ def test_every_conclusion_has_words() -> None:
 
 
 def test_nothing_has_words_that_cannot_be_a_reason() -> None:
-    """What is explained is what can be seen, concluded, or done by retry."""
+    """What is explained is what can be seen, concluded, or done by retry or a source."""
     assert {symptom.value for symptom in Symptom} | conclusions() | {
         "retried",
         "reappeared",
         "operator",
+        "another-recording",
     } == set(MEANINGS)
 
 

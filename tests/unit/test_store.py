@@ -96,7 +96,7 @@ def test_nothing_in_the_archive_is_for_everybody(tmp_path: Path) -> None:
 def test_a_large_recording_comes_from_its_part_file(tmp_path: Path) -> None:
     """It was written there while it came in, and is linked from there to its place."""
     store = Store(tmp_path)
-    store.part("lease", SIDS[0]).write_bytes(b"audio")
+    store.part("lease", place(SIDS[0])).write_bytes(b"audio")
     item = pending(SIDS[0])
     large = Pending(**{**{f: getattr(item, f) for f in item.__struct_fields__}, "body": None})
     assert [proof(SIDS[0])] == store.publish([large])
@@ -286,7 +286,7 @@ def test_only_part_files_of_dead_batches_are_swept(tmp_path: Path) -> None:
     """Those of a live lease stay; one that is gone already is no trouble."""
     store = Store(tmp_path)
     for lease in ("dead", "live"):
-        store.part(lease, SIDS[0]).write_bytes(b"x")
+        store.part(lease, place(SIDS[0])).write_bytes(b"x")
     listed = store.parts()
     assert {f"dead.{SIDS[0]}.part", f"live.{SIDS[0]}.part"} == set(listed)
     assert store.sweep([*listed, f"dead.{SIDS[1]}.part"], frozenset({"live"})) == 1
@@ -296,7 +296,7 @@ def test_only_part_files_of_dead_batches_are_swept(tmp_path: Path) -> None:
 def test_what_is_no_audio_is_kept_once_in_quarantine(tmp_path: Path) -> None:
     """Its source is about to be deleted; the same page coming again takes no more room."""
     store = Store(tmp_path)
-    part = store.part("lease", SIDS[0])
+    part = store.part("lease", place(SIDS[0]))
     part.write_bytes(b"<html>")
     for body in (b"<html>", b"<html>", part, b"<xml>"):
         store.quarantine(place(SIDS[0]), body, "html")

@@ -102,6 +102,9 @@ def tell(
     yield f"  {_STANDS[story.state]}{why}."
     for kept in story.recordings:
         yield f"  {kept.path}  {human_bytes(kept.bytes)}, sha256 {kept.sha256}"
+    for one in story.candidates:
+        what = f"has the bytes of {one.same_as}" if one.same_as else "is not here"
+        yield f"  {one.object_name}, told of by {one.source} on {when(one.at)}, {what}"
     yield "Next"
     yield from (f"  {line}" for line in _next(story, held, now, when(story.due)))
     if story.state in UNSETTLED:

@@ -28,9 +28,13 @@ SELECT COUNT(*) FROM (
 ) AS seen;
 
 -- name: recorded(account, day)^
--- Calls with a proved recording, counted from the recordings.
-SELECT COUNT(DISTINCT r.account || '/' || r.sid) AS calls, COUNT(*) AS recordings,
-  COALESCE(SUM(r.bytes), 0) AS bytes
+-- Calls that should be archived, since they have a proved recording, counted from the recordings:
+-- but for those of which a source told of a further one. And all recordings.
+SELECT COUNT(DISTINCT CASE
+    WHEN c.state = 'archived' OR NOT EXISTS (
+      SELECT 1 FROM candidates AS d WHERE d.account = r.account AND d.sid = r.sid
+    ) THEN r.account || '/' || r.sid END) AS calls,
+  COUNT(*) AS recordings, COALESCE(SUM(r.bytes), 0) AS bytes
 FROM recordings AS r JOIN calls AS c ON c.account = r.account AND c.sid = r.sid
 WHERE (:account IS NULL OR r.account = :account) AND (:day IS NULL OR c.day = :day)
   AND c.state <> 'purged';

@@ -63,7 +63,8 @@ UPDATE calls SET
 WHERE account = :account AND sid = :sid AND lease = :lease;
 
 -- name: add_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms)!
--- Found again (adopted after a crash) it is the same recording: its path stays.
+-- Found again it is the same recording, archived when it first was; fetched again (its file was
+-- lost or damaged) it is what came.
 INSERT INTO recordings (
   account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag,
   archived_ms
@@ -71,7 +72,13 @@ INSERT INTO recordings (
   :account, :sid, :object_name, :path, :sha256, :bytes, :format, :channels, :sample_rate, :seconds,
   :flag, :archived_ms
 )
-ON CONFLICT (account, sid, object_name) DO NOTHING;
+ON CONFLICT (account, sid, object_name) DO UPDATE SET
+  archived_ms = CASE
+    WHEN recordings.sha256 = excluded.sha256 THEN recordings.archived_ms
+    ELSE excluded.archived_ms END,
+  path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes, format = excluded.format,
+  channels = excluded.channels, sample_rate = excluded.sample_rate, seconds = excluded.seconds,
+  flag = excluded.flag;
 
 -- name: mark_day(folder)!
 INSERT INTO changed_days (folder, changes) VALUES (:folder, 1)

@@ -1,0 +1,125 @@
+"""Recordings that sources told of beside the one that the provider's API tells of.
+
+An export may list several recordings of a call, and an old one knows recordings of calls that the
+API has forgotten. Each is a hint until it was fetched. They are kept apart by the provider's file
+name, and the order in which they became known numbers them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from archive.call import State
+from archive.catalog.story import put_back
+from archive.clock import to_ms
+from archive.history import HISTORY, LOOKBACK
+from archive.hosts import object_name, own_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from archive.accounts import Account
+    from archive.call import CallFacts, Source
+    from archive.catalog.database import Tx
+
+MOST: Final = 20
+"""How many recordings of a call one source may tell of; it is no call's habit to have more."""
+_RECALLED: Final = (State.ARCHIVED, State.ABSENT, State.LOST)
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A recording that a source told of; ``same_as`` names the one whose bytes it turned out to be.
+
+    The URL has no query.
+    """
+
+    object_name: str
+    url: str
+    same_as: str = ""
+
+
+def add_candidates(
+    tx: Tx, calls: Iterable[CallFacts], *, account: Account, source: Source, now: datetime
+) -> int:
+    """Keep what a source told of recordings that the API may not tell of; return how many are new.
+
+    A settled call of which a further recording becomes known is looked at once more.
+    """
+    new: set[str] = set()
+    count = 0
+    for facts in calls:
+        for candidate in _worth_keeping(facts, account, now):
+            found = tx.rows(
+                "add_candidate",
+                account=account.name,
+                sid=facts.sid,
+                object_name=candidate.object_name,
+                url=candidate.url,
+                source=source.value,
+                seen_ms=to_ms(now),
+            )
+            count += len(found)
+            new.update(row["sid"] for row in found)
+    if new:
+        put_back(
+            tx,
+            accounts=[account.name],
+            states=_RECALLED,
+            reason=None,
+            day=None,
+            sids=new,
+            now=now,
+            why="another-recording",
+        )
+    return count
+
+
+def _worth_keeping(facts: CallFacts, account: Account, now: datetime) -> list[Candidate]:
+    """Return the trusted ones of a call's URLs, unless the API will tell of it anyway.
+
+    Nearly every row of an export has just the URL that the API tells of, named after the Sid; to
+    keep a million of those would cost more than all the rest of the row.
+    """
+    told = facts.recording_urls[:MOST]
+    if len(told) == 1 and f"/{facts.sid}." in told[0] and _is_remembered(facts, now):
+        return []
+    urls = [own_recording(url, account) for url in told]
+    found = {object_name(url): Candidate(object_name(url), url) for url in urls if url}
+    return list(found.values())
+
+
+def _is_remembered(facts: CallFacts, now: datetime) -> bool:
+    """Tell whether the API will still know the call when its turn has come, with a month to spare.
+
+    The provider may keep a recording for longer (up to a year) than its API knows the call.
+    """
+    return facts.began_at is not None and now - facts.began_at < HISTORY - LOOKBACK
+
+
+def candidates_of(tx: Tx, account: str, sids: Sequence[str]) -> dict[str, tuple[Candidate, ...]]:
+    """Return what sources told of the recordings of calls, the first told of in front."""
+    found: dict[str, tuple[Candidate, ...]] = {}
+    for row in tx.rows("candidates_of", account=account, sids=json.dumps(list(sids))):
+        candidate = Candidate(row["object_name"], row["url"], row["same_as"])
+        found[row["sid"]] = (*found.get(row["sid"], ()), candidate)
+    return found
+
+
+def note_same(
+    tx: Tx, account: str, sid: str, candidate: Candidate, *, source: Source, now: datetime
+) -> None:
+    """Note that a recording has the bytes of another one of the call, which is kept once."""
+    tx.run(
+        "note_same",
+        account=account,
+        sid=sid,
+        object_name=candidate.object_name,
+        url=candidate.url,
+        source=source.value,
+        seen_ms=to_ms(now),
+        same_as=candidate.same_as,
+    )
