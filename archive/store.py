@@ -214,7 +214,7 @@ class Store:
             kept = folder / f"{place.stem}.{_sha256(body)[:12]}.{reason}"
             body.replace(kept)
         for lasting in (kept, *self._chain(folder)):
-            _flush_file(lasting)
+            self._bring_to_disk(lasting)
 
     def _quarantine_of(self, account: str) -> Path:
         folder = self.root / QUARANTINE / account
@@ -226,7 +226,7 @@ class Store:
             _write_new(self.part(pending.lease, pending.place), pending.body)
 
     def _flush(self, pending: Pending) -> None:
-        _flush_file(self.part(pending.lease, pending.place))
+        self._bring_to_disk(self.part(pending.lease, pending.place))
 
     def _clear(self, pending: Pending) -> set[Path]:
         """Make the folder, and move a file away that lies in the place and is another one."""
@@ -244,7 +244,7 @@ class Store:
             return
         described = self.root / PARTS / part_name(pending.lease, pending.place.stem, "json")
         _write_new(described, _sidecar(pending))
-        _flush_file(described)
+        self._bring_to_disk(described)
         described.replace(self.root / sidecar_path(pending.path))
 
     def _place(self, pending: Pending) -> set[Path]:
@@ -291,8 +291,16 @@ class Store:
                 # Only now: every name on the way to it is on disk.
                 self._note_lasting((self.root / pending.path).parent)
 
+    def _bring_to_disk(self, path: Path) -> None:
+        """Bring a file's bytes, or a folder's names, to the disk."""
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
     def _flush_folder(self, folder: Path) -> None:
-        _flush_file(folder)
+        self._bring_to_disk(folder)
 
     def _try_flush_folder(self, folder: Path) -> OSError | None:
         try:
@@ -325,15 +333,6 @@ def _write_new(path: Path, content: bytes) -> None:
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
-
-
-def _flush_file(path: Path) -> None:
-    """Bring a file's bytes, or a folder's names, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sha256(path: Path) -> str:

@@ -76,6 +76,13 @@ class Objects:
         audio = several.audio(self.provider, found.index)
         return _no_such_key() if audio is None else recording(audio, ask.byte_range)
 
+    def audio(self, ask: Ask) -> Audio | None:
+        """Give the recording that a request is for, whoever asks and whenever; None if none is."""
+        if ask.endpoint not in (Endpoint.RECORDING, Endpoint.STORAGE):
+            return None
+        found = self._found(ask)
+        return several.audio(self.provider, found.index) if found else None
+
     def _found(self, ask: Ask) -> Recording | None:
         """Find the recording that was asked for."""
         if ask.account != self.provider.account:
