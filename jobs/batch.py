@@ -38,8 +38,10 @@ _NEWER_AGAIN_S: Final = 15
 _MIB: Final = 2**20
 _REST: Final = timedelta(minutes=1)
 T = TypeVar("T")
-_OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS})
+_OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS, Symptom.FETCH_BAD_ADDRESS})
 """Reasons of pauses that only a download can find gone: that the API answers says nothing."""
+_OF_WRITES: Final = frozenset({Symptom.DISK_FULL, Symptom.DISK_REFUSES})
+"""Reasons that only a recording on disk can find gone: room alone is not enough."""
 _log = structlog.get_logger()
 
 
@@ -83,6 +85,7 @@ class _Run:
         self._line: Line = parts.lines[batch.account]
         self._halted = False
         self._downloaded = False
+        self._written = False
 
     async def run(self) -> None:
         """Archive the batch; what is not settled when this ends is given back by the caller."""
@@ -147,12 +150,16 @@ class _Run:
             )
             await self._account_trouble(verdict, trouble.detail)
             return
-        # Resolving worked, and the disk has room: whatever held this up is gone.
-        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS)
+        # Resolving worked: what held this up at the API is gone.
+        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS | _OF_WRITES)
         targets = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(targets)
-        if self._downloaded and not self._halted:
-            await self._lift(p for p in held.values() if p.reason in _OF_DOWNLOADS)
+        if self._halted:
+            return
+        gone = (_OF_DOWNLOADS if self._downloaded else set()) | (
+            _OF_WRITES if self._written else set()
+        )
+        await self._lift(p for p in held.values() if p.reason in gone)
 
     async def _lift(self, probed: Iterable[Paused]) -> None:
         for paused in probed:
@@ -228,6 +235,7 @@ class _Run:
         if isinstance(result, Setback):
             await self._set_back(target, result)
         else:
+            self._written = True
             await self._keep([result], downloaded=True)
 
     async def _set_back(self, target: Target, setback: Setback) -> None:
