@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 SIDS_PER_REQUEST: Final = 100
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=10)
+PATIENCE: Final = timedelta(minutes=1)
+"""How long an answer may take in all."""
+
+_CONNECT_S: Final = 10
 _LARGEST_ANSWER: Final = 16 * 2**20
 _HELD_TRIES: Final = 5
 _LONGEST_HOLD_S: Final = 300.0
@@ -108,12 +111,16 @@ class Api:
         credentials: Credentials,
         limiter: Limiter,
         clock: Clock,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self.account = account
         self._session = session
         self._auth = aiohttp.encode_basic_auth(credentials.key, credentials.token)
         self._limiter = limiter
         self._clock = clock
+        self._timeout = aiohttp.ClientTimeout(
+            total=patience.total_seconds(), sock_connect=_CONNECT_S
+        )
         self._root = f"/v1/Accounts/{account.sid}/Calls"
 
     async def by_sids(self, sids: Sequence[str], window: Window | None) -> list[CallAnswer]:
@@ -226,7 +233,7 @@ class Api:
         }
         try:
             async with self._session.get(
-                url, headers=headers, timeout=_TIMEOUT, allow_redirects=False
+                url, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
                 await self._observe(response)
                 body = await _read_bounded(response)

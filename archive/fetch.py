@@ -35,20 +35,17 @@ BLOCK: Final = 2**20
 HEAD: Final = 2**16
 """How much of a recording's beginning is kept for the look at its format."""
 
-LARGEST: Final = 8 * 2**30
-"""Bytes after which no recording is waited for: three days of speech as WAV in two channels."""
-
-PATIENCE: Final = timedelta(seconds=45)
-"""How long a connection may take to be made."""
-
 _MD5: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _CONNECT_S: Final = 15
-_STALL_S: Final = 60
-_PACE_S: Final = 30.0
 _SLOWEST: Final = 1024
-"""Bytes a second below which, for ``_PACE_S``, a download is given up: it would never end."""
+"""Bytes a second below which, for ``Bounds.pace``, a download is given up: it would never end."""
+_LONGEST_WAIT_S: Final = 3600.0
+"""What a host asks for in Retry-After is believed up to here: a mistaken one must not cost days."""
 _DOUBTS: Final = 3
-"""How many ETags of a host may misfit before they are taken for something else than checksums."""
+"""How many recordings' ETags may misfit before their host's are taken for no checksums.
+
+Or how often one recording's may, if the same bytes come each time.
+"""
 _ERROR_BODY: Final = 4096
 _FAILURES: Final = {
     Failure.FORBIDDEN_ADDRESS: Symptom.FETCH_FORBIDDEN_ADDRESS,
@@ -57,6 +54,24 @@ _FAILURES: Final = {
     Failure.NO_HTTP: Symptom.FETCH_ODD_STATUS,
     Failure.UNREACHABLE: Symptom.FETCH_UNREACHABLE,
 }
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a recording is taken, and how long it is waited for.
+
+    ``largest`` bytes are the most: by default three days of speech as WAV in two channels.
+    ``connect`` is for a connection to be made, the name's lookup, a proxy's answer and TLS
+    included; ``stall`` for the next bytes to come; ``pace`` is the stretch of time in which they
+    must not come too slowly.
+    """
+
+    largest: int = 8 * 2**30
+    connect: timedelta = timedelta(seconds=45)
+    stall: timedelta = timedelta(minutes=1)
+    pace: timedelta = timedelta(seconds=30)
+
+
+USUAL: Final = Bounds()
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,20 +91,20 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FetchTroubleError(Exception):
-    """A fetch that brought no whole body: what was seen, without the URL's query."""
+    """A fetch that brought no whole body: what was seen, without the URL's query.
 
-    def __init__(self, symptom: Symptom, detail: str) -> None:
+    ``retry_after`` is what the host asked for, if it did.
+    """
+
+    def __init__(self, symptom: Symptom, detail: str, retry_after: timedelta | None = None) -> None:
         super().__init__(f"{symptom}: {detail}")
         self.symptom = symptom
         self.detail = detail
+        self.retry_after = retry_after
 
 
 class Fetcher:
-    """Fetches recordings of one account, with its credentials where they belong.
-
-    ``largest`` bytes are the most that is taken; ``patience`` is for a connection to be made, the
-    name's lookup, a proxy's answer and TLS included.
-    """
+    """Fetches recordings of one account, with its credentials where they belong."""
 
     def __init__(
         self,
@@ -98,20 +113,19 @@ class Fetcher:
         account: Account,
         credentials: Credentials,
         window: timedelta,
-        largest: int = LARGEST,
-        patience: timedelta = PATIENCE,
+        bounds: Bounds = USUAL,
     ) -> None:
         self._session = session
         self._account = account
         self._auth = aiohttp.encode_basic_auth(credentials.key, credentials.token)
         self._window = window
         self._etags: dict[str, _EtagHabit] = {}
-        self._largest = largest
+        self._bounds = bounds
         self._timeout = aiohttp.ClientTimeout(
             total=None,
-            connect=patience.total_seconds(),
+            connect=bounds.connect.total_seconds(),
             sock_connect=_CONNECT_S,
-            sock_read=_STALL_S,
+            sock_read=bounds.stall.total_seconds(),
         )
 
     async def fetch(self, url: str, part: Path, *, age: timedelta | None) -> Fetched:
@@ -151,7 +165,7 @@ class Fetcher:
             raise FetchTroubleError(_FAILURES[failure], f"{target.host}: {words}") from error
 
     async def _whole(self, response: aiohttp.ClientResponse, part: Path) -> Fetched:
-        fetched = await _read(response, part, self._largest)
+        fetched = await _read(response, part, self._bounds)
         try:
             self._check_digests(response, fetched)
         except FetchTroubleError:
@@ -174,7 +188,7 @@ class Fetcher:
         if given and given != base64.b64encode(bytes.fromhex(md5)).decode():
             raise FetchTroubleError(Symptom.BODY_DIGEST, "Content-MD5 is of other bytes")
         habit = self._etags.setdefault(response.url.authority, _EtagHabit())
-        if _MD5.fullmatch(etag) and habit.misfits(fits=etag == md5):
+        if _MD5.fullmatch(etag) and habit.misfits(response.url.path, md5, fits=etag == md5):
             raise FetchTroubleError(Symptom.BODY_DIGEST, "the ETag is of other bytes")
 
     async def _refused(
@@ -183,7 +197,18 @@ class Fetcher:
         body = await response.content.read(_ERROR_BODY)
         young = age is not None and age < self._window
         symptom = refusal(response.status, body, young=young)
-        return FetchTroubleError(symptom, f"HTTP {response.status} from {response.url.host}")
+        detail = f"HTTP {response.status} from {response.url.host}"
+        return FetchTroubleError(symptom, detail, _retry_after(response))
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
+    """Return what a host asks for, where it says so in seconds."""
+    try:
+        seconds = float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        return None
+    # Written so that "not a number" asks for nothing.
+    return timedelta(seconds=min(seconds, _LONGEST_WAIT_S)) if seconds > 0 else None
 
 
 def _denial(body: bytes) -> Symptom:
@@ -202,20 +227,30 @@ class _EtagHabit:
 
     def __init__(self) -> None:
         self._fitted = False
-        self._doubts = 0
+        self._doubted: dict[str, tuple[str, int]] = {}
 
-    def misfits(self, *, fits: bool) -> bool:
-        """Take in one more ETag; return whether its body is to be distrusted."""
+    def misfits(self, name: str, md5: str, *, fits: bool) -> bool:
+        """Take in one more ETag and the body's own MD5; return whether the body is distrusted.
+
+        One recording alone, spoilt anew each time, must not pass for the habit of its host.
+        """
         self._fitted = self._fitted or fits
-        self._doubts += not fits
-        return not fits and (self._fitted or self._doubts <= _DOUBTS)
+        if fits or self._fitted:
+            return not fits
+        if name not in self._doubted and len(self._doubted) >= _DOUBTS:
+            return False
+        former, times = self._doubted.get(name, ("", 0))
+        times = times + 1 if md5 == former else 1
+        self._doubted[name] = (md5, times)
+        return times <= _DOUBTS
 
 
 class _Pace:
-    """Watches that a download does not drip."""
+    """Watches that a download does not drip. ``clock`` tells seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], every: timedelta = USUAL.pace) -> None:
         self._clock = clock
+        self._every_s = every.total_seconds()
         self._since = self._clock()
         self._size = 0
 
@@ -223,11 +258,11 @@ class _Pace:
         """Count bytes that came.
 
         Raises:
-            FetchTroubleError: too few came in the last half minute.
+            FetchTroubleError: too few came in the last stretch of time.
         """
         self._size += size
         took = self._clock() - self._since
-        if took < _PACE_S:
+        if took < self._every_s:
             return
         if self._size < _SLOWEST * took:
             raise FetchTroubleError(Symptom.FETCH_SLOW, f"{self._size} bytes in {took:.0f} s")
@@ -255,16 +290,16 @@ def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
     return Symptom.FETCH_ODD_STATUS
 
 
-async def _read(response: aiohttp.ClientResponse, part: Path, largest: int) -> Fetched:
+async def _read(response: aiohttp.ClientResponse, part: Path, bounds: Bounds) -> Fetched:
     promised = response.content_length
-    _check_bound(promised or 0, largest)
+    _check_bound(promised or 0, bounds.largest)
     block = bytearray()
-    pace = _Pace(asyncio.get_running_loop().time)
+    pace = _Pace(asyncio.get_running_loop().time, bounds.pace)
     async for chunk in response.content.iter_any():
         pace.add(len(chunk))
         block += chunk
         if len(block) >= BLOCK:
-            return await _spill(response, part, block, promised, largest)
+            return await _spill(response, part, block, promised, bounds)
     _check_length(len(block), promised)
     body = bytes(block)
     # A MiB is hashed in less time than a hop to a thread is worth.
@@ -285,7 +320,7 @@ async def _spill(
     part: Path,
     block: bytearray,
     promised: int | None,
-    largest: int,
+    bounds: Bounds,
 ) -> Fetched:
     """Go on into the part file."""
     head = bytes(block[:HEAD])
@@ -294,11 +329,11 @@ async def _spill(
     total = 0
     async with aiofiles.open(part, "xb", buffering=0) as file:
         try:
-            async for piece in _blocks(response, block):
+            async for piece in _blocks(response, block, bounds.pace):
                 await asyncio.to_thread(_update, (digest, check), piece)
                 await file.write(piece)
                 total += len(piece)
-                _check_bound(total, largest)
+                _check_bound(total, bounds.largest)
             _check_length(total, promised)
         except BaseException:
             with suppress(OSError):  # what cannot be removed now is swept later
@@ -334,8 +369,10 @@ def _update(digests: Iterable[_Digest], piece: bytes) -> None:
         digest.update(piece)
 
 
-async def _blocks(response: aiohttp.ClientResponse, block: bytearray) -> AsyncIterator[bytes]:
-    pace = _Pace(asyncio.get_running_loop().time)
+async def _blocks(
+    response: aiohttp.ClientResponse, block: bytearray, every: timedelta
+) -> AsyncIterator[bytes]:
+    pace = _Pace(asyncio.get_running_loop().time, every)
     async for chunk in response.content.iter_any():
         pace.add(len(chunk))
         block += chunk

@@ -37,9 +37,11 @@ _NEWER_AGAIN_S: Final = 15
 _MIB: Final = 2**20
 _REST: Final = timedelta(minutes=1)
 T = TypeVar("T")
-_OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS})
+_OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS, Symptom.FETCH_BAD_ADDRESS})
 """Reasons of pauses that only a download can find gone: that the API answers says nothing."""
 _GIVEN_UP: Final = (Absent, Lost, Failed)
+_OF_WRITES: Final = frozenset({Symptom.DISK_FULL, Symptom.DISK_REFUSES})
+"""Reasons that only a recording on disk can find gone: room alone is not enough."""
 _log = structlog.get_logger()
 
 
@@ -83,6 +85,7 @@ class _Run:
         self._line: Line = parts.lines[batch.account]
         self._halted = False
         self._downloaded = False
+        self._written = False
 
     async def run(self) -> None:
         """Archive the batch; what is not settled when this ends is given back by the caller."""
@@ -147,12 +150,16 @@ class _Run:
             )
             await self._account_trouble(verdict, trouble.detail)
             return
-        # Resolving worked, and the disk has room: whatever held this up is gone.
-        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS)
+        # Resolving worked: what held this up at the API is gone.
+        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS | _OF_WRITES)
         calls = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(calls)
-        if self._downloaded and not self._halted:
-            await self._lift(p for p in held.values() if p.reason in _OF_DOWNLOADS)
+        if self._halted:
+            return
+        gone = (_OF_DOWNLOADS if self._downloaded else set()) | (
+            _OF_WRITES if self._written else set()
+        )
+        await self._lift(p for p in held.values() if p.reason in gone)
 
     async def _lift(self, probed: Iterable[Paused]) -> None:
         for paused in probed:
@@ -227,6 +234,8 @@ class _Run:
         if isinstance(verdict, Pause):
             await self._halt(targets[0], verdict, detail)
             return
+        fresh = haul.proofs[len(had) :]
+        self._written = self._written or bool(fresh)
         find = work.Find(
             sid=targets[0].place.sid,
             proofs=haul.proofs,
@@ -234,7 +243,7 @@ class _Run:
             outcome=verdict,
             detail=detail,
         )
-        await self._keep([find], downloaded=sum(proof.size for proof in haul.proofs[len(had) :]))
+        await self._keep([find], downloaded=sum(proof.size for proof in fresh))
 
     async def _halt(self, target: Target, verdict: Pause, detail: str) -> None:
         """Begin no more downloads: what kept one recording from us keeps all of them."""

@@ -94,10 +94,12 @@ async def archive_recording(
         CatalogError: the catalog cannot be written.
     """
     sid = target.place.sid
+    retry_after = None
     try:
         return await _attempt(parts, line, target, lease, known)
     except FetchTroubleError as trouble:
         symptom, detail = trouble.symptom, trouble.detail
+        retry_after = trouble.retry_after
     except OSError as error:
         symptom = Symptom.DISK_FULL if is_full(error) else Symptom.DISK_REFUSES
         detail = error.strerror or type(error).__name__
@@ -106,7 +108,7 @@ async def archive_recording(
     except Exception:  # noqa: BLE001 - whatever it is, it concerns this one call
         _log.exception("an unexpected error", call_sid=sid)
         symptom, detail = Symptom.INTERNAL_ERROR, "see the log"
-    verdict = judge_trouble(target.call, symptom, parts.dice())
+    verdict = judge_trouble(target.call, symptom, parts.dice(), retry_after)
     _log.debug("not archived", call_sid=sid, detail=detail, verdict=repr(verdict))
     if target.place.number > 1:
         detail = f"recording {target.place.number}, {target.place.object_name}: {detail}"

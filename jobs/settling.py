@@ -8,7 +8,7 @@ from archive.readiness import Readiness, judge_missing
 from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from archive.catalog.work import ClaimedCall, Outcome
     from archive.wire import CallAnswer
@@ -37,7 +37,13 @@ def judge_call(
     return verdict
 
 
-def judge_trouble(call: ClaimedCall, symptom: Symptom, jitter: float) -> Verdict:
-    """Decide about a call that a symptom was seen of, counting what it went through before."""
+def judge_trouble(
+    call: ClaimedCall, symptom: Symptom, jitter: float, retry_after: timedelta | None = None
+) -> Verdict:
+    """Decide about a call that a symptom was seen of, counting what it went through before.
+
+    ``retry_after`` is what the host asked for, if it did.
+    """
     counts = {Act.REFRESH: call.refreshes, Act.LOOK: call.late_looks, Act.AGAIN: call.tries}
-    return judge(symptom, strikes=counts.get(RULES[symptom].act, 0), jitter=jitter)
+    strikes = counts.get(RULES[symptom].act, 0)
+    return judge(symptom, strikes=strikes, jitter=jitter, retry_after=retry_after)

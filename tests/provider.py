@@ -52,15 +52,23 @@ class Provider(msgspec.Struct, frozen=True):
         """Begin to count anew."""
         self._asked("POST", "stats/reset")
 
+    def spoil(self, *rules: Section) -> None:
+        """Put rules of faults in force."""
+        self._asked("POST", "faults", json.dumps(rules))
+
+    def heal(self) -> None:
+        """Take all rules of faults away."""
+        self._asked("DELETE", "faults")
+
     def truth(self) -> list[dict[str, Any]]:
         """Return the whole truth about every call."""
         return [json.loads(line) for line in self._asked("GET", "truth").splitlines()]
 
-    def _asked(self, method: str, path: str) -> bytes:
+    def _asked(self, method: str, path: str, sent: str | None = None) -> bytes:
         host = self.api_base.removeprefix("http://")
         line = http.client.HTTPConnection(host, timeout=_ANSWER_S)
         try:
-            line.request(method, f"/sandbox/{path}")
+            line.request(method, f"/sandbox/{path}", sent)
             answer = line.getresponse()
             body = answer.read()
             assert answer.status == 200, body

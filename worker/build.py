@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from archive.api import Api
+from archive.api import PATIENCE, Api
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
-from archive.fetch import Fetcher
+from archive.fetch import USUAL, Bounds, Fetcher
 from archive.outbound import open_session as open_outbound
 from archive.publisher import Publisher
 from archive.store import Store
@@ -20,13 +22,35 @@ from jobs.parts import Line, Parts
 from worker.secrets import credentials_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from datetime import timedelta
 
     import aiohttp
+    from aiohttp.abc import AbstractResolver
     from arq.connections import ArqRedis
 
     from archive.accounts import Account
+    from archive.clock import Clock
     from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """Time, chance, names and patience: what decides, and is not in the settings.
+
+    ``sleep`` is how the limiter waits, ``resolver`` what resolves names (None: the machine),
+    ``patience`` is for an answer of the API, ``bounds`` for a recording.
+    """
+
+    clock: Clock = system_clock
+    dice: Callable[[], float] = random.random
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    resolver: AbstractResolver | None = None
+    patience: timedelta = PATIENCE
+    bounds: Bounds = USUAL
+
+
+REAL: Final = Effects()
 
 
 def host_name() -> str:
@@ -34,14 +58,20 @@ def host_name() -> str:
     return socket.gethostname()
 
 
-def limiter_of(pool: ArqRedis, settings: Settings) -> RedisLimiter:
+def limiter_of(pool: ArqRedis, settings: Settings, effects: Effects = REAL) -> RedisLimiter:
     """Return the limiter that all workers share."""
     accounts = settings.accounts
-    return RedisLimiter(pool, per_minute=lambda name: accounts[name].requests_per_minute)
+    return RedisLimiter(
+        pool, per_minute=lambda name: accounts[name].requests_per_minute, sleep=effects.sleep
+    )
 
 
 def open_session(
-    settings: Settings, environment: Mapping[str, str], *, connections: int
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    connections: int,
+    effects: Effects = REAL,
 ) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
     """Open a session for the API and recordings of all accounts.
 
@@ -49,7 +79,10 @@ def open_session(
         SettingsError: a variable names a proxy or certificates that cannot be used.
     """
     return open_outbound(
-        accounts=settings.accounts.values(), environment=environment, connections=connections
+        accounts=settings.accounts.values(),
+        environment=environment,
+        connections=connections,
+        resolver=effects.resolver,
     )
 
 
@@ -59,6 +92,7 @@ def api_of(
     session: aiohttp.ClientSession,
     pool: ArqRedis,
     environment: Mapping[str, str],
+    effects: Effects = REAL,
 ) -> Api:
     """Return an account's API.
 
@@ -70,14 +104,20 @@ def api_of(
         session=session,
         account=account,
         credentials=credentials_for(account, environment, only_account=only),
-        limiter=limiter_of(pool, settings),
-        clock=system_clock,
+        limiter=limiter_of(pool, settings, effects),
+        clock=effects.clock,
+        patience=effects.patience,
     )
 
 
 @asynccontextmanager
 async def open_parts(
-    settings: Settings, pool: ArqRedis, environment: Mapping[str, str], *, process: str
+    settings: Settings,
+    pool: ArqRedis,
+    environment: Mapping[str, str],
+    *,
+    process: str,
+    effects: Effects = REAL,
 ) -> AsyncIterator[Parts]:
     """Open everything a worker process needs.
 
@@ -90,18 +130,19 @@ async def open_parts(
     async with AsyncExitStack() as stack:
         downloads = settings.worker.downloads
         session = await stack.enter_async_context(
-            open_session(settings, environment, connections=downloads + 8)
+            open_session(settings, environment, connections=downloads + 8, effects=effects)
         )
         only = len(settings.accounts) == 1
         lines = {
             name: Line(
                 account=account,
-                api=api_of(account, settings, session, pool, environment),
+                api=api_of(account, settings, session, pool, environment, effects),
                 fetcher=Fetcher(
                     session=session,
                     account=account,
                     credentials=credentials_for(account, environment, only_account=only),
                     window=settings.readiness.window,
+                    bounds=effects.bounds,
                 ),
             )
             for name, account in settings.accounts.items()
@@ -120,6 +161,6 @@ async def open_parts(
             capacity=Capacity(downloads),
             readiness=settings.readiness,
             min_free=settings.archive.min_free,
-            clock=system_clock,
-            dice=random.random,
+            clock=effects.clock,
+            dice=effects.dice,
         )

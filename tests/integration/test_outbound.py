@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import socket
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,15 @@ import aiohttp
 import pytest
 import uvloop
 from aiohttp import web
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from archive.accounts import Account, Credentials
 from archive.api import Api, ApiTroubleError
 from archive.audio import NotAudioError, look_at_head
-from archive.fetch import BLOCK, Fetcher, FetchTroubleError
+from archive.fetch import BLOCK, Bounds, Fetcher, FetchTroubleError
 from archive.outbound import open_session
 from archive.verdicts import Symptom
 from tests.integration.authority import Authority
+from tests.integration.names import Names
 from tests.integration.servers import serving
 from tests.integration.tunnel import tunnelling
 from tests.provider import KEY, TOKEN
@@ -30,33 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
+    from aiohttp.abc import AbstractResolver
+
     from tests.integration.servers import Seen
 
 SID = "0123456789abcdefghijklmnopqrst7m"
 SMALL = b"not looked at here"
 NAME = "recordings.example"
 KEYED = aiohttp.encode_basic_auth(KEY, TOKEN)
-
-
-class Names(AbstractResolver):
-    """Resolves names as a test says, whatever the machine would say; others do not exist."""
-
-    def __init__(self, **addresses: str) -> None:
-        self._addresses = {name.replace("_", "."): text for name, text in addresses.items()}
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Resolve a name."""
-        if host not in self._addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        address = self._addresses[host]
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""
 
 
 class NoLimit:
@@ -318,8 +298,8 @@ async def test_a_proxy_that_never_answers_is_not_waited_for(tmp_path: Path) -> N
     async with tunnelling(status=None) as tunnel:
         environment = {"https_proxy": f"http://{tunnel.host}"}
         async with way_to(tmp_path, NAME, environment=environment) as way:
-            patience = timedelta(milliseconds=100)
-            assert await way.fetch(patience=patience) is Symptom.FETCH_TIMEOUT
+            bounds = Bounds(connect=timedelta(milliseconds=100))
+            assert await way.fetch(bounds=bounds) is Symptom.FETCH_TIMEOUT
 
 
 # --- Certificates ---------------------------------------------------------------------------------
@@ -442,4 +422,4 @@ async def test_a_recording_without_an_end_is_left(tmp_path: Path, *, has_length:
             await response.write(bytes(BLOCK))
 
     async with serving(go_on) as server, way_to(tmp_path, server.host, scheme="http") as way:
-        assert await way.fetch(largest=3 * BLOCK) is Symptom.BODY_ENDLESS
+        assert await way.fetch(bounds=Bounds(largest=3 * BLOCK)) is Symptom.BODY_ENDLESS

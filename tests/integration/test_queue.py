@@ -22,24 +22,13 @@ from jobs.queue import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from arq.connections import ArqRedis
-    from redis.asyncio import Redis
 
 FIRST = Batch("main", ["abcdef1", "abcdef2"])
 SECOND = Batch("main", ["abcdef3"])
 THIRD = Batch("other", ["abcdef1"])
-
-
-@pytest.fixture
-async def pool(redis: Redis, valkey_url: str) -> AsyncIterator[ArqRedis]:
-    """A pool as the workers have it, on an empty server."""
-    await redis.ping()
-    pool = open_pool(valkey_url)
-    yield pool
-    await close_pool(pool)
 
 
 async def ids(pool: ArqRedis) -> list[str]:

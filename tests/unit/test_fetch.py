@@ -45,16 +45,27 @@ def test_a_missing_object_is_not_there_yet_or_gone(status: int) -> None:
 def test_etags_are_believed_once_one_has_fitted() -> None:
     """After that each that does not fit is of other bytes, however many they are."""
     habit = _EtagHabit()
-    assert not habit.misfits(fits=True)
-    assert all(habit.misfits(fits=False) for _ in range(10))
+    assert not habit.misfits("/a", "a", fits=True)
+    assert all(habit.misfits(f"/{n}", "b", fits=False) for n in range(10))
+    assert all(habit.misfits("/b", "b", fits=False) for _ in range(10))
 
 
 def test_etags_that_never_fit_are_no_checksums() -> None:
     """The first three are doubted, so that a few spoilt bodies are not taken for a habit."""
     habit = _EtagHabit()
-    assert [habit.misfits(fits=False) for _ in range(5)] == [True, True, True, False, False]
-    assert not habit.misfits(fits=True)
-    assert habit.misfits(fits=False)
+    found = [habit.misfits(f"/{n}", "a", fits=False) for n in range(5)]
+    assert found == [True, True, True, False, False]
+    assert not habit.misfits("/6", "a", fits=True)
+    assert habit.misfits("/7", "a", fits=False)
+
+
+def test_a_recording_that_comes_alike_again_and_again_is_what_the_host_has() -> None:
+    """Also the only one there is; one that comes in another way each time is spoilt."""
+    habit = _EtagHabit()
+    found = [habit.misfits("/a", "same", fits=False) for _ in range(5)]
+    assert found == [True, True, True, False, False]
+    habit = _EtagHabit()
+    assert all(habit.misfits("/a", f"other {n}", fits=False) for n in range(20))
 
 
 def test_a_download_that_drips_is_given_up() -> None:
