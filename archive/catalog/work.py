@@ -36,13 +36,18 @@ class DueCall(msgspec.Struct, frozen=True):
 
 
 class ClaimedCall(msgspec.Struct, frozen=True):
-    """A call that this batch holds, with what is known of it."""
+    """A call that this batch holds, with what is known of it.
+
+    ``in_row`` is how many of its last looks, one after the other, found ``reason``.
+    """
 
     facts: CallFacts
     delete_by: datetime
     tries: int
     refreshes: int
     late_looks: int
+    reason: str = ""
+    in_row: int = 0
 
 
 Outcome = Again | Refresh | Absent | Lost | Failed
@@ -93,6 +98,8 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             tries=row["tries"],
             refreshes=row["refreshes"],
             late_looks=row["late_looks"],
+            reason=row["reason"],
+            in_row=row["in_row"],
         )
         for row in rows
     ]
