@@ -124,12 +124,16 @@ class Act(StrEnum):
     PAUSE_HOST = "pause the host"
 
 
+_BOUNDED: Final = frozenset({Act.AGAIN, Act.REFRESH})
+"""What ends after a number of times, also where no symptom of it was seen in a row."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table.
 
     ``act`` follows, ``base`` later at first and doubling up to ``cap``, with jitter. After
-    ``limit`` times it becomes ``finally_``. ``fatal`` marks a pause that ends a drain. ``hint``
-    is what a person can do about it.
+    ``limit`` times in a row it becomes ``finally_``. ``fatal`` marks a pause that ends a drain.
+    ``hint`` is what a person can do about it.
     """
 
     act: Act
@@ -144,6 +148,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 _S = timedelta(seconds=1)
 _MIN = timedelta(minutes=1)
 _TRIES: Final = 10
+"""How often a call is tried again, or its URL refreshed, whatever was seen each time."""
 _REFRESHES: Final = 6
 
 
@@ -237,18 +242,25 @@ RULES: Final[dict[Symptom, Rule]] = {
 
 
 def judge(
-    symptom: Symptom, *, strikes: int, jitter: float, retry_after: timedelta | None = None
+    symptom: Symptom,
+    *,
+    strikes: int,
+    jitter: float,
+    retry_after: timedelta | None = None,
+    in_row: int | None = None,
 ) -> Verdict:
     """Look the symptom up and say what follows.
 
     Args:
         symptom: what was seen.
-        strikes: how often the same act has followed for this call (or this account) before.
+        strikes: how often the same act has followed for this call (or this account) before,
+            whatever was seen.
         jitter: a random number in 0..1, passed in.
         retry_after: what the provider asked for, if it did; never waited less than.
+        in_row: how often this very symptom was seen just before; as often as ``strikes`` if None.
     """
     rule = RULES[symptom]
-    act = rule.act if rule.limit is None or strikes < rule.limit else rule.finally_
+    act = _act(rule, strikes, strikes if in_row is None else in_row)
     after = max(backoff(strikes, rule.base, rule.cap, jitter), retry_after or timedelta(0))
     match act:
         case Act.AGAIN | Act.LOOK | Act.WAIT:
@@ -263,6 +275,19 @@ def judge(
         case Act.PAUSE_ACCOUNT | Act.PAUSE_HOST:
             host = act is Act.PAUSE_HOST
             return Pause(symptom.value, after=after, whole_host=host, fatal=rule.fatal)
+
+
+def _act(rule: Rule, strikes: int, in_row: int) -> Act:
+    """Say what follows, or what does in the end.
+
+    What a symptom means in the end, it means only if it was seen again and again: after other
+    troubles, the first 404 says no more than the first 404 of all.
+    """
+    if rule.limit is None:
+        return rule.act
+    if in_row >= rule.limit:
+        return rule.finally_
+    return Act.FAILED if rule.act in _BOUNDED and strikes >= _TRIES else rule.act
 
 
 def backoff(strikes: int, base: timedelta, cap: timedelta, jitter: float) -> timedelta:

@@ -85,9 +85,9 @@ async def _stream(
 ) -> web.StreamResponse:
     """Send a large recording while it is made."""
     response.content_length = extract.size
-    await response.prepare(request)
     # A client that leaves, or the end of the stand-in itself, is no fault to report.
     with suppress(ConnectionResetError):
+        await response.prepare(request)
         for chunk in extract.audio.chunks(extract.start, extract.stop):
             await response.write(chunk)
             stats.sent(len(chunk))

@@ -39,7 +39,8 @@ class DueCall(msgspec.Struct, frozen=True):
 class ClaimedCall(msgspec.Struct, frozen=True):
     """A call that this batch holds, with what is known of it.
 
-    ``candidates`` are recordings that sources told of, ``kept`` those that it has already.
+    ``in_row`` is how many of its last looks, one after the other, found ``reason``. ``candidates``
+    are recordings that sources told of, ``kept`` those that it has already.
     """
 
     facts: CallFacts
@@ -47,6 +48,8 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     tries: int
     refreshes: int
     late_looks: int
+    reason: str = ""
+    in_row: int = 0
     candidates: tuple[Candidate, ...] = ()
     kept: tuple[Proof, ...] = ()
 
@@ -118,6 +121,8 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             tries=row["tries"],
             refreshes=row["refreshes"],
             late_looks=row["late_looks"],
+            reason=row["reason"],
+            in_row=row["in_row"],
             candidates=told.get(row["sid"], ()),
             kept=kept.get(row["sid"], ()),
         )

@@ -59,31 +59,66 @@ def _assert_sidecar_agrees(
 ) -> None:
     """Check one sidecar: whose recording it is, what the file is, nothing secret."""
     text = (root / path).with_suffix(".json").read_text(encoding="utf-8")
+    assert sidecar_faults(text, path, call["sid"], recording) == []
+
+
+def sidecar_faults(text: str, path: str, sid: str, recording: dict[str, Any]) -> list[str]:
+    """Return what a sidecar tells wrongly of the recording at a path, or should not tell at all.
+
+    ``recording`` is the truth: its object's name and path at the host, bytes and SHA-256.
+    """
     told = json.loads(text)
     expected = {
         "callvault": 1,
         "account": "main",
-        "sid": call["sid"],
+        "sid": sid,
         "file": path.rpartition("/")[2],
         "object": recording["object"],
         "sha256": recording["sha256"],
         "bytes": recording["bytes"],
     }
-    assert expected == {key: told[key] for key in expected}
-    assert (
-        recording["url_path"] == f"/exotelrecordings/sandbox1/{told['source'].rpartition('/')[2]}"
-    )
-    for secret in (KEY, TOKEN, "?", "Signature", "Basic "):
-        assert secret not in text
+    faults = [
+        f"{key} is {told.get(key)!r}, not {value!r}"
+        for key, value in expected.items()
+        if told.get(key) != value
+    ]
+    source = str(told.get("source"))
+    if recording["url_path"] != f"/exotelrecordings/sandbox1/{source.rpartition('/')[2]}":
+        faults.append(f"the source is {source}")
+    secrets = (KEY, TOKEN, "?", "Signature", "Basic ")
+    return faults + [f"it has {secret!r} in it" for secret in secrets if secret in text]
 
 
 def _assert_checksums_pass(root: Path, recordings: int) -> None:
     """Check that ``sha256sum -c`` accepts every day's list, and that they list everything."""
-    lists = sorted(root.glob("main/*/*/*/SHA256SUMS"))
-    assert recordings == sum(len(path.read_text().splitlines()) for path in lists)
-    for path in lists:
-        subprocess.run(  # noqa: S603 - coreutils, no shell
+    assert recordings == len(checksummed(root))
+    assert checksum_faults(root) == []
+
+
+def checksummed(root: Path) -> list[str]:
+    """Return the paths below the root that the days' lists have, one for each line."""
+    return [
+        str(path.parent.relative_to(root) / line.partition("  ")[2])
+        for path in _checksum_lists(root)
+        for line in path.read_text().splitlines()
+    ]
+
+
+def checksum_faults(root: Path) -> list[str]:
+    """Return what ``sha256sum -c`` says of every day's list; it is silent where all is right."""
+    faults = []
+    for path in _checksum_lists(root):
+        done = subprocess.run(  # noqa: S603 - coreutils, no shell
             ["sha256sum", "--check", "--strict", "--quiet", path.name],  # noqa: S607
             cwd=path.parent,
-            check=True,
+            capture_output=True,
+            text=True,
+            check=False,
         )
+        if done.returncode or done.stdout or done.stderr:
+            faults.append(f"{path.parent.relative_to(root)}: {done.stdout}{done.stderr}".strip())
+    return faults
+
+
+def _checksum_lists(root: Path) -> list[Path]:
+    return sorted(root.glob("main/*/*/*/SHA256SUMS"))

@@ -161,10 +161,14 @@ class Vault:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def queue(self) -> Redis:
+        """Return a line to the embedded queue; one that does not answer is waited for for 2 s."""
+        address = socket_path((self.folder / "state").resolve())
+        return Redis(unix_socket_path=str(address), socket_timeout=2)
+
     def end_queue(self) -> None:
         """End a queue's server that a killed process left behind."""
-        address = socket_path((self.folder / "state").resolve())
-        with suppress(RedisError), Redis(unix_socket_path=str(address)) as queue:
+        with suppress(RedisError), self.queue() as queue:
             queue.shutdown(nosave=True)
 
     def status(self) -> dict[str, Any]:

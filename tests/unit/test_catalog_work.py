@@ -48,8 +48,23 @@ def test_a_claimed_call_comes_with_what_is_known_of_it(books: Books) -> None:
     books.claim(SIDS[0], lease="second")
     books.settle(SIDS[0], Refresh("r", after=HOUR), lease="second")
     (claimed,) = books.claim(SIDS[0], lease="third")
-    expected = work.ClaimedCall(called(SIDS[0]), NOW + timedelta(days=29), 1, 1, 0)
+    expected = work.ClaimedCall(called(SIDS[0]), NOW + timedelta(days=29), 1, 1, 0, "r", 1)
     assert expected == claimed
+
+
+def test_a_claimed_call_tells_what_its_last_looks_found_in_a_row(books: Books) -> None:
+    """Another finding begins a new row; one that was given back keeps its row."""
+    books.add(called(SIDS[0]))
+    rows = []
+    for turn, reason in enumerate(["r", "r", "t", "r", "r", "r"]):
+        (claimed,) = books.claim(SIDS[0], lease=f"{turn}")
+        rows.append((claimed.reason, claimed.in_row))
+        books.settle(SIDS[0], Refresh(reason, after=HOUR), lease=f"{turn}")
+    books.claim(SIDS[0], lease="given back")
+    books.end("given back")
+    (claimed,) = books.claim(SIDS[0], lease="last")
+    assert rows == [("", 0), ("r", 1), ("r", 2), ("t", 1), ("r", 1), ("r", 2)]
+    assert (claimed.reason, claimed.in_row) == ("r", 3)
 
 
 def test_a_doubled_batch_takes_nothing(books: Books) -> None:

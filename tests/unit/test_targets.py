@@ -25,7 +25,9 @@ NAMES = st.sampled_from([f"{SID}.mp3", f"{SID}_2.mp3", "1772.1_1.mp3", "1772.1_2
 
 def claimed(*candidates: Candidate, kept: tuple[Proof, ...] = ()) -> ClaimedCall:
     """Return a call of the day before with what sources told of it."""
-    return ClaimedCall(called(SID), NOW + timedelta(days=9), 0, 0, 0, candidates, kept)
+    return ClaimedCall(
+        called(SID), NOW + timedelta(days=9), 0, 0, 0, candidates=candidates, kept=kept
+    )
 
 
 def told(name: str, same_as: str = "") -> Candidate:
