@@ -1,52 +1,44 @@
-"""Fetching one recording over HTTP: streamed, bounded in memory, hashed on the way.
+"""Fetching one recording over HTTP: asked for with what belongs, taken in whole, gone on with.
 
-A small recording stays in memory until it is written; a large one goes to its part file in blocks
-of 1 MiB, so that memory does not grow with a recording's size.
+A large download that is interrupted is gone on with where it stopped, as long as the host says that
+it is still the same recording (RFC 9110, 13.1.5 and 14.2: If-Range and Range).
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import re
-from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-import aiofiles
-import aiofiles.os
 import aiohttp
 import msgspec
+import structlog
 from yarl import URL
 
+from archive.body import USUAL, Body, Bounds, FetchTroubleError, Pace
+from archive.checksums import Checksums
 from archive.hosts import Access, UntrustedUrlError, access_for
 from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import Mapping
     from pathlib import Path
 
     from archive.accounts import Account, Credentials
 
-BLOCK: Final = 2**20
-"""Bytes written at once: 64 KiB writes cost twice the CPU."""
-HEAD: Final = 2**16
-"""How much of a recording's beginning is kept for the look at its format."""
-
-_MD5: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _CONNECT_S: Final = 15
-_SLOWEST: Final = 1024
-"""Bytes a second below which, for ``Bounds.pace``, a download is given up: it would never end."""
 _LONGEST_WAIT_S: Final = 3600.0
 """What a host asks for in Retry-After is believed up to here: a mistaken one must not cost days."""
-_DOUBTS: Final = 3
-"""How many recordings' ETags may misfit before their host's are taken for no checksums.
-
-Or how often one recording's may, if the same bytes come each time.
-"""
 _ERROR_BODY: Final = 4096
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15}|\*)", re.ASCII)
+_MOST_PIECES: Final = 50
+"""In how many pieces a recording is taken at most: one that breaks for ever must end somewhere."""
+_INTERRUPTIONS: Final = frozenset(
+    {Symptom.BODY_SHORT, Symptom.FETCH_TIMEOUT, Symptom.FETCH_UNREACHABLE}
+)
 _FAILURES: Final = {
     Failure.FORBIDDEN_ADDRESS: Symptom.FETCH_FORBIDDEN_ADDRESS,
     Failure.DNS: Symptom.FETCH_DNS,
@@ -54,53 +46,34 @@ _FAILURES: Final = {
     Failure.NO_HTTP: Symptom.FETCH_ODD_STATUS,
     Failure.UNREACHABLE: Symptom.FETCH_UNREACHABLE,
 }
-
-
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a recording is taken, and how long it is waited for.
-
-    ``largest`` bytes are the most: by default three days of speech as WAV in two channels.
-    ``connect`` is for a connection to be made, the name's lookup, a proxy's answer and TLS
-    included; ``stall`` for the next bytes to come; ``pace`` is the stretch of time in which they
-    must not come too slowly.
-    """
-
-    largest: int = 8 * 2**30
-    connect: timedelta = timedelta(seconds=45)
-    stall: timedelta = timedelta(minutes=1)
-    pace: timedelta = timedelta(seconds=30)
-
-
-USUAL: Final = Bounds()
+_log = structlog.get_logger()
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole body: in ``body`` when it was small, else in the file ``part``.
-
-    ``md5`` is empty for a small one, whose bytes can still be asked.
-    """
+    """A whole body: in ``body`` when it was small, else in the file ``part``."""
 
     body: bytes | None
     part: Path | None
     head: bytes
     size: int
     sha256: str
-    md5: str
     content_type: str
     etag: str
 
 
-class FetchTroubleError(Exception):
-    """A fetch that brought no whole body: what was seen, without the URL's query.
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host said of a recording when it began to send it."""
 
-    ``retry_after`` is what the host asked for, if it did.
-    """
+    host: str
+    name: str
+    content_type: str
+    etag: str
+    content_md5: str
 
-    def __init__(self, symptom: Symptom, detail: str, retry_after: timedelta | None = None) -> None:
-        super().__init__(f"{symptom}: {detail}")
-        self.symptom = symptom
-        self.detail = detail
-        self.retry_after = retry_after
+    @property
+    def validator(self) -> str:
+        """What tells that it is still the same: a strong ETag (RFC 9110, 13.1.5), or nothing."""
+        return self.etag if self.etag.startswith('"') else ""
 
 
 class Fetcher:
@@ -119,7 +92,7 @@ class Fetcher:
         self._account = account
         self._auth = aiohttp.encode_basic_auth(credentials.key, credentials.token)
         self._window = window
-        self._etags: dict[str, _EtagHabit] = {}
+        self._checksums = Checksums()
         self._bounds = bounds
         self._timeout = aiohttp.ClientTimeout(
             total=None,
@@ -148,48 +121,92 @@ class Fetcher:
         headers = {"Accept": "audio/*, */*;q=0.1", "Accept-Encoding": "identity"}
         if access is Access.WITH_CREDENTIALS:
             headers["Authorization"] = self._auth
-        target = URL(url, encoded=True)
+        body = Body(part, self._bounds.largest)
+        try:
+            return await self._in_pieces(URL(url, encoded=True), headers, body, age)
+        except BaseException:
+            await body.discard()
+            raise
+
+    async def _in_pieces(
+        self, target: URL, headers: Mapping[str, str], body: Body, age: timedelta | None
+    ) -> Fetched:
+        """Fetch a body, going on where it was interrupted while that brings more of it."""
+        told: _Told | None = None
+        fruitless = 0
+        for _ in range(_MOST_PIECES):
+            before = body.size
+            try:
+                told = await self._take(target, headers, body, told, age)
+                return self._whole(body, await body.finish(), told)
+            except _InterruptedError as interrupted:
+                told = interrupted.told or told
+                fruitless = 0 if body.size > before else fruitless + 1
+                rests = self._bounds.rests
+                if not (told and told.validator and body.is_on_disk) or fruitless >= len(rests):
+                    raise interrupted.trouble from interrupted
+                _log.debug("goes on with a download", at=body.size, after=str(interrupted.trouble))
+                await asyncio.sleep(rests[fruitless].total_seconds())
+        raise FetchTroubleError(Symptom.BODY_SHORT, f"it was interrupted {_MOST_PIECES} times")
+
+    async def _take(
+        self,
+        target: URL,
+        headers: Mapping[str, str],
+        body: Body,
+        told: _Told | None,
+        age: timedelta | None,
+    ) -> _Told:
+        """Ask for a body, or for the rest of it, and take in what comes; return what was told.
+
+        Raises:
+            _InterruptedError: it ended before its end.
+            FetchTroubleError: it is refused, or cannot be gone on with.
+        """
+        if body.size and told:
+            headers = {**headers, "Range": f"bytes={body.size}-", "If-Range": told.validator}
         try:
             async with self._session.get(
                 target, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
-                if response.status != 200:  # noqa: PLR2004 - the one status with a whole body
+                if response.status == 206 and body.size and told:  # noqa: PLR2004 - RFC 9110, 15.3.7
+                    _check_continues(response, body, told)
+                elif response.status == 200:  # noqa: PLR2004 - the one status with a whole body
+                    if body.size:
+                        await body.start_over()
+                    told = _told(response)
+                    body.promise(response.content_length)
+                else:
                     raise await self._refused(response, age)
-                return await self._whole(response, part)
-        except TimeoutError as error:
-            raise FetchTroubleError(Symptom.FETCH_TIMEOUT, target.host or "") from error
-        except aiohttp.ClientPayloadError as error:
-            raise FetchTroubleError(Symptom.BODY_SHORT, "the body ended early") from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            failure, words = name_failure(error)
-            raise FetchTroubleError(_FAILURES[failure], f"{target.host}: {words}") from error
+                pace = Pace(asyncio.get_running_loop().time, self._bounds.pace)
+                async for chunk in response.content.iter_any():
+                    pace.add(len(chunk))
+                    await body.add(chunk)
+                return told
+        except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
+            trouble = _trouble(error, target)
+            if trouble.symptom in _INTERRUPTIONS:
+                raise _InterruptedError(trouble, told) from error
+            raise trouble from error
 
-    async def _whole(self, response: aiohttp.ClientResponse, part: Path) -> Fetched:
-        fetched = await _read(response, part, self._bounds)
-        try:
-            self._check_digests(response, fetched)
-        except FetchTroubleError:
-            if fetched.part is not None:
-                await aiofiles.os.remove(fetched.part)
-            raise
-        return fetched
+    def _whole(self, body: Body, content: bytes | None, told: _Told) -> Fetched:
+        def md5() -> str:
+            if content is None:
+                return body.md5
+            return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
-    def _check_digests(self, response: aiohttp.ClientResponse, fetched: Fetched) -> None:
-        """Hold the body against what the host says of it.
-
-        An ETag is often, but need not be, the body's MD5 (RFC 9110, 8.8.3): a host is believed to
-        mean that as soon as one fits, and not to once the first few do not.
-        """
-        given = response.headers.get("Content-MD5", "")
-        etag = fetched.etag.strip('"').lower()
-        if not given and not _MD5.fullmatch(etag):
-            return
-        md5 = fetched.md5 or hashlib.md5(fetched.body or b"", usedforsecurity=False).hexdigest()
-        if given and given != base64.b64encode(bytes.fromhex(md5)).decode():
-            raise FetchTroubleError(Symptom.BODY_DIGEST, "Content-MD5 is of other bytes")
-        habit = self._etags.setdefault(response.url.authority, _EtagHabit())
-        if _MD5.fullmatch(etag) and habit.misfits(response.url.path, md5, fits=etag == md5):
-            raise FetchTroubleError(Symptom.BODY_DIGEST, "the ETag is of other bytes")
+        self._checksums.check(
+            told.host, told.name, content_md5=told.content_md5, etag=told.etag, md5=md5
+        )
+        return Fetched(
+            body=content,
+            part=None if content is not None else body.part,
+            head=body.head,
+            size=body.size,
+            sha256=body.sha256,
+            content_type=told.content_type,
+            etag=told.etag,
+        )
 
     async def _refused(
         self, response: aiohttp.ClientResponse, age: timedelta | None
@@ -201,6 +218,53 @@ class Fetcher:
         return FetchTroubleError(symptom, detail, _retry_after(response))
 
 
+class _InterruptedError(Exception):
+    """A body that ended early, and what the host had told of it."""
+
+    def __init__(self, trouble: FetchTroubleError, told: _Told | None) -> None:
+        super().__init__(str(trouble))
+        self.trouble = trouble
+        self.told = told
+
+
+def _trouble(error: Exception, target: URL) -> FetchTroubleError:
+    if isinstance(error, TimeoutError):
+        return FetchTroubleError(Symptom.FETCH_TIMEOUT, target.host or "")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return FetchTroubleError(Symptom.BODY_SHORT, "the body ended early")
+    failure, words = name_failure(error)
+    return FetchTroubleError(_FAILURES[failure], f"{target.host}: {words}")
+
+
+def _told(response: aiohttp.ClientResponse) -> _Told:
+    return _Told(
+        host=response.url.authority,
+        name=response.url.path,
+        content_type=_header(response, "Content-Type"),
+        etag=_header(response, "ETag"),
+        content_md5=response.headers.get("Content-MD5", ""),
+    )
+
+
+def _header(response: aiohttp.ClientResponse, name: str) -> str:
+    """Return a header fit for a sidecar: printable and bounded."""
+    text = response.headers.get(name, "")
+    return "".join(character for character in text if character.isprintable())[:200]
+
+
+def _check_continues(response: aiohttp.ClientResponse, body: Body, told: _Told) -> None:
+    """See that what comes is the rest of what is here (RFC 9110, 14.4 and 15.3.7).
+
+    Raises:
+        FetchTroubleError: it is a part of something else.
+    """
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    start, total = (int(found[1]), found[2]) if found else (-1, "")
+    fits = start == body.size and total in {"*", str(body.promised or total)}
+    if not fits or _header(response, "ETag") not in {"", told.etag}:
+        raise FetchTroubleError(Symptom.BODY_SHORT, "what came is not the rest of it")
+
+
 def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
     """Return what a host asks for, where it says so in seconds."""
     try:
@@ -209,64 +273,6 @@ def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
         return None
     # Written so that "not a number" asks for nothing.
     return timedelta(seconds=min(seconds, _LONGEST_WAIT_S)) if seconds > 0 else None
-
-
-def _denial(body: bytes) -> Symptom:
-    # Valid fetches are denied now and then; a reason that is given is believed.
-    if b"invalid ip" in body:
-        return Symptom.FETCH_BAD_ADDRESS
-    return Symptom.FETCH_EXPIRED if b"expired" in body else Symptom.FETCH_REFUSED
-
-
-class _Digest(Protocol):
-    def update(self, piece: bytes, /) -> None: ...
-
-
-class _EtagHabit:
-    """Whether a host's ETags are checksums of the bodies, as far as is known."""
-
-    def __init__(self) -> None:
-        self._fitted = False
-        self._doubted: dict[str, tuple[str, int]] = {}
-
-    def misfits(self, name: str, md5: str, *, fits: bool) -> bool:
-        """Take in one more ETag and the body's own MD5; return whether the body is distrusted.
-
-        One recording alone, spoilt anew each time, must not pass for the habit of its host.
-        """
-        self._fitted = self._fitted or fits
-        if fits or self._fitted:
-            return not fits
-        if name not in self._doubted and len(self._doubted) >= _DOUBTS:
-            return False
-        former, times = self._doubted.get(name, ("", 0))
-        times = times + 1 if md5 == former else 1
-        self._doubted[name] = (md5, times)
-        return times <= _DOUBTS
-
-
-class _Pace:
-    """Watches that a download does not drip. ``clock`` tells seconds."""
-
-    def __init__(self, clock: Callable[[], float], every: timedelta = USUAL.pace) -> None:
-        self._clock = clock
-        self._every_s = every.total_seconds()
-        self._since = self._clock()
-        self._size = 0
-
-    def add(self, size: int) -> None:
-        """Count bytes that came.
-
-        Raises:
-            FetchTroubleError: too few came in the last stretch of time.
-        """
-        self._size += size
-        took = self._clock() - self._since
-        if took < self._every_s:
-            return
-        if self._size < _SLOWEST * took:
-            raise FetchTroubleError(Symptom.FETCH_SLOW, f"{self._size} bytes in {took:.0f} s")
-        self._since, self._size = self._clock(), 0
 
 
 def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
@@ -290,105 +296,8 @@ def refusal(status: int, body: bytes, *, young: bool) -> Symptom:
     return Symptom.FETCH_ODD_STATUS
 
 
-async def _read(response: aiohttp.ClientResponse, part: Path, bounds: Bounds) -> Fetched:
-    promised = response.content_length
-    _check_bound(promised or 0, bounds.largest)
-    block = bytearray()
-    pace = _Pace(asyncio.get_running_loop().time, bounds.pace)
-    async for chunk in response.content.iter_any():
-        pace.add(len(chunk))
-        block += chunk
-        if len(block) >= BLOCK:
-            return await _spill(response, part, block, promised, bounds)
-    _check_length(len(block), promised)
-    body = bytes(block)
-    # A MiB is hashed in less time than a hop to a thread is worth.
-    digest = hashlib.sha256(body).hexdigest()
-    return _fetched(
-        response,
-        body=body,
-        part=None,
-        head=body[:HEAD],
-        size=len(body),
-        sha256=digest,
-        md5="",
-    )
-
-
-async def _spill(
-    response: aiohttp.ClientResponse,
-    part: Path,
-    block: bytearray,
-    promised: int | None,
-    bounds: Bounds,
-) -> Fetched:
-    """Go on into the part file."""
-    head = bytes(block[:HEAD])
-    digest = hashlib.sha256()
-    check = hashlib.md5(usedforsecurity=False)
-    total = 0
-    async with aiofiles.open(part, "xb", buffering=0) as file:
-        try:
-            async for piece in _blocks(response, block, bounds.pace):
-                await asyncio.to_thread(_update, (digest, check), piece)
-                await file.write(piece)
-                total += len(piece)
-                _check_bound(total, bounds.largest)
-            _check_length(total, promised)
-        except BaseException:
-            with suppress(OSError):  # what cannot be removed now is swept later
-                await aiofiles.os.remove(part)
-            raise
-    return _fetched(
-        response,
-        body=None,
-        part=part,
-        head=head,
-        size=total,
-        sha256=digest.hexdigest(),
-        md5=check.hexdigest(),
-    )
-
-
-def _fetched(response: aiohttp.ClientResponse, **whole: Any) -> Fetched:  # noqa: ANN401
-    return Fetched(
-        **whole,
-        content_type=_header(response, "Content-Type"),
-        etag=_header(response, "ETag"),
-    )
-
-
-def _header(response: aiohttp.ClientResponse, name: str) -> str:
-    """Return a header fit for a sidecar: printable and bounded."""
-    text = response.headers.get(name, "")
-    return "".join(character for character in text if character.isprintable())[:200]
-
-
-def _update(digests: Iterable[_Digest], piece: bytes) -> None:
-    for digest in digests:
-        digest.update(piece)
-
-
-async def _blocks(
-    response: aiohttp.ClientResponse, block: bytearray, every: timedelta
-) -> AsyncIterator[bytes]:
-    pace = _Pace(asyncio.get_running_loop().time, every)
-    async for chunk in response.content.iter_any():
-        pace.add(len(chunk))
-        block += chunk
-        if len(block) >= BLOCK:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
-
-
-def _check_bound(size: int, largest: int) -> None:
-    if size > largest:
-        raise FetchTroubleError(Symptom.BODY_ENDLESS, f"more than {largest} bytes")
-
-
-def _check_length(received: int, promised: int | None) -> None:
-    if received == 0:
-        raise FetchTroubleError(Symptom.BODY_EMPTY, "the body is empty")
-    if promised is not None and received != promised:
-        raise FetchTroubleError(Symptom.BODY_SHORT, f"{received} of {promised} bytes")
+def _denial(body: bytes) -> Symptom:
+    # Valid fetches are denied now and then; a reason that is given is believed.
+    if b"invalid ip" in body:
+        return Symptom.FETCH_BAD_ADDRESS
+    return Symptom.FETCH_EXPIRED if b"expired" in body else Symptom.FETCH_REFUSED

@@ -11,10 +11,10 @@ import msgspec
 import structlog
 
 from archive.audio import NotAudioError, look_at_head
+from archive.body import FetchTroubleError
 from archive.catalog.candidates import Candidate
 from archive.durations import flag_of
 from archive.errors import CatalogError
-from archive.fetch import FetchTroubleError
 from archive.proof import Proof
 from archive.provider_time import end_of
 from archive.store import Pending, is_full

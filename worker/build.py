@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from archive.api import PATIENCE, Api
+from archive.body import USUAL, Bounds
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
-from archive.fetch import USUAL, Bounds, Fetcher
+from archive.fetch import Fetcher
 from archive.outbound import open_session as open_outbound
 from archive.publisher import Publisher
 from archive.store import Store

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 
 from archive.accounts import Account, Credentials
-from archive.fetch import BLOCK, HEAD, Fetched, Fetcher, FetchTroubleError
+from archive.body import BLOCK, HEAD, FetchTroubleError
+from archive.fetch import Fetched, Fetcher
 from archive.verdicts import Symptom
 from tests.integration.servers import Seen, serving
 from tests.provider import KEY, TOKEN

@@ -16,7 +16,8 @@ from aiohttp import web
 from archive.accounts import Account, Credentials
 from archive.api import Api, ApiTroubleError
 from archive.audio import NotAudioError, look_at_head
-from archive.fetch import BLOCK, Bounds, Fetcher, FetchTroubleError
+from archive.body import BLOCK, Bounds, FetchTroubleError
+from archive.fetch import Fetcher
 from archive.outbound import open_session
 from archive.verdicts import Symptom
 from tests.integration.authority import Authority

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from archive.accounts import Account
+from archive.body import FetchTroubleError
 from archive.call import CallFacts, Source
 from archive.catalog import intake, pauses, work
 from archive.catalog.writer import Catalog
-from archive.fetch import Fetched, Fetcher, FetchTroubleError
+from archive.fetch import Fetched, Fetcher
 from archive.publisher import Publisher
 from archive.readiness import Readiness
 from archive.store import Store

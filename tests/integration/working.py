@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 from archive.api import PATIENCE
+from archive.body import USUAL, Bounds
 from archive.call import CallFacts, Source, State
 from archive.catalog import balance, intake, pauses, story
-from archive.fetch import USUAL, Bounds
 from archive.publisher import Publisher
 from archive.store import Store
 from jobs.batch import archive_batch

@@ -263,7 +263,6 @@ def _sidecar(root: Path) -> dict[str, Any]:
         head=b"",
         size=5,
         sha256="0" * 64,
-        md5="",
         content_type="",
         etag="",
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from archive.fetch import FetchTroubleError, _EtagHabit, _Pace, refusal
+from archive.body import FetchTroubleError, Pace
+from archive.checksums import EtagHabit
+from archive.fetch import refusal
 from archive.verdicts import Symptom
 
 EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
@@ -44,7 +46,7 @@ def test_a_missing_object_is_not_there_yet_or_gone(status: int) -> None:
 
 def test_etags_are_believed_once_one_has_fitted() -> None:
     """After that each that does not fit is of other bytes, however many they are."""
-    habit = _EtagHabit()
+    habit = EtagHabit()
     assert not habit.misfits("/a", "a", fits=True)
     assert all(habit.misfits(f"/{n}", "b", fits=False) for n in range(10))
     assert all(habit.misfits("/b", "b", fits=False) for _ in range(10))
@@ -52,7 +54,7 @@ def test_etags_are_believed_once_one_has_fitted() -> None:
 
 def test_etags_that_never_fit_are_no_checksums() -> None:
     """The first three are doubted, so that a few spoilt bodies are not taken for a habit."""
-    habit = _EtagHabit()
+    habit = EtagHabit()
     found = [habit.misfits(f"/{n}", "a", fits=False) for n in range(5)]
     assert found == [True, True, True, False, False]
     assert not habit.misfits("/6", "a", fits=True)
@@ -61,17 +63,17 @@ def test_etags_that_never_fit_are_no_checksums() -> None:
 
 def test_a_recording_that_comes_alike_again_and_again_is_what_the_host_has() -> None:
     """Also the only one there is; one that comes in another way each time is spoilt."""
-    habit = _EtagHabit()
+    habit = EtagHabit()
     found = [habit.misfits("/a", "same", fits=False) for _ in range(5)]
     assert found == [True, True, True, False, False]
-    habit = _EtagHabit()
+    habit = EtagHabit()
     assert all(habit.misfits("/a", f"other {n}", fits=False) for n in range(20))
 
 
 def test_a_download_that_drips_is_given_up() -> None:
     """Less than 1 KiB a second over half a minute; what came before that does not count."""
     now = [0.0]
-    pace = _Pace(lambda: now[0])
+    pace = Pace(lambda: now[0])
     pace.add(10_000_000)
     now[0] = 30.0
     pace.add(1)
