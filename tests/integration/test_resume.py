@@ -107,7 +107,7 @@ async def fetched(host: Host, part: Path) -> tuple[list[str | None], Fetched]:
 
 
 async def trouble(host: Host, part: Path) -> tuple[int, Symptom]:
-    """Fetch in vain; return how often the host was asked, and what was seen. No part file is left."""
+    """Fetch in vain, leaving nothing; return how often the host was asked, and what was seen."""
     async with fetching(host) as (seen, fetcher):
         url = f"http://{seen.host}/exotelrecordings/acme1/a.mp3"
         with pytest.raises(FetchTroubleError) as caught:
