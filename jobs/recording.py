@@ -12,6 +12,7 @@ from archive.audio import NotAudioError, look_at_head
 from archive.durations import flag_of
 from archive.errors import CatalogError
 from archive.fetch import FetchTroubleError
+from archive.frames import sample
 from archive.provider_time import end_of
 from archive.store import Pending, Place, is_full
 from archive.verdicts import Symptom, Verdict
@@ -20,6 +21,7 @@ from jobs.settling import judge_trouble
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from archive.audio import AudioFacts
     from archive.call import CallFacts
     from archive.catalog.work import ClaimedCall
     from archive.fetch import Fetched
@@ -76,7 +78,7 @@ async def _attempt(parts: Parts, line: Line, target: Target, lease: str) -> Proo
     part = parts.store.part(lease, place.sid)
     fetched = await line.fetcher.fetch(target.url, part, age=_age(target.facts, parts.clock()))
     try:
-        audio = look_at_head(fetched.head, fetched.size)
+        audio = await _look(fetched)
     except NotAudioError as error:
         await asyncio.to_thread(
             parts.store.quarantine, place, fetched.part or fetched.body or b"", error.reason
@@ -94,9 +96,17 @@ async def _attempt(parts: Parts, line: Line, target: Target, lease: str) -> Proo
     return with_flag(await parts.publisher.publish(pending), target.facts)
 
 
+async def _look(fetched: Fetched) -> AudioFacts:
+    facts = look_at_head(fetched.head, fetched.size)
+    if fetched.part is not None:
+        return await asyncio.to_thread(sample, facts, fetched.part)
+    # What is in memory is looked at in less time than a hop to a thread is worth.
+    return sample(facts, fetched.body or b"")
+
+
 def with_flag(proof: Proof, facts: CallFacts) -> Proof:
-    """Return the proof with what is odd about the recording beside its call."""
-    return msgspec.structs.replace(proof, flag=flag_of(proof.seconds, facts))
+    """Return the proof with what is odd about the recording beside its call: damage comes first."""
+    return msgspec.structs.replace(proof, flag=proof.flag or flag_of(proof.seconds, facts))
 
 
 def _age(facts: CallFacts, now: datetime) -> timedelta | None:
