@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from archive.flags import LONGER_THAN_CALL, SHORTER_THAN_CALL
+
 if TYPE_CHECKING:
     from archive.call import CallFacts
-
-SHORTER: Final = "shorter-than-call"
-LONGER: Final = "longer-than-call"
 
 _SHARE: Final = 0.1
 _SECONDS: Final = 5.0
@@ -30,7 +29,7 @@ def flag_of(seconds: float | None, facts: CallFacts) -> str:
     talked, lasted = facts.talk_s, facts.duration_s
     longest = lasted if lasted is not None else talked
     if longest is not None and seconds > longest * (1 + _SHARE) + _SECONDS:
-        return LONGER
+        return LONGER_THAN_CALL
     if talked is not None and seconds < talked * (1 - _SHARE) - _SECONDS:
-        return SHORTER
+        return SHORTER_THAN_CALL
     return ""

@@ -10,7 +10,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` and ``day_folder`` are relative to the archive's root. ``seconds`` is the duration the
     audio's head promises, None where it promises none. ``flag`` says what is odd about it, if
-    anything is.
+    anything is (`archive.flags`).
     """
 
     sid: str

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from archive.errors import StoreError
+from archive.flags import DAMAGES
 from archive.layout import (
     PARTS,
     QUARANTINE,
@@ -367,6 +368,7 @@ def _proof(pending: Pending) -> Proof:
         channels=pending.audio.channels,
         sample_rate=pending.audio.sample_rate,
         seconds=pending.audio.header_seconds,
+        flag=pending.audio.damage,
     )
 
 
@@ -383,4 +385,6 @@ def _described_proof(place: Place, path: PurePosixPath, told: dict[str, Any]) ->
         channels=int(audio["channels"]),
         sample_rate=int(audio["sample_rate"]),
         seconds=None if audio["header_seconds"] is None else float(audio["header_seconds"]),
+        # Sidecars of before there was such a look do not tell.
+        flag=damage if (damage := audio.get("damage")) in DAMAGES else "",
     )

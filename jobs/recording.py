@@ -15,6 +15,7 @@ from archive.body import FetchTroubleError
 from archive.catalog.candidates import Candidate
 from archive.durations import flag_of
 from archive.errors import CatalogError
+from archive.frames import sample
 from archive.proof import Proof
 from archive.provider_time import end_of
 from archive.store import Pending, is_full
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from archive.audio import AudioFacts
     from archive.call import CallFacts
     from archive.fetch import Fetched
     from jobs.parts import Line, Parts
@@ -128,7 +130,7 @@ async def _attempt(
         url = target.url.partition("?")[0]
         return Candidate(place.object_name, url, same_as=known[fetched.sha256])
     try:
-        audio = look_at_head(fetched.head, fetched.size)
+        audio = await _look(fetched)
     except NotAudioError as error:
         await asyncio.to_thread(
             parts.store.quarantine, place, fetched.part or fetched.body or b"", error.reason
@@ -146,9 +148,17 @@ async def _attempt(
     return with_flag(await parts.publisher.publish(pending), target.facts)
 
 
+async def _look(fetched: Fetched) -> AudioFacts:
+    facts = look_at_head(fetched.head, fetched.size)
+    if fetched.part is not None:
+        return await asyncio.to_thread(sample, facts, fetched.part)
+    # What is in memory is looked at in less time than a hop to a thread is worth.
+    return sample(facts, fetched.body or b"")
+
+
 def with_flag(proof: Proof, facts: CallFacts) -> Proof:
-    """Return the proof with what is odd about the recording beside its call."""
-    return msgspec.structs.replace(proof, flag=flag_of(proof.seconds, facts))
+    """Return the proof with what is odd about the recording beside its call: damage comes first."""
+    return msgspec.structs.replace(proof, flag=proof.flag or flag_of(proof.seconds, facts))
 
 
 def _age(facts: CallFacts, now: datetime) -> timedelta | None:

@@ -35,7 +35,10 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A proved recording of the call; ``path`` is relative to the archive's root."""
+    """A proved recording of the call; ``path`` is relative to the archive's root.
+
+    ``flag`` is one of `archive.flags.FLAGS`, empty where nothing is odd about it.
+    """
 
     path: str
     sha256: str
@@ -44,6 +47,7 @@ class Kept(msgspec.Struct, frozen=True):
     channels: int
     seconds: float | None
     archived_at: datetime
+    flag: str
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -110,6 +114,7 @@ def read_story(tx: Tx, account: str, sid: str) -> CallStory | None:
                 one["channels"],
                 one["seconds"],
                 from_ms(one["archived_ms"]),
+                one["flag"],
             )
             for one in kept
         ],

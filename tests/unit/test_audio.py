@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import wave
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,42 +13,15 @@ from archive.audio import (
     AudioFacts,
     AudioKind,
     NotAudioError,
-    id3_length,
     look_at_head,
-    parse_frame,
 )
+from archive.flags import SHORTER_THAN_HEADER
+from archive.mpeg import parse_frame
+from archive.tags import id3_length
+from tests.unit.sounds import MUSIC, TELEPHONE, chunks, frame, wav
 
 HEAD = 64 * 1024
-# MPEG 2.5 layer III, mono, 8 kHz, 32 kbit/s: 288 bytes and 576 samples a frame.
-TELEPHONE = b"\xff\xe3\x48\xc4"
-# MPEG 1 layer III, stereo, 44.1 kHz, 128 kbit/s: 417 bytes and 1152 samples a frame.
-MUSIC = b"\xff\xfb\x90\x00"
-
-
-def frame(header: bytes, filling: bytes = b"") -> bytes:
-    """Return one whole frame."""
-    parsed = parse_frame(header)
-    assert parsed is not None
-    return (header + filling).ljust(parsed.length, b"\x55")
-
-
-def wav(data: bytes, *, channels: int = 1, width: int = 2, rate: int = 8000) -> bytes:
-    """Return a WAV as the standard library writes it."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as writer:
-        writer.setnchannels(channels)
-        writer.setsampwidth(width)
-        writer.setframerate(rate)
-        writer.writeframes(data)
-    return buffer.getvalue()
-
-
-def chunks(*parts: tuple[bytes, bytes]) -> bytes:
-    """Return a RIFF/WAVE file of the given chunks."""
-    body = b"WAVE" + b"".join(
-        name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for name, data in parts
-    )
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+WAV_HEADER = 44
 
 
 def look(body: bytes) -> AudioFacts:
@@ -183,6 +155,26 @@ def test_a_tag_longer_than_the_head_is_believed_and_its_details_left_open() -> N
     assert reason_of(body[:98_316]) == "truncated"
 
 
+@pytest.mark.parametrize("room", [1, 500, 16_000])
+def test_two_tags_and_room_behind_them_are_passed_over(room: int) -> None:
+    """Taggers put a second tag before the first, and leave more zeros than they say."""
+    tag = b"ID3\x03\0\0\0\0\0\x04abcd"
+    facts = look(tag + tag + bytes(room) + frame(MUSIC) * 3)
+    assert (facts.kind, facts.channels, facts.sample_rate) == (AudioKind.MP3, 2, 44_100)
+
+
+@pytest.mark.parametrize("length", [300, 1044, 4000])
+def test_a_free_bit_rate_is_audio_whose_frames_are_not_followed(length: int) -> None:
+    """Frames that stand equally far apart, padded or not; no header tells how far that is."""
+    plain, padded = (
+        header.ljust(length + more, b"\1")
+        for more, header in enumerate((b"\xff\xfb\x00\x00", b"\xff\xfb\x02\x00"))
+    )
+    facts = look(plain + padded + plain + plain)
+    assert AudioFacts(AudioKind.MP3, 2, 44_100, None, None) == facts
+    assert reason_of(plain + plain) == "unknown"
+
+
 def test_a_tag_with_no_frame_behind_it_is_no_audio() -> None:
     """A tag that the head shows whole has to be followed by a frame; a footer belongs to it."""
     assert reason_of(b"ID3\x04\0\0\0\0\0\x04abcd" + b"\x55" * 500) == "unknown"
@@ -208,25 +200,66 @@ def test_a_whole_wav_is_recognised_with_the_right_numbers(
 
 
 @given(data=st.binary(min_size=2, max_size=400), cut=st.integers(min_value=1))
-def test_every_cut_of_a_wav_is_refused(data: bytes, cut: int) -> None:
-    """However little is missing at the end, the file is shorter than it promises."""
+def test_a_cut_of_a_wav_is_seen_however_little_is_missing(data: bytes, cut: int) -> None:
+    """What ends before its first sample is no recording; what ends after it is one, and flagged."""
     whole = wav(data[: len(data) // 2 * 2])
-    assert reason_of(whole[: 1 + cut % (len(whole) - 1)]) == "truncated"
+    left = whole[: 1 + cut % (len(whole) - 1)]
+    if len(left) < WAV_HEADER + 2:
+        assert reason_of(left) == "truncated"
+    else:
+        assert look(left).damage == SHORTER_THAN_HEADER
+        assert look(whole) == msgspec.structs.replace(look(left), damage="")
 
 
 def test_a_cut_behind_the_head_is_seen_by_the_length() -> None:
     """The total length counts: the head of a cut recording looks like that of a whole one."""
     whole = wav(bytes(1_000_000))
-    assert look(whole).kind == AudioKind.WAV
-    assert reason_of(whole[:HEAD], total=len(whole) - 1) == "truncated"
+    assert look(whole).damage == ""
+    assert look_at_head(whole[:HEAD], len(whole) - 1).damage == SHORTER_THAN_HEADER
 
 
-def test_a_cut_in_a_chunk_after_the_samples_is_refused() -> None:
+def test_a_cut_in_a_chunk_after_the_samples_is_seen() -> None:
     """The samples are whole, but the file promises more."""
     pcm = struct.pack("<HHIIHH", 1, 1, 8000, 16_000, 2, 16)
     whole = chunks((b"fmt ", pcm), (b"data", bytes(100)), (b"LIST", bytes(20)))
-    assert look(whole).kind == AudioKind.WAV
-    assert reason_of(whole[:-1]) == "truncated"
+    assert look(whole).damage == ""
+    assert look(whole[:-1]).damage == SHORTER_THAN_HEADER
+
+
+def large_wav(data: bytes, *, name: bytes = b"RF64", promised: int | None = None) -> bytes:
+    """Return a WAV in the form of those above 4 GiB, whose sizes stand in a chunk of their own."""
+    size = len(data) if promised is None else promised
+    pcm = struct.pack("<HHIIHH", 1, 2, 8000, 32_000, 4, 16)
+    body = struct.pack("<4s4sIQQQI", b"WAVE", b"ds64", 28, 72 + size, size, size // 4, 0)
+    body += struct.pack("<4sI", b"fmt ", 16) + pcm + struct.pack("<4sI", b"data", 0xFFFFFFFF)
+    return struct.pack("<4sI", name, 0xFFFFFFFF) + body + data
+
+
+@pytest.mark.parametrize("name", [b"RF64", b"BW64"])
+def test_the_wav_for_more_than_4_gib_is_one(name: bytes) -> None:
+    """RF64 and BW64: the sizes are those of the ds64 chunk, and are held against what is there."""
+    expected = AudioFacts(AudioKind.WAV, 2, 8000, 256_000, 1.0)
+    assert expected == look(large_wav(bytes(32_000), name=name))
+    assert look(large_wav(bytes(31_999), promised=32_000)).damage == SHORTER_THAN_HEADER
+
+
+@pytest.mark.parametrize("of", [5 * 2**30, 6 * 2**30])
+def test_a_length_of_more_than_32_bits_is_right(of: int) -> None:
+    """In a ds64 chunk, and where a writer without one let the 32 bits run over."""
+    head = large_wav(b"", promised=of)
+    assert of / 32_000 == look_at_head(head, len(head) + of).header_seconds
+    assert look_at_head(head, len(head) + of).damage == ""
+    assert look_at_head(head, len(head) + of - 1).damage == SHORTER_THAN_HEADER
+    plain = bytearray(wav(b"", channels=2))
+    struct.pack_into("<I", plain, 4, (36 + of) % 2**32)
+    struct.pack_into("<I", plain, 40, of % 2**32)
+    expected = AudioFacts(AudioKind.WAV, 2, 8000, 256_000, of / 32_000)
+    assert expected == look_at_head(bytes(plain), 44 + of)
+
+
+def test_a_wav_of_endless_chunks_is_unknown() -> None:
+    """A thousand chunks are looked at, not millions."""
+    assert reason_of(b"RIFF\xff\xff\xff\xffWAVE" + b"junk\0\0\0\0" * 5000) == "unknown"
 
 
 @pytest.mark.parametrize("tag", [1, 6, 7])

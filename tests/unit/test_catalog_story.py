@@ -133,7 +133,7 @@ def test_a_story_has_its_looks_in_order_and_its_recordings(books: Books) -> None
             Look(NOW, State.ARCHIVED, "", ""),
         ],
         recordings=[
-            Kept(f"main/2026/02/09/17/{SIDS[0]}.mp3", "ab" * 32, 1000, "mp3", 1, 65.0, NOW)
+            Kept(f"main/2026/02/09/17/{SIDS[0]}.mp3", "ab" * 32, 1000, "mp3", 1, 65.0, NOW, "")
         ],
         candidates=[],
     )

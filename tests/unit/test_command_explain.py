@@ -6,12 +6,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archive.call import CallFacts, Source
 from archive.catalog import pauses, story, work
 from archive.catalog.candidates import Candidate
 from archive.errors import Exit, InputError
+from archive.flags import FLAGS, flag_meaning
 from archive.verdicts import Absent, Again, Failed, Lost
 from tests.unit.books import NOW, OTHER, SIDS, called, proved
 from tests.unit.terminal import TWO_ACCOUNTS, Terminal
@@ -80,6 +84,27 @@ Next
 """
     assert expected == told(archived)
     assert expected == terminal.says("explain", SID)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_flag_is_told_with_what_it_means(books: Books, terminal: Terminal, flag: str) -> None:
+    """Below the recording that has it; as JSON it is a field of the recording."""
+    books.add(called(SID))
+    books.claim(SID)
+    odd = msgspec.structs.replace(proved(SID), flag=flag)
+    with books.database.write() as tx:
+        work.archive(
+            tx, [work.Find(sid=SID, proofs=(odd,))], lease="lease", account="main", now=NOW
+        )
+    assert f"    flagged {flag}: {FLAGS[flag]}\n" in terminal.says("explain", SID)
+    (kept,) = terminal.tells("explain", SID)["recordings"]
+    assert flag == kept["flag"]
+
+
+@given(st.text(max_size=40).filter(lambda text: text not in FLAGS))
+def test_an_unknown_flag_means_itself(flag: str) -> None:
+    """A newer callvault may have written it."""
+    assert flag == flag_meaning(flag)
 
 
 def test_as_json_a_story_is_all_that_the_catalog_knows(archived: Books, terminal: Terminal) -> None:

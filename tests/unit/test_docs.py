@@ -20,6 +20,7 @@ from archive.call import UNSETTLED, CallFacts, State
 from archive.catalog.work import ClaimedCall
 from archive.errors import Exit
 from archive.fetch import Fetched
+from archive.flags import FLAGS
 from archive.readiness import Readiness
 from archive.store import Pending, Place, Store
 from archive.verdicts import RULES, Rule, Symptom
@@ -294,6 +295,13 @@ def test_each_key_of_a_sidecar_is_described(tmp_path: Path) -> None:
     """docs/format.md has the keys of a real sidecar, in its order, and no others."""
     rows = _table(_parts(_read("docs/format.md"))["The sidecar"])
     assert [_code(row[0]) for row in rows] == list(_keys(_sidecar(tmp_path)))
+
+
+def test_each_flag_is_described() -> None:
+    """docs/format.md has each flag that a recording can have, in its order, and no others."""
+    rows = _table(_parts(_read("docs/format.md"))["Flags"])
+    assert [_code(row[0]) for row in rows] == list(FLAGS)
+    assert all(row[1] for row in rows)
 
 
 # --- The pages themselves -------------------------------------------------------------------------

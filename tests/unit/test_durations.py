@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from archive.call import CallFacts
-from archive.durations import LONGER, SHORTER, flag_of
+from archive.durations import flag_of
+from archive.flags import CUT, DAMAGED
+from archive.flags import LONGER_THAN_CALL as LONGER
+from archive.flags import SHORTER_THAN_CALL as SHORTER
+from jobs.recording import with_flag
+from tests.unit.recordings import proof
+
+
+@pytest.mark.parametrize(("damage", "expected"), [("", SHORTER), (CUT, CUT), (DAMAGED, DAMAGED)])
+def test_damage_comes_before_what_the_call_says(damage: str, expected: str) -> None:
+    """It is the worse news, and a recording has one flag."""
+    facts = CallFacts(sid="abcdef", talk_s=600, duration_s=620)
+    found = msgspec.structs.replace(proof("abcdef"), flag=damage)
+    assert expected == with_flag(found, facts).flag
 
 
 @pytest.mark.parametrize(

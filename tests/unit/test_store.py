@@ -9,12 +9,13 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from archive.errors import Exit, StoreError
 from archive.layout import PARTS, PRIVATE_UMASK, QUARANTINE
 from archive.store import Pending, Store, is_full
-from tests.unit.recordings import HOUR, SIDS, pending, place, proof
+from tests.unit.recordings import AUDIO, HOUR, SIDS, pending, place, proof
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,7 @@ def test_a_published_recording_is_in_its_place_beside_its_sidecar(tmp_path: Path
             "sample_rate": 8000,
             "bit_rate": 32_000,
             "header_seconds": 65.5,
+            "damage": "",
         },
         "call": {"sid": SIDS[0]},
         "etag": "e",
@@ -260,6 +262,28 @@ def test_a_recording_is_adopted_only_by_a_sound_sidecar(
             sidecar.replace(b"%s.mp3", SIDS[0].encode() + b".mp3").replace(b"%s", digest)
         )
     assert store.adopt(place(SIDS[0])) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("damaged", "damaged"), ("cut", "cut"), ("", ""), (None, ""), ("made up", ""), ([1], "")],
+)
+def test_what_was_found_damaged_is_adopted_as_damaged(
+    tmp_path: Path, told: object, expected: str
+) -> None:
+    """The sidecar says so; words that mean nothing are passed over, as is one that has none."""
+    store = Store(tmp_path)
+    audio = msgspec.structs.replace(AUDIO, damage="cut")
+    (result,) = store.publish([msgspec.structs.replace(pending(SIDS[0]), audio=audio)])
+    assert msgspec.structs.replace(proof(SIDS[0]), flag="cut") == result
+    path = tmp_path / HOUR / f"{SIDS[0]}.json"
+    described = json.loads(path.read_text())
+    assert described["audio"].pop("damage") == "cut"
+    if told is not None:
+        described["audio"]["damage"] = told
+    path.write_text(json.dumps(described))
+    adopted = store.adopt(place(SIDS[0]))
+    assert msgspec.structs.replace(proof(SIDS[0]), flag=expected) == adopted
 
 
 def test_a_changed_or_another_recording_is_not_adopted(tmp_path: Path) -> None:

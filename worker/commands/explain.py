@@ -14,6 +14,7 @@ from archive.catalog.pauses import Paused, account_scope, pauses
 from archive.catalog.story import CallStory, accounts_of, read_story
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
+from archive.flags import flag_meaning
 from archive.reasons import meaning_of
 from worker.commands.options import account_option, human_bytes, json_option, print_json
 from worker.settings import Settings, load_settings
@@ -102,6 +103,8 @@ def tell(
     yield f"  {_STANDS[story.state]}{why}."
     for kept in story.recordings:
         yield f"  {kept.path}  {human_bytes(kept.bytes)}, sha256 {kept.sha256}"
+        if kept.flag:
+            yield f"    flagged {kept.flag}: {flag_meaning(kept.flag)}"
     for one in story.candidates:
         what = f"has the bytes of {one.same_as}" if one.same_as else "is not here"
         yield f"  {one.object_name}, told of by {one.source} on {when(one.at)}, {what}"

@@ -21,7 +21,8 @@ SELECT * FROM calls WHERE account = :account AND sid = :sid;
 SELECT account FROM calls WHERE sid = :sid ORDER BY account;
 
 -- name: recordings_of(account, sid)
-SELECT object_name, path, sha256, bytes, format, channels, seconds, archived_ms FROM recordings
+SELECT object_name, path, sha256, bytes, format, channels, seconds, archived_ms, flag
+FROM recordings
 WHERE account = :account AND sid = :sid ORDER BY path;
 
 -- name: put_back(accounts, states, reason, day, sids, now_ms, why)!
