@@ -18,7 +18,7 @@ from archive.api import ApiTroubleError
 from archive.catalog import pauses, work
 from archive.errors import CatalogError, QueueError, leaves
 from archive.hosts import is_signed, object_name
-from archive.store import Place
+from archive.store import Place, is_full
 from archive.verdicts import Pause, Symptom, Verdict, judge
 from archive.wire import CallAnswer
 from jobs.parts import Line, Parts, parts_of
@@ -44,6 +44,8 @@ _QUEUE_REST: Final = timedelta(seconds=5)
 T = TypeVar("T")
 _OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS})
 """Reasons of pauses that only a download can find gone: that the API answers says nothing."""
+_OF_WRITES: Final = frozenset({Symptom.DISK_FULL, Symptom.DISK_REFUSES})
+"""Reasons that only a recording on disk can find gone: room alone is not enough."""
 _log = structlog.get_logger()
 
 
@@ -100,6 +102,7 @@ class _Run:
         self._line: Line = parts.lines[batch.account]
         self._halted = False
         self._downloaded = False
+        self._written = False
 
     async def run(self) -> None:
         """Archive the batch; what is not settled when this ends is given back by the caller."""
@@ -107,7 +110,7 @@ class _Run:
         held = await self._pauses()
         if any(paused.probe_at > parts.clock() for paused in held.values()):
             return
-        if not await self._disk_has_room():
+        if not await self._disk_has_room(held):
             return
         claimed = await parts.catalog.write(
             work.claim,
@@ -142,11 +145,17 @@ class _Run:
         found = await self._parts.catalog.read(pauses.pauses)
         return {paused.scope: paused for paused in found if paused.scope in mine}
 
-    async def _disk_has_room(self) -> bool:
+    async def _disk_has_room(self, held: dict[str, Paused]) -> bool:
+        store = self._parts.store
         try:
-            free = await asyncio.to_thread(self._parts.store.free_bytes)
+            if any(paused.reason in _OF_WRITES for paused in held.values()):
+                # Nothing is asked of the provider for a disk that still refuses everything.
+                await asyncio.to_thread(store.probe, self._lease)
+            free = await asyncio.to_thread(store.free_bytes)
         except OSError as error:
-            await self._pause(_host_pause(Symptom.DISK_REFUSES), error.strerror or "")
+            symptom = Symptom.DISK_FULL if is_full(error) else Symptom.DISK_REFUSES
+            detail = f"writing below {store.root}: {error.strerror or type(error).__name__}"
+            await self._pause(_host_pause(symptom), detail)
             return False
         if free >= self._parts.min_free:
             return True
@@ -172,12 +181,17 @@ class _Run:
             )
             await self._account_trouble(verdict, trouble.detail)
             return
-        # Resolving worked, and the disk has room: whatever held this up is gone.
-        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS)
+        # Resolving worked: what held this up at the API is gone.
+        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS | _OF_WRITES)
         targets = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(targets)
-        if self._downloaded and not self._halted:
-            await self._lift(p for p in held.values() if p.reason in _OF_DOWNLOADS)
+        if self._halted:
+            return
+        # Where there was nothing to download, the file that was written for a probe has to do.
+        gone = (_OF_DOWNLOADS if self._downloaded else set()) | (
+            _OF_WRITES if self._written or not self._downloaded else set()
+        )
+        await self._lift(p for p in held.values() if p.reason in gone)
 
     async def _lift(self, probed: Iterable[Paused]) -> None:
         for paused in probed:
@@ -250,6 +264,7 @@ class _Run:
             result = await archive_recording(parts, self._line, target, self._lease)
         # Whatever came of it: what halts all downloads is told apart by `_halted`.
         self._downloaded = True
+        self._written = self._written or not isinstance(result, Setback)
         if isinstance(result, Setback):
             await self._set_back(target, result)
         else:

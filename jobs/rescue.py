@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LONG_WAIT: Final = timedelta(seconds=HEARTBEAT_S)
 _TO_BEAT: Final = timedelta(seconds=3 * HEARTBEAT_S)
 """What a process needs that could not beat: to give up waiting for the lock, and beat again."""
+_SWEEP: Final = timedelta(minutes=5)
 _log = structlog.get_logger()
 
 
@@ -39,6 +40,7 @@ class Rescuer:
         self._clock = clock
         self._orphans: dict[str, datetime] = {}
         self._calm_from = EPOCH
+        self._sweep_at = EPOCH
 
     async def tick(self) -> int:
         """Rescue once; return how many calls were given back.
@@ -50,8 +52,10 @@ class Rescuer:
         dead = await self._lapsed()
         for batch in dead:
             _log.warning("gave back a dead batch", process=batch.process, calls=batch.calls)
-        if dead:
+        # Also now and then: what a disk did not let go of when its batch ended lies there still.
+        if dead or self._clock() >= self._sweep_at:
             await sweep(self._catalog, self._store)
+            self._sweep_at = self._clock() + _SWEEP
         await self._queue.forget([batch.job_id for batch in dead])
         await self._forget_orphans()
         return sum(batch.calls for batch in dead)

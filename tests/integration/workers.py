@@ -148,10 +148,10 @@ class Yard:
         """Read from the catalog."""
         return await self.catalog.read(lambda tx: [tuple(r) for r in tx.connection.execute(sql)])
 
-    async def states(self) -> dict[object, object]:
+    async def states(self) -> dict[str, int]:
         """Count the calls by state."""
         found = await self.rows("SELECT state, COUNT(*) FROM calls GROUP BY state")
-        return dict(cast("list[tuple[object, object]]", found))
+        return dict(cast("list[tuple[str, int]]", found))
 
     async def held(self) -> list[str]:
         """Return the reasons of the pauses in force."""
