@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+E = TypeVar("E", bound=BaseException)
 
 
 class Exit(IntEnum):
@@ -75,3 +81,12 @@ class ProviderError(CallvaultError):
     """The provider cannot be asked just now; a later run can."""
 
     exit_code = Exit.WORK_REMAINS
+
+
+def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
+    """Yield the errors themselves that tasks of a group ended with, however deep they lie."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
+import threading
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 """Version of the on-disk format, in every sidecar."""
+_PROBE: Final = 2**16
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -122,6 +124,19 @@ class Store:
         """Return the file that a batch writes a recording to."""
         return self.root / PARTS / part_name(lease, place.stem, "part")
 
+    def probe(self, lease: str) -> None:
+        """Write a file and remove it again.
+
+        Raises:
+            OSError: that cannot be done; nothing is left of it.
+        """
+        path = self.root / PARTS / part_name(lease, "probe", "part")
+        try:
+            _write_new(path, bytes(_PROBE))
+            _flush_file(path)
+        finally:
+            path.unlink(missing_ok=True)
+
     def free_bytes(self) -> int:
         """Return how much room the disk has."""
         return shutil.disk_usage(self.root).free
@@ -182,7 +197,7 @@ class Store:
         swept = 0
         for name in names:
             if lease_of_part(name) not in live:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):  # gone already, or on a disk that lets nothing be removed
                     (self.root / PARTS / name).unlink()
                     swept += 1
         return swept
@@ -210,7 +225,7 @@ class Store:
         folder = self._quarantine_of(place.account)
         if isinstance(body, bytes):
             kept = folder / f"{place.stem}.{hashlib.sha256(body).hexdigest()[:12]}.{reason}"
-            kept.write_bytes(body)
+            _write_whole(kept, body)
         else:
             kept = folder / f"{place.stem}.{_sha256(body)[:12]}.{reason}"
             body.replace(kept)
@@ -288,17 +303,14 @@ class Store:
             if errors:
                 results[index] = errors[0]
                 del waiting[index]
+                self._discard(pending)
             else:
                 # Only now: every name on the way to it is on disk.
                 self._note_lasting((self.root / pending.path).parent)
 
     def _bring_to_disk(self, path: Path) -> None:
         """Bring a file's bytes, or a folder's names, to the disk."""
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _flush_file(path)
 
     def _flush_folder(self, folder: Path) -> None:
         self._bring_to_disk(folder)
@@ -334,6 +346,28 @@ def _write_new(path: Path, content: bytes) -> None:
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there with all of its content or not at all."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        _write_new(fresh, content)
+        _flush_file(fresh)
+        fresh.replace(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
+
+
+def _flush_file(path: Path) -> None:
+    """Bring a file's bytes, or a folder's names, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _sha256(path: Path) -> str:

@@ -15,6 +15,10 @@ HEARTBEAT_S: Final = 3
 LEASE_S: Final = 45
 """How long after its last beat a process is taken for dead and its calls are given back."""
 
+LOCK_S: Final = 60
+"""How long a write waits for the catalog's lock. Longer than it takes until a worker process that
+is stuck with the lock in hand is killed."""
+
 RESCUE_S: Final = 5
 """How often lapsed leases are looked for."""
 
@@ -41,6 +45,7 @@ Who is alive is decided by leases, never by this.
 
 assert DISPATCH_S < LEADER_S / 3, "a leader must renew its place several times before it lapses"
 assert HEARTBEAT_S * 5 < LEASE_S, "a lease must survive several missed beats"
+assert LEASE_S + 2 * HEARTBEAT_S < LOCK_S, "who waits for the lock must outlast who is stuck"
 assert LEASE_S + 2 * RESCUE_S < 60, "work must go on within a minute of a process's death"  # noqa: PLR2004
 assert DOWNLOAD_GRACE_S < KILL_AFTER_S - 5, "giving back and closing need their part of the grace"
 assert KILL_AFTER_S < STOP_GRACE_S - 10, "the embedded queue is stopped after the workers"

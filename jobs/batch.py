@@ -16,6 +16,8 @@ from arq import Retry
 
 from archive.api import ApiTroubleError
 from archive.catalog import pauses, work
+from archive.errors import CatalogError, QueueError, leaves
+from archive.store import is_full
 from archive.verdicts import Absent, Failed, Lost, Pause, Symptom, Verdict, judge
 from archive.wire import CallAnswer
 from jobs.parts import Line, Parts, parts_of
@@ -27,7 +29,9 @@ from jobs.targets import Target, targets_of, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
+    from datetime import datetime
 
+    from archive.catalog.database import Tx
     from archive.catalog.pauses import Paused
     from archive.catalog.work import ClaimedCall
     from archive.proof import Proof
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 _NEWER_AGAIN_S: Final = 15
 _MIB: Final = 2**20
 _REST: Final = timedelta(minutes=1)
+_QUEUE_REST: Final = timedelta(seconds=5)
 T = TypeVar("T")
 _OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS, Symptom.FETCH_BAD_ADDRESS})
 """Reasons of pauses that only a download can find gone: that the API answers says nothing."""
@@ -57,21 +62,34 @@ async def archive_batch(ctx: dict[str, Any], payload: object) -> None:
         _log.warning("dropped a message that is no batch of a configured account")
         return
     lease = secrets.token_hex(16)
+    with parts.in_work.holding(lease) as lost:
+        try:
+            await _hold(parts, batch, lease, ctx["job_id"], lost)
+        except* (CatalogError, QueueError) as group:
+            # The leader meets them, too, and waits them out: nothing here is worth a traceback.
+            _log.warning("gave a batch back", error=str(next(leaves(group))))
+        finally:
+            await _give_back(parts, lease)
+
+
+async def _hold(parts: Parts, batch: Batch, lease: str, job_id: str, lost: asyncio.Event) -> None:
+    # Before anything is waited for: if this process dies now, rescue finds the message.
+    await parts.catalog.write(
+        work.begin_batch, lease=lease, process=parts.process, job_id=job_id, now=parts.clock()
+    )
+    parts.in_work.note(lease)
+    async with parts.capacity.room(len(batch.sids)) as room:
+        if not parts.stopping.is_set() and not lost.is_set():
+            await _unless(lost, _Run(parts, batch, lease, room).run())
+
+
+async def _give_back(parts: Parts, lease: str) -> None:
+    """Give back what is left; also of a batch being cancelled, the catalog finishes what it got."""
     try:
-        # Before anything is waited for: if this process dies now, rescue finds the message.
-        await parts.catalog.write(
-            work.begin_batch,
-            lease=lease,
-            process=parts.process,
-            job_id=ctx["job_id"],
-            now=parts.clock(),
-        )
-        async with parts.capacity.room(len(batch.sids)) as room:
-            if not parts.stopping.is_set():
-                await _Run(parts, batch, lease, room).run()
-    finally:
-        # Also when this batch is being cancelled: the catalog finishes what it was given.
         await parts.catalog.write(work.end_batch, lease=lease)
+    except CatalogError as error:
+        # The next beat that comes through finds a batch that nobody works on.
+        _log.warning("a batch is given back later", error=error.message)
 
 
 class _Run:
@@ -93,7 +111,7 @@ class _Run:
         held = await self._pauses()
         if any(paused.probe_at > parts.clock() for paused in held.values()):
             return
-        if not await self._disk_has_room():
+        if not await self._disk_has_room(held):
             return
         claimed = await parts.catalog.write(
             work.claim,
@@ -105,11 +123,19 @@ class _Run:
             return
         try:
             await self._archive(claimed, held)
+        except QueueError:
+            # Nobody may ask the provider while the limit cannot be kept.
+            await self._put_off(_QUEUE_REST)
+            raise
         except Exception:
             # Ours or the catalog's: tried again, but not in a circle without a rest.
-            until = parts.clock() + _REST
-            await parts.catalog.write(work.put_off, lease=self._lease, until=until)
+            await self._put_off(_REST)
             raise
+
+    async def _put_off(self, rest: timedelta) -> None:
+        parts = self._parts
+        until = parts.clock() + rest
+        await parts.catalog.write(work.put_off, lease=self._lease, until=until)
 
     async def _pauses(self) -> dict[str, Paused]:
         mine = {
@@ -120,11 +146,17 @@ class _Run:
         found = await self._parts.catalog.read(pauses.pauses)
         return {paused.scope: paused for paused in found if paused.scope in mine}
 
-    async def _disk_has_room(self) -> bool:
+    async def _disk_has_room(self, held: dict[str, Paused]) -> bool:
+        store = self._parts.store
         try:
-            free = await asyncio.to_thread(self._parts.store.free_bytes)
+            if any(paused.reason in _OF_WRITES for paused in held.values()):
+                # Nothing is asked of the provider for a disk that still refuses everything.
+                await asyncio.to_thread(store.probe, self._lease)
+            free = await asyncio.to_thread(store.free_bytes)
         except OSError as error:
-            await self._pause(_host_pause(Symptom.DISK_REFUSES), error.strerror or "")
+            symptom = Symptom.DISK_FULL if is_full(error) else Symptom.DISK_REFUSES
+            detail = f"writing below {store.root}: {error.strerror or type(error).__name__}"
+            await self._pause(_host_pause(symptom), detail)
             return False
         if free >= self._parts.min_free:
             return True
@@ -137,7 +169,7 @@ class _Run:
         parts = self._parts
         asking = resolve(self._line.api, [c.facts for c in claimed], parts.clock())
         try:
-            answers = await _unless_stopping(parts.stopping, asking)
+            answers = await _unless(parts.stopping, asking)
             if answers is None:
                 return
         except ApiTroubleError as trouble:
@@ -156,8 +188,9 @@ class _Run:
         await self._adopt_or_download(calls)
         if self._halted:
             return
+        # Where there was nothing to download, the file that was written for a probe has to do.
         gone = (_OF_DOWNLOADS if self._downloaded else set()) | (
-            _OF_WRITES if self._written else set()
+            _OF_WRITES if self._written or not self._downloaded else set()
         )
         await self._lift(p for p in held.values() if p.reason in gone)
 
@@ -278,22 +311,17 @@ class _Run:
             if verdict.whole_host
             else pauses.account_scope(self._batch.account)
         )
-        await parts.catalog.write(
-            pauses.pause,
-            scope,
-            reason=verdict.reason,
-            detail=detail,
-            fatal=verdict.fatal,
-            after=verdict.after,
-            now=parts.clock(),
+        paused = await parts.catalog.write(
+            _pause_if_held, self._lease, scope, verdict, detail, parts.clock()
         )
-        _log.warning("paused", scope=scope, reason=verdict.reason, detail=detail)
+        if paused:
+            _log.warning("paused", scope=scope, reason=verdict.reason, detail=detail)
 
 
-async def _unless_stopping(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Return the work's result, or None if a stop comes first: what only asks need not end."""
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the work's result, or None if the event comes first: the work is then cancelled."""
     working = asyncio.create_task(work)
-    stopped = asyncio.create_task(stopping.wait())
+    stopped = asyncio.create_task(event.wait())
     try:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         return await working if working.done() else None
@@ -301,6 +329,27 @@ async def _unless_stopping(stopping: asyncio.Event, work: Coroutine[Any, Any, T]
         for task in (working, stopped):
             task.cancel()
         await asyncio.gather(working, stopped, return_exceptions=True)
+
+
+def _pause_if_held(
+    tx: Tx, lease: str, scope: str, verdict: Pause, detail: str, now: datetime
+) -> bool:
+    """Pause, unless the batch was given to others; return whether it was its own.
+
+    What a late one meets says nothing of the disk: its part files were swept.
+    """
+    if not work.is_in_work(tx, lease):
+        return False
+    pauses.pause(
+        tx,
+        scope,
+        reason=verdict.reason,
+        detail=detail,
+        fatal=verdict.fatal,
+        after=verdict.after,
+        now=now,
+    )
+    return True
 
 
 def _host_pause(symptom: Symptom) -> Pause:

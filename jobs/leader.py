@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from archive.errors import CallvaultError
+
 _KEY: Final = "callvault:leader"
 _KEEP: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 """
+"""Written anew, not prolonged: a Redis that is out of memory refuses only what is written."""
 _LEAVE: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
 _AFTER_TROUBLE_S: Final = 1.0
+_UNKNOWN: Final = "-"
 _log = structlog.get_logger()
 
 
@@ -79,23 +85,29 @@ class Duty:
         self._next = now_s + took + max(self._every_s, 4 * took)
 
 
+async def _tell_nobody(_: CallvaultError | None) -> None:
+    """Keep it to the log."""
+
+
 async def lead(
     leader: Leader,
     duties: Sequence[Duty],
     stopping: asyncio.Event,
     *,
     patience_s: float | None = None,
+    tell: Callable[[CallvaultError | None], Awaitable[object]] = _tell_nobody,
 ) -> None:
     """Do the duties while leading, until ``stopping``; then leave the place.
 
     Trouble with Redis, the catalog or the disk is logged once and waited out: the work is still in
-    the catalog when they are back.
+    the catalog when they are back. ``tell`` is told of it at each look, and with None when all is
+    well: at first, and whenever it is over.
 
     Raises:
         QueueError, CatalogError, StoreError: the trouble lasted longer than ``patience_s``.
     """
     loop = asyncio.get_running_loop()
-    troubled = ""
+    troubled = _UNKNOWN
     sound_at = loop.time()
     while not stopping.is_set():
         rest = DISPATCH_S
@@ -105,7 +117,9 @@ async def lead(
                     await duty.turn(loop.time())
             sound_at = loop.time()
             if troubled:
-                _log.info("dispatching again", was=troubled)
+                await tell(None)
+                if troubled != _UNKNOWN:
+                    _log.info("dispatching again", was=troubled)
                 troubled = ""
         except (QueueError, CatalogError, StoreError) as error:
             if patience_s is not None and loop.time() - sound_at > patience_s:
@@ -114,6 +128,7 @@ async def lead(
             if troubled != type(error).__name__:
                 troubled = type(error).__name__
                 _log.warning("dispatching stands still", error=error.message, hint=error.hint)
+            await tell(error)
         await _rest(stopping, rest)
     try:
         await leader.leave()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from redis.exceptions import RedisError
 
 from archive.errors import QueueError
+from jobs.queue import name_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -184,6 +185,6 @@ class RedisLimiter:
         except (RedisError, OSError) as error:
             raise QueueError(
                 f"could not {doing} to the provider for account {account}: "
-                f"Redis does not answer as it should ({error})",
+                f"{name_trouble(error).text}",
                 hint="nothing is asked of the provider until Redis is back; see [queue] url",
             ) from error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from archive.accounts import Account
     from archive.api import Api
@@ -40,6 +41,43 @@ class Counters:
     bytes: int = 0
 
 
+class InWork:
+    """The batches that this process believes to hold, by their leases."""
+
+    def __init__(self) -> None:
+        self._lost: dict[str, asyncio.Event] = {}
+        self._noted: set[str] = set()
+
+    @contextmanager
+    def holding(self, lease: str) -> Iterator[asyncio.Event]:
+        """Hold a batch; the event tells when it was given to others."""
+        lost = self._lost[lease] = asyncio.Event()
+        try:
+            yield lost
+        finally:
+            del self._lost[lease]
+            self._noted.discard(lease)
+
+    def note(self, lease: str) -> None:
+        """Remember that the catalog has this batch; before that it cannot be missed there."""
+        self._noted.add(lease)
+
+    def noted(self) -> frozenset[str]:
+        """Return the leases of the batches that the catalog has to have."""
+        return frozenset(self._noted)
+
+    def all(self) -> frozenset[str]:
+        """Return the leases of all batches, also of those that the catalog may not have yet."""
+        return frozenset(self._lost)
+
+    def lose(self, leases: Iterable[str]) -> int:
+        """Tell batches that they were given to others; return how many were still in work."""
+        events = [self._lost[lease] for lease in leases if lease in self._lost]
+        for event in events:
+            event.set()
+        return len(events)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything a batch needs. ``dice`` gives a random number in 0..1, for jitter."""
@@ -56,6 +94,7 @@ class Parts:
     clock: Clock
     dice: Callable[[], float]
     counters: Counters = field(default_factory=Counters)
+    in_work: InWork = field(default_factory=InWork)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 

@@ -9,7 +9,7 @@ arq's default, pickle, would let whoever writes to Redis run code in the workers
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from arq.connections import ArqRedis
@@ -17,7 +17,15 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_pref
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -37,6 +45,11 @@ _RETRIES: Final = 40
 
 
 _FIRST_RETRIES: Final = 5
+IMPATIENT: Final = 1
+"""Retries of whoever waits by itself, and says meanwhile what is wrong."""
+
+_PROBE: Final = "callvault:probe"
+_GOES_ON: Final = "work goes on when it is back"
 
 
 def serialise(message: dict[str, Any]) -> bytes:
@@ -71,16 +84,16 @@ async def close_pool(pool: ArqRedis) -> None:
     await pool.aclose(close_connection_pool=True)
 
 
-async def check_queue(url: str) -> None:
-    """Make sure that Redis answers, before work is built on it.
+async def check_queue(url: str, *, retries: int = _FIRST_RETRIES) -> None:
+    """Make sure that Redis answers and can be written to, before work is built on it.
 
     Raises:
-        QueueError: it does not, after a few tries.
+        QueueError: it does not or cannot, after a few tries.
     """
-    pool = open_pool(url, retries=_FIRST_RETRIES)
+    pool = open_pool(url, retries=retries)
     try:
         with queue_errors("reaching the queue"):
-            await pool.ping()
+            await pool.set(_PROBE, "1", px=1000)
     finally:
         await close_pool(pool)
 
@@ -95,10 +108,39 @@ def queue_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as error:
-        raise QueueError(
-            f"{doing}: Redis does not answer ({type(error).__name__}: {error})",
-            hint="check that it runs, and [queue] url; work goes on when it is back",
-        ) from error
+        trouble = name_trouble(error)
+        raise QueueError(f"{doing}: {trouble.text}", hint=trouble.hint) from error
+
+
+class Trouble(NamedTuple):
+    """What keeps Redis from being used, in a person's words, and what to do about it."""
+
+    text: str
+    hint: str
+
+
+def name_trouble(error: RedisError | OSError) -> Trouble:
+    """Say what is wrong with Redis. Its own words are kept: they hold no password."""
+    said = f"({type(error).__name__}: {error})"
+    # Older servers wrap what a script met in an error of its own; its words are the same.
+    if "OOM command not allowed" in said or isinstance(error, OutOfMemoryError):
+        hint = "raise its maxmemory, or give callvault a Redis of its own: it needs some 20 MB"
+        return Trouble(f"Redis is out of memory {said}", hint)
+    if "READONLY" in said or isinstance(error, ReadOnlyError):
+        hint = "it is a replica: let [queue] url name the primary, or make this one primary"
+        return Trouble(f"Redis is read-only {said}", hint)
+    match error:
+        case AuthenticationError() | NoPermissionError():
+            hint = "check the user and the password in [queue] url, and what that user may do"
+            return Trouble(f"Redis does not let us in {said}", hint)
+        case BusyLoadingError():
+            return Trouble(f"Redis is still loading its file {said}", _GOES_ON)
+        case ResponseError():
+            hint = f"see what its log says; {_GOES_ON}"
+            return Trouble(f"Redis refuses to work {said}", hint)
+        case _:
+            hint = f"check that it runs, and [queue] url; {_GOES_ON}"
+            return Trouble(f"Redis does not answer {said}", hint)
 
 
 class Queued:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from archive.catalog import processes, work
-from archive.timings import LEASE_S
+from archive.clock import EPOCH
+from archive.errors import CatalogError
+from archive.timings import HEARTBEAT_S, LEASE_S
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from archive.catalog.database import Tx
+    from archive.catalog.processes import DeadBatch
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
     from archive.store import Store
     from jobs.queue import JobQueue
 
+_LONG_WAIT: Final = timedelta(seconds=HEARTBEAT_S)
+_TO_BEAT: Final = timedelta(seconds=3 * HEARTBEAT_S)
+"""What a process needs that could not beat: to give up waiting for the lock, and beat again."""
+_SWEEP: Final = timedelta(minutes=5)
 _log = structlog.get_logger()
 
 
@@ -30,6 +39,8 @@ class Rescuer:
         self._store = store
         self._clock = clock
         self._orphans: dict[str, datetime] = {}
+        self._calm_from = EPOCH
+        self._sweep_at = EPOCH
 
     async def tick(self) -> int:
         """Rescue once; return how many calls were given back.
@@ -38,14 +49,35 @@ class Rescuer:
             CatalogError: the catalog cannot be written.
             QueueError, StoreError: Redis or the root is away; what was given back stays so.
         """
-        dead = await self._catalog.write(processes.rescue, self._clock())
+        dead = await self._lapsed()
         for batch in dead:
             _log.warning("gave back a dead batch", process=batch.process, calls=batch.calls)
-        if dead:
+        # Also now and then: what a disk did not let go of when its batch ended lies there still.
+        if dead or self._clock() >= self._sweep_at:
             await sweep(self._catalog, self._store)
+            self._sweep_at = self._clock() + _SWEEP
         await self._queue.forget([batch.job_id for batch in dead])
         await self._forget_orphans()
         return sum(batch.calls for batch in dead)
+
+    async def _lapsed(self) -> list[DeadBatch]:
+        """Give back what has lapsed, but not while others may be waiting to beat.
+
+        A catalog that somebody kept locked silences the living too, and whoever gets the lock first
+        afterwards may be us: then they are given time for their next beat.
+        """
+        asked = self._clock()
+        try:
+            return await self._catalog.write(self._give_back_if_calm, asked)
+        except CatalogError:
+            self._calm_from = self._clock() + _TO_BEAT
+            raise
+
+    def _give_back_if_calm(self, tx: Tx, asked: datetime) -> list[DeadBatch]:
+        now = self._clock()
+        if now - asked > _LONG_WAIT:
+            self._calm_from = now + _TO_BEAT
+        return [] if now < self._calm_from else processes.rescue(tx, now)
 
     async def _forget_orphans(self) -> None:
         """Remove messages that arq holds for begun though no process has them.

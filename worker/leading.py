@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from archive.catalog import troubles
 from archive.clock import system_clock
+from archive.errors import CatalogError, QueueError, StoreError
 from jobs.daykeeper import write_changed_days
 from jobs.dispatcher import Dispatcher
 from jobs.leader import Leader, housekeeping, lead
 from jobs.queue import JobQueue
 from jobs.rescue import Rescuer
+from worker.build import host_name
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from arq.connections import ArqRedis
 
+    from archive.catalog.database import Tx
     from archive.catalog.writer import Catalog
+    from archive.errors import CallvaultError
     from archive.store import Store
     from worker.settings import Settings
 
@@ -52,4 +59,27 @@ async def lead_until(
         rescue=rescuer.tick,
         write_days=partial(write_changed_days, catalog, settings.archive.root),
     )
-    await lead(Leader(pool), duties, stopping, patience_s=patience_s)
+    await lead(
+        Leader(pool), duties, stopping, patience_s=patience_s, tell=partial(write_down, catalog)
+    )
+
+
+async def write_down(catalog: Catalog, trouble: CallvaultError | None) -> None:
+    """Note in the catalog what this host meets, for ``status``; None for nothing."""
+    note: Callable[[Tx], None]
+    match trouble:
+        case None:
+            note = partial(troubles.clear_troubles, host=host_name())
+        case QueueError() | StoreError():
+            what = troubles.QUEUE if isinstance(trouble, QueueError) else troubles.ROOT
+            note = partial(
+                troubles.note_trouble,
+                what=what,
+                detail=trouble.message,
+                host=host_name(),
+                now=system_clock(),
+            )
+        case _:
+            return  # of the catalog: it tells that itself to whoever opens it
+    with suppress(CatalogError):
+        await catalog.write(note)

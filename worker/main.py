@@ -19,18 +19,26 @@ import structlog
 from arq.worker import Worker, func
 
 from archive.catalog import pauses, processes
-from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, QueueError
 from archive.layout import PRIVATE_UMASK
-from archive.timings import DOWNLOAD_GRACE_S, HEARTBEAT_S, JOB_TIMEOUT_S
+from archive.timings import DOWNLOAD_GRACE_S, JOB_TIMEOUT_S
 from jobs.batch import archive_batch
 from jobs.parts import CTX_KEY, Parts, parts_of
-from jobs.queue import ARCHIVE_BATCH, QUEUE, deserialise, open_pool, serialise
+from jobs.queue import (
+    ARCHIVE_BATCH,
+    IMPATIENT,
+    QUEUE,
+    close_pool,
+    deserialise,
+    open_pool,
+    queue_errors,
+    serialise,
+)
 from worker.build import host_name, open_parts
+from worker.heart import beat, keep_beating, keep_signing
 from worker.leading import lead_until
 from worker.logs import configure_logging
 from worker.settings import EMBEDDED, Settings, load_settings
-from worker.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -47,6 +55,9 @@ QUIET_VARIABLE: Final = "CALLVAULTD_QUIET"
 
 _POLL_S: Final = 0.1
 _HEALTH_S: Final = 15
+_NOTE_S: Final = 3
+QUEUE_LOST: Final = 75
+"""The exit code of a process that lost Redis (``EX_TEMPFAIL``): its supervisor waits for that."""
 _log = structlog.get_logger()
 
 
@@ -66,16 +77,18 @@ async def start(ctx: dict[str, Any]) -> None:
         open_parts(settings, ctx["redis"], os.environ, process=process)
     )
     ctx[CTX_KEY] = parts
-    await _beat(parts)
-    _in_background(stack, _beating(parts))
+    await beat(parts)
+    _in_background(stack, keep_beating(parts))
     if QUEUE_URL_VARIABLE not in os.environ:
         await parts.catalog.write(pauses.probe_all, parts.clock())
+        pool = open_pool(_queue_url(settings), retries=IMPATIENT)
+        stack.push_async_callback(close_pool, pool)
         _in_background(
             stack,
             lead_until(
                 parts.stopping,
                 settings=settings,
-                pool=ctx["redis"],
+                pool=pool,
                 catalog=parts.catalog,
                 store=parts.store,
             ),
@@ -89,7 +102,7 @@ async def stop(ctx: dict[str, Any]) -> None:
     if parts is not None:
         parts.stopping.set()
         try:
-            await _beat(parts)
+            await beat(parts)
             await parts.catalog.write(processes.retire, parts.process, parts.clock())
         except CatalogError as error:
             _log.warning("cannot say goodbye", error=error.message)
@@ -108,29 +121,6 @@ def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> No
     stack.push_async_callback(end)
 
 
-async def _beating(parts: Parts) -> None:
-    while True:
-        await asyncio.sleep(HEARTBEAT_S)
-        try:
-            await _beat(parts)
-        except CatalogError as error:
-            # The lease lapses if this lasts, and others take over: nothing to decide here.
-            _log.warning("cannot beat", error=error.message)
-
-
-async def _beat(parts: Parts) -> None:
-    sign = processes.Beat(
-        process=parts.process,
-        host=parts.host,
-        pid=os.getpid(),
-        version=VERSION,
-        started_at=_STARTED_AT,
-        recordings=parts.counters.recordings,
-        bytes=parts.counters.bytes,
-    )
-    await parts.catalog.write(processes.beat, sign, parts.clock())
-
-
 def _tell_on_signal(parts: Parts) -> None:
     """Let batches know of a stop in a worker that arq's own command line runs.
 
@@ -142,7 +132,6 @@ def _tell_on_signal(parts: Parts) -> None:
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(parts.stopping.set))
 
 
-_STARTED_AT: Final = system_clock()
 _FUNCTIONS: Final = [func(archive_batch, name=ARCHIVE_BATCH, max_tries=10**6)]
 
 
@@ -200,23 +189,45 @@ class _Supervised:
     """A worker process under the supervisor, which stops it by SIGTERM, or by its own death."""
 
     def __init__(self, settings: Settings) -> None:
-        pool = open_pool(_queue_url(settings))
-        arguments = {**_arguments(settings, pool), "on_startup": self._start}
+        self._pool = open_pool(_queue_url(settings))
+        arguments = {**_arguments(settings, self._pool), "on_startup": self._start}
         self._worker = Worker(handle_signals=False, **arguments)
         self._ending: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
+        """Work until told to end.
+
+        Raises:
+            QueueError: Redis was lost; what was in work is given back by then.
+            CallvaultError: work cannot begin.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         threading.Thread(target=self._wait_for_supervisor, args=(loop,), daemon=True).start()
+        signing = asyncio.create_task(keep_signing())
         running = asyncio.create_task(self._worker.async_run())
         try:
-            await running
+            with queue_errors("working on the queue"):
+                await running
         except asyncio.CancelledError:
             pass  # how arq's worker ends when it was told to
         finally:
-            await self._worker.close()
+            await self._close()
+            signing.cancel()
+
+    async def _close(self) -> None:
+        """End what runs and say goodbye.
+
+        Not by arq's own way: that waits for Redis, which may be why we end, before it calls
+        ``on_shutdown``.
+        """
+        worker = self._worker
+        for task in worker.tasks.values():
+            task.cancel()
+        await _end_batches(worker)
+        await stop(worker.ctx)
+        await close_pool(self._pool)
 
     async def _start(self, ctx: dict[str, Any]) -> None:
         await start(ctx)
@@ -242,11 +253,10 @@ class _Supervised:
             parts: Parts | None = worker.ctx.get(CTX_KEY)
             if parts is not None:
                 parts.stopping.set()
-            if all(task.done() for task in worker.tasks.values()):
+            if not worker.job_tasks:
                 break
             await asyncio.sleep(_POLL_S)
-        for task in worker.tasks.values():
-            task.cancel()
+        await _end_batches(worker)
         while worker.main_task is None or not worker.main_task.done():
             # Again and again: what runs while a worker starts may swallow a cancellation.
             if worker.main_task is not None:
@@ -258,6 +268,20 @@ class _Supervised:
         while os.read(0, 1):
             pass
         loop.call_soon_threadsafe(self._stop)
+
+
+async def _end_batches(worker: Worker) -> None:
+    """Cancel the batches in work, and leave arq a moment to note their end in Redis.
+
+    No longer than that: a Redis that is away is no reason to stay. The leader finds what is left.
+    """
+    for batch in list(worker.job_tasks.values()):
+        batch.cancel()
+    if tasks := list(worker.tasks.values()):
+        await asyncio.wait(tasks, timeout=_NOTE_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _supervised(settings: Settings) -> None:
@@ -274,6 +298,9 @@ def main() -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_supervised(settings))
+    except QueueError as error:
+        _log.warning("the worker lost the queue", error=error.message, hint=error.hint)
+        return QUEUE_LOST
     except CallvaultError as error:
         _log.error("the worker cannot go on", error=error.message, hint=error.hint)
         return int(error.exit_code)

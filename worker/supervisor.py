@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-import sys
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -20,23 +19,31 @@ from archive.call import State
 from archive.catalog import balance, dayfiles, pauses, processes
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
-from archive.errors import CallvaultError, CatalogError, Exit, FatalError, ProviderError
+from archive.errors import (
+    CallvaultError,
+    CatalogError,
+    Exit,
+    FatalError,
+    ProviderError,
+    QueueError,
+    leaves,
+)
 from archive.outbound import check_environment
 from archive.reasons import meaning_of
 from archive.store import Store
-from archive.timings import KILL_AFTER_S
 from jobs.daykeeper import write_changed_days
-from jobs.queue import check_queue, close_pool, open_pool
+from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
 from worker.build import host_name
+from worker.child import run_child
 from worker.leading import lead_until
-from worker.main import PROCESS_VARIABLE, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
 from worker.queues import keep_queue
 from worker.secrets import credentials_for
 from worker.settings import CONFIG_VARIABLE, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from arq.connections import ArqRedis
 
@@ -48,6 +55,7 @@ _RESTART_CAP_S: Final = 30.0
 _HOPELESS_DEATHS: Final = 8
 """Quick deaths of a worker in a row, after which a drain ends: some half a minute."""
 _LIVED_LONG_S: Final = 60.0
+_QUEUE_LOOK_S: Final = 0.5
 _WATCH_S: Final = 0.25
 _DRAIN_PATIENCE_S: Final = 300.0
 _GIVE_UP_STRIKES: Final = 8
@@ -106,7 +114,7 @@ class Supervisor:
         await sweep(catalog, store)
         async with AsyncExitStack() as stack:
             url = await stack.enter_async_context(keep_queue(self._settings))
-            pool = open_pool(url)
+            pool = open_pool(url, retries=IMPATIENT)
             stack.push_async_callback(close_pool, pool)
             await check_queue(url)
             self._progress.begin()
@@ -118,7 +126,7 @@ class Supervisor:
                     for _ in range(self._settings.worker.process_count):
                         tasks.create_task(self._keep_running(catalog, url))
             except* CallvaultError as group:
-                self._trouble = next(_leaves(group))
+                self._trouble = next(leaves(group))
             with suppress(CatalogError):  # the last figures; the balance is read apart
                 await self._look(catalog)
 
@@ -197,13 +205,16 @@ class Supervisor:
             if code in {Exit.USAGE, Exit.FATAL}:
                 self._stop_for(FatalError("a worker process could not begin: see above"))
                 return
-            if self._drain and deaths >= _HOPELESS_DEATHS:
+            # A queue that is away ends a drain by the leader's patience.
+            if self._drain and code != QUEUE_LOST and deaths >= _HOPELESS_DEATHS:
                 self._stop_for(CallvaultError("worker processes keep dying: see the log above"))
                 return
             deaths = 0 if loop.time() - began > _LIVED_LONG_S else deaths + 1
             delay = min(_RESTART_CAP_S, 0.1 * 2**deaths)
             _log.warning("a worker process died and is started again", code=code, in_s=delay)
             await self._rest(delay)
+            if code == QUEUE_LOST:
+                await self._until_the_queue_works(url)
 
     async def _run_one(self, catalog: Catalog, url: str) -> int:
         name = f"{host_name()}-{secrets.token_hex(4)}"
@@ -215,37 +226,23 @@ class Supervisor:
         }
         if self._progress.wants_quiet:
             environment[QUIET_VARIABLE] = "1"
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            # No module of the folder we happen to be in is taken for one of ours.
-            "-P",
-            "-m",
-            "worker.main",
-            env=environment,
-            # Held open by us alone: a worker ends when this pipe does, so never after us.
-            stdin=asyncio.subprocess.PIPE,
-            # Ctrl-C is for the supervisor, which tells its workers when they can be told.
-            start_new_session=True,
-        )
-        ended = asyncio.create_task(process.wait())
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not ended.done():
-            await self._end(process, ended)
+        code = await run_child(environment, self._stopping)
         try:
             # Its end is certain, so its calls need not wait for the lease to lapse.
             await catalog.write(processes.retire, name, system_clock())
         except CatalogError as error:
             _log.warning("its calls are given back when its lease lapses", error=error.message)
-        return await ended
+        return code
 
-    async def _end(self, process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
-        process.send_signal(signal.SIGTERM)
-        done, _ = await asyncio.wait({ended}, timeout=KILL_AFTER_S)
-        if not done:
-            _log.warning("a worker process did not end in time and is killed", pid=process.pid)
-            process.kill()
+    async def _until_the_queue_works(self, url: str) -> None:
+        """Wait for Redis: a worker started sooner would only die of it again."""
+        while not self._stopping.is_set():
+            try:
+                await check_queue(url, retries=0)
+            except QueueError:
+                await self._rest(_QUEUE_LOOK_S)
+            else:
+                return
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -292,14 +289,6 @@ def _catalog_gone(catalog: Catalog) -> CatalogError:
         f"the catalog {catalog.path} was removed or replaced while it was in use",
         hint="put it back, or enqueue the same calls again: files that are there are adopted",
     )
-
-
-def _leaves(group: BaseExceptionGroup[CallvaultError]) -> Iterator[CallvaultError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def explain_pause(paused: Paused) -> CallvaultError:

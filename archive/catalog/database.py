@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiosql
 
 from archive.errors import CatalogError
+from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 OLDEST_SQLITE: Final = (3, 35, 0)
 """The first with ``RETURNING``, which claims need. Debian 11 and Ubuntu 22.04 have newer ones."""
 
-_BUSY_TIMEOUT_S: Final = 30
 _PACKAGE: Final = "archive.catalog"
 
 
@@ -160,7 +160,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         ) from error
     with catalog_errors(path, "opening"):
         connection = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            path, timeout=LOCK_S, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
         try:

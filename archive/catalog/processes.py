@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archive.catalog.work import end_batch
+from archive.catalog.work import end_batch, leases_of
 from archive.clock import to_ms
 from archive.timings import LEASE_S
 
@@ -38,8 +38,11 @@ class DeadBatch(msgspec.Struct, frozen=True):
     calls: int
 
 
-def beat(tx: Tx, sign: Beat, now: datetime) -> None:
-    """Note that a process lives."""
+def beat(tx: Tx, sign: Beat, now: datetime) -> frozenset[str]:
+    """Note that a process lives; return the leases that it holds.
+
+    One that was silent for too long finds its batches gone.
+    """
     tx.run(
         "beat",
         process=sign.process,
@@ -51,6 +54,7 @@ def beat(tx: Tx, sign: Beat, now: datetime) -> None:
         recordings=sign.recordings,
         bytes=sign.bytes,
     )
+    return leases_of(tx, sign.process)
 
 
 def retire(tx: Tx, process: str, now: datetime) -> None:
@@ -66,6 +70,7 @@ def rescue(tx: Tx, now: datetime) -> list[DeadBatch]:
         DeadBatch(row["lease"], row["job_id"], row["process"], end_batch(tx, lease=row["lease"]))
         for row in tx.rows("dead_batches", silent_since_ms=silent_since)
     ]
+    tx.run("end_silent", silent_since_ms=silent_since)
     # The counters of a run are read from these rows, so they outlive their process for a while.
     tx.run("forget_processes", silent_since_ms=to_ms(now - timedelta(days=7)))
     return dead

@@ -218,6 +218,16 @@ def live_leases(tx: Tx) -> frozenset[str]:
     return frozenset(row["lease"] for row in tx.rows("live_leases"))
 
 
+def leases_of(tx: Tx, process: str) -> frozenset[str]:
+    """Return the leases of the batches that a process has in work."""
+    return frozenset(row["lease"] for row in tx.rows("leases_of", process=process))
+
+
+def is_in_work(tx: Tx, lease: str) -> bool:
+    """Tell whether a batch is still its process's, and was not given to others meanwhile."""
+    return bool(tx.value("is_in_work", lease=lease))
+
+
 def _settled(outcome: Outcome, now: datetime) -> dict[str, object]:
     match outcome:
         case Again():

@@ -190,6 +190,14 @@ class Vault:
         with closing(sqlite3.connect(self.catalog, timeout=30, isolation_level=None)) as line:
             line.execute(sql)
 
+    @contextmanager
+    def locked(self, *, within_s: float = BOUND_S) -> Iterator[sqlite3.Connection]:
+        """Hold the catalog's lock, as another program does that writes to it."""
+        with closing(sqlite3.connect(self.catalog, timeout=within_s, isolation_level=None)) as line:
+            line.execute("BEGIN IMMEDIATE")
+            yield line
+            line.execute("ROLLBACK")
+
     def states(self) -> dict[str, int]:
         """Count the calls by state."""
         return dict(self.rows("SELECT state, COUNT(*) FROM calls GROUP BY state"))

@@ -20,8 +20,8 @@ LEASE = timedelta(seconds=LEASE_S)
 TICK = timedelta(milliseconds=1)
 
 
-def beat(books: Books, process: str, now: datetime, *, recordings: int = 0) -> None:
-    """Let a process say that it lives."""
+def beat(books: Books, process: str, now: datetime, *, recordings: int = 0) -> frozenset[str]:
+    """Let a process say that it lives; return the leases that it holds."""
     sign = Beat(
         process=process,
         host="here",
@@ -32,7 +32,7 @@ def beat(books: Books, process: str, now: datetime, *, recordings: int = 0) -> N
         bytes=recordings * 1000,
     )
     with books.database.write() as tx:
-        processes.beat(tx, sign, now)
+        return processes.beat(tx, sign, now)
 
 
 def rescue(books: Books, now: datetime) -> list[DeadBatch]:
@@ -120,3 +120,14 @@ def test_what_a_run_has_archived_is_the_sum_of_its_processes(books: Books) -> No
         assert processes.work_since(tx, NOW + TICK) == (0, 0)
     rescue(books, NOW + timedelta(days=8))
     assert books.sql("SELECT * FROM processes") == []
+
+
+def test_a_beat_tells_what_its_process_still_holds(books: Books) -> None:
+    """Its own batches, and after a rescue none of them."""
+    books.add(*map(called, SIDS[:2]))
+    beat(books, "one", NOW)
+    books.claim(SIDS[0], lease="one's", process="one")
+    books.claim(SIDS[1], lease="two's", process="two")
+    assert beat(books, "one", NOW) == {"one's"}
+    rescue(books, NOW + LEASE + TICK)
+    assert beat(books, "one", NOW + LEASE + TICK) == frozenset()

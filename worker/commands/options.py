@@ -8,12 +8,14 @@ import click
 import msgspec
 
 from archive.call import State
-from archive.catalog import balance, pauses
+from archive.catalog import balance, pauses, troubles
 from archive.catalog.database import Database
+from archive.clock import system_clock
 
 if TYPE_CHECKING:
     from archive.catalog.balance import Balance
     from archive.catalog.pauses import Paused
+    from archive.catalog.troubles import Trouble
     from worker.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -66,6 +68,21 @@ def print_json(document: object) -> None:
 def paused_text(held: list[Paused]) -> str | None:
     """Return why work is held up, None if it is not."""
     return "; ".join(f"{p.scope}: {p.reason} ({p.detail})" for p in held) or None
+
+
+def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
+    """Return what keeps work from going on, and how many worker processes beat.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    database = Database(settings.catalog_path)
+    try:
+        with database.read() as tx:
+            now = system_clock()
+            return troubles.troubles(tx, now), troubles.beating(tx, now)
+    finally:
+        database.close()
 
 
 def status_document(counted: Balance, held: list[Paused]) -> dict[str, Any]:

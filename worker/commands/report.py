@@ -19,6 +19,7 @@ from worker.commands.options import (
     paused_text,
     print_json,
     read_balance,
+    read_troubles,
     status_document,
 )
 from worker.settings import load_settings
@@ -42,10 +43,14 @@ def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
     settings = load_settings(config, os.environ)
     name = None if account is None else settings.account(account).name
     counted, held = read_balance(settings, account=name)
+    troubles, workers = read_troubles(settings)
     if as_json:
-        print_json(status_document(counted, held))
+        print_json({**status_document(counted, held), "workers": workers, "troubles": troubles})
     else:
         _print(counted, held, reasons=False)
+        for trouble in troubles:
+            since = trouble.since.astimezone().isoformat(" ", "seconds")
+            click.echo(f"TROUBLE: {trouble.what} on {trouble.host} since {since}: {trouble.detail}")
     return _code(counted)
 
 

@@ -4,17 +4,25 @@
 INSERT INTO processes (process, host, pid, version, started_ms, beat_ms, recordings, bytes)
 VALUES (:process, :host, :pid, :version, :started_ms, :beat_ms, :recordings, :bytes)
 ON CONFLICT (process) DO UPDATE SET
-  beat_ms = excluded.beat_ms, recordings = excluded.recordings, bytes = excluded.bytes;
+  beat_ms = excluded.beat_ms, recordings = excluded.recordings, bytes = excluded.bytes, ended = 0;
 
 -- name: retire(process, silent_ms)!
 -- A process that is known to have ended need not wait for its lease to lapse.
-UPDATE processes SET beat_ms = :silent_ms WHERE process = :process AND beat_ms > :silent_ms;
+UPDATE processes SET beat_ms = MIN(beat_ms, :silent_ms), ended = 1 WHERE process = :process;
 
 -- name: dead_batches(silent_since_ms)
 -- Batches of processes that have not beaten since then, or never did.
 SELECT b.lease, b.job_id, b.process
 FROM batches AS b LEFT JOIN processes AS p ON p.process = b.process
 WHERE COALESCE(p.beat_ms, b.begun_ms) < :silent_since_ms;
+
+-- name: end_silent(silent_since_ms)!
+-- What they held is given back, so nobody needs to look for them.
+UPDATE processes SET ended = 1 WHERE beat_ms < :silent_since_ms AND ended = 0;
+
+-- name: roll()
+-- The processes that have not ended.
+SELECT process, host, pid, beat_ms FROM processes WHERE ended = 0 ORDER BY process;
 
 -- name: live_hosts(silent_since_ms)
 SELECT DISTINCT host FROM processes WHERE beat_ms >= :silent_since_ms;

@@ -104,3 +104,10 @@ UPDATE calls SET state = 'expected', lease = NULL, due_ms = :due_ms WHERE lease 
 
 -- name: live_leases()
 SELECT lease FROM batches;
+
+-- name: leases_of(process)
+-- What a process still holds: it may have been taken for dead meanwhile.
+SELECT lease FROM batches WHERE process = :process;
+
+-- name: is_in_work(lease)^
+SELECT EXISTS (SELECT 1 FROM batches WHERE lease = :lease);

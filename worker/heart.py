@@ -1,0 +1,80 @@
+"""A worker process's signs of life, and what it learns from giving them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from archive.catalog import processes, work
+from archive.clock import system_clock
+from archive.errors import CatalogError
+from archive.timings import HEARTBEAT_S
+from worker.version import VERSION
+
+if TYPE_CHECKING:
+    from archive.catalog.database import Tx
+    from jobs.parts import Parts
+
+_STARTED_AT: Final = system_clock()
+_SIGN: Final = b"."
+_STDOUT: Final = 1
+_log = structlog.get_logger()
+
+
+async def beat(parts: Parts) -> None:
+    """Note in the catalog that this process lives, and see whether its batches are still its own.
+
+    One that was silent for too long (stopped, or on a machine that slept) was taken for dead: what
+    it held is in other hands, so it lets go of it. A batch that the catalog has and nobody here
+    works on could not be given back when it ended: it is now.
+
+    Raises:
+        CatalogError: the catalog cannot be written.
+    """
+    noted = parts.in_work.noted()
+    kept = await parts.catalog.write(_beat, parts)
+    if lost := parts.in_work.lose(noted - kept):
+        _log.warning("this process was silent for too long: others have its batches", batches=lost)
+    for lease in kept - parts.in_work.all():
+        await parts.catalog.write(work.end_batch, lease=lease)
+
+
+def _beat(tx: Tx, parts: Parts) -> frozenset[str]:
+    sign = processes.Beat(
+        process=parts.process,
+        host=parts.host,
+        pid=os.getpid(),
+        version=VERSION,
+        started_at=_STARTED_AT,
+        recordings=parts.counters.recordings,
+        bytes=parts.counters.bytes,
+    )
+    # The time is taken here, with the lock in hand: one that waited for it is no younger for that.
+    return processes.beat(tx, sign, parts.clock())
+
+
+async def keep_beating(parts: Parts) -> None:
+    """Beat until cancelled."""
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        try:
+            await beat(parts)
+        except CatalogError as error:
+            # The lease lapses if this lasts, and others take over: nothing to decide here.
+            _log.warning("cannot beat", error=error.message)
+
+
+async def keep_signing() -> None:
+    """Show the supervisor, which reads our standard output, that this process is not stuck.
+
+    Apart from the catalog: one that somebody else keeps locked is no fault of this process.
+    """
+    while True:
+        try:
+            os.write(_STDOUT, _SIGN)
+        except OSError:  # the supervisor has died: we end by the pipe that it held
+            return
+        await asyncio.sleep(HEARTBEAT_S)
