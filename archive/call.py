@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime  # noqa: TC003 - msgspec reads the types of facts when they are read
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 SID_RULE: Final = "6 to 64 letters, digits, '-' or '_'"
 _SID = re.compile(r"[A-Za-z0-9_-]{6,64}", re.ASCII)
@@ -48,6 +46,7 @@ class Source(StrEnum):
     CDR = "cdr"
     SIDS = "sids"
     LISTING = "listing"
+    REBUILD = "rebuild"
 
 
 class CallFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from archive.clock import system_clock
-from jobs.daykeeper import write_changed_days
+from jobs.daykeeper import DayKeeper
 from jobs.dispatcher import Dispatcher
 from jobs.leader import Leader, housekeeping, lead
 from jobs.queue import JobQueue
@@ -47,9 +46,6 @@ async def lead_until(
         clock=system_clock,
     )
     rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=system_clock)
-    duties = housekeeping(
-        dispatch=dispatcher.tick,
-        rescue=rescuer.tick,
-        write_days=partial(write_changed_days, catalog, settings.archive.root),
-    )
-    await lead(Leader(pool), duties, stopping, patience_s=patience_s)
+    async with DayKeeper(catalog, settings.archive.root) as keeper:
+        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick, write_days=keeper.tick)
+        await lead(Leader(pool), duties, stopping, patience_s=patience_s)

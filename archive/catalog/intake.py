@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from archive.catalog.dayfiles import days_of_known, mark_days_of
 from archive.catalog.rows import new_columns
 from archive.clock import to_ms
 
@@ -57,6 +58,11 @@ def add_calls(
             for facts in calls
         ),
     )
+    # What is known already may stand on another day than this source says.
+    days = {str(row["day"]) for row in rows}
+    if new < len(rows):
+        days |= days_of_known(tx, account.name, (facts.sid for facts in calls))
+    mark_days_of(tx, account.name, days)
     return Intake(new=new, known=len(rows) - new)
 
 
