@@ -118,6 +118,8 @@ def file_of(folder: str, path: str) -> str:
     A recording may lie in another folder than its call's day says: its path was fixed when it was
     archived, and what is known of the call may have changed since.
     """
+    if path.startswith(f"{folder}/"):
+        return path.removeprefix(f"{folder}/")
     return posixpath.relpath(path, folder)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -98,20 +98,17 @@ def _line(row: sqlite3.Row, folder: str) -> Line:
     )
 
 
-def _told(values: list[object], folder: str) -> Told:
+def _told(values: list[Any], folder: str) -> Told:
     object_name, path, sha256, size, kind, channels, rate, seconds, flag, archived_ms = values
-    return msgspec.convert(
-        {
-            "object": object_name,
-            "file": file_of(folder, str(path)),
-            "sha256": sha256,
-            "bytes": size,
-            "format": kind,
-            "channels": channels,
-            "sample_rate": rate,
-            "seconds": seconds,
-            "flag": flag,
-            "archived_at": from_ms(int(str(archived_ms))),
-        },
-        Told,
+    return Told(
+        object=object_name,
+        file=file_of(folder, path),
+        sha256=sha256,
+        bytes=size,
+        format=kind,
+        channels=channels,
+        sample_rate=rate,
+        seconds=seconds,
+        flag=flag,
+        archived_at=from_ms(archived_ms),
     )
