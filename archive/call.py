@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime  # noqa: TC003 - msgspec reads the types of facts when they are read
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 SID_RULE: Final = "6 to 64 letters, digits, '-' or '_'"
 _SID = re.compile(r"[A-Za-z0-9_-]{6,64}", re.ASCII)
@@ -48,6 +46,7 @@ class Source(StrEnum):
     CDR = "cdr"
     SIDS = "sids"
     LISTING = "listing"
+    REBUILD = "rebuild"
 
 
 class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +55,8 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``duration_s`` is in whole seconds and includes ringing; ``talk_s`` is the time both parties
     spoke (the provider's ConversationDuration). ``status``, ``direction`` and ``leg2_status`` are
     the provider's words in lower case, or empty. ``recording_urls`` are where an export says that
-    its recordings are; the API's answers keep theirs apart. None of them is trusted.
+    its recordings are: not to be trusted, and unset of calls that no export tells of just now, so
+    that sidecars and manifests have none.
     """
 
     sid: str
@@ -71,7 +71,7 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
     from_number: str = ""
     to_number: str = ""
     exophone: str = ""
-    recording_urls: tuple[str, ...] = ()
+    recording_urls: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def began_at(self) -> datetime | None:

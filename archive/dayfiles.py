@@ -1,22 +1,29 @@
-"""The files of a day folder: ``SHA256SUMS``, written anew and never appended to."""
+"""The files of a day folder: ``SHA256SUMS`` and ``manifest.jsonl``, written anew, never added to.
+
+These functions block: call them in a thread. Readers see the old file or the new one, never a part.
+"""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Final
+
+from archive.layout import CHECKSUMS, MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from pathlib import Path
 
-CHECKSUMS: Final = "SHA256SUMS"
+_BUFFER: Final = 2**20
 
 
 def write_checksums(root: Path, folder: str, recordings: Iterable[tuple[str, str]]) -> None:
     """Write a day's ``SHA256SUMS`` so that ``sha256sum -c`` accepts it within the folder.
 
-    Readers see the old file or the new one, never a part of it. Blocks: call it in a thread.
+    Where there are no recordings there is no such file: sha256sum takes an empty one for an error.
 
     Args:
         root: the archive's root.
@@ -26,11 +33,59 @@ def write_checksums(root: Path, folder: str, recordings: Iterable[tuple[str, str
     Raises:
         OSError: it cannot be written; the old file stays.
     """
+    lines = (f"{sha256}  {path.removeprefix(folder + '/')}\n" for path, sha256 in recordings)
+    encoded = (line.encode("ascii") for line in lines)
     target = root / folder / CHECKSUMS
-    lines = [f"{sha256}  {path.removeprefix(folder + '/')}\n" for path, sha256 in recordings]
-    temporary = target.with_name(f".{CHECKSUMS}.{os.getpid()}")
+    first = next(encoded, None)
+    if first is not None:
+        _write(target, chain([first], encoded))
+    elif target.exists():
+        target.unlink()
+        _flush(target.parent)
+
+
+def write_manifest(root: Path, folder: str, lines: Iterable[bytes]) -> None:
+    """Write a folder's ``manifest.jsonl``; the folder is made if there is none yet.
+
+    Raises:
+        OSError: it cannot be written; the old file stays.
+    """
+    _make(root, root / folder)
+    _write(root / folder / MANIFEST, lines)
+
+
+def set_aside_manifest(root: Path, folder: str, now: datetime) -> str | None:
+    """Give a manifest that another catalog wrote a name with the time; return it, None if none.
+
+    It may know of calls that this catalog does not: nothing overwrites it.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    current = root / folder / MANIFEST
+    if not current.exists():
+        return None
+    stem, _, suffix = MANIFEST.partition(".")
+    aside = current.with_name(f"{stem}.{now:%Y%m%dT%H%M%S%fZ}.{suffix}")
+    current.rename(aside)
+    _flush(aside.parent)
+    return aside.name
+
+
+def _make(root: Path, folder: Path) -> None:
+    """Make a folder with its parents, so that it lasts."""
+    missing = [part for part in (folder, *folder.parents) if part != root and not part.exists()]
+    if not missing or not folder.is_relative_to(root):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        _flush(made.parent)
+
+
+def _write(target: Path, lines: Iterable[bytes]) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="ascii") as file:
+        with temporary.open("wb", buffering=_BUFFER) as file:
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
@@ -38,7 +93,11 @@ def write_checksums(root: Path, folder: str, recordings: Iterable[tuple[str, str
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    handle = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _flush(target.parent)
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:

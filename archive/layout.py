@@ -21,6 +21,11 @@ PRIVATE_UMASK: Final = 0o027
 SUFFIXES: Final = ("mp3", "wav")
 _NUMBERED: Final = re.compile(r"_[0-9]+\Z")
 
+CHECKSUMS: Final = "SHA256SUMS"
+"""A day's recordings, for ``sha256sum -c``."""
+MANIFEST: Final = "manifest.jsonl"
+"""A day's calls, archived or not."""
+
 
 def day_folder(account: str, began: datetime, zone: ZoneInfo) -> PurePosixPath:
     """Return ``{account}/{YYYY}/{MM}/{DD}`` for the day the call began in the account's zone."""

@@ -89,6 +89,11 @@ _CONCLUSIONS: Final[dict[str, Meaning]] = {
     "another-recording": Meaning("a source told of a further recording of it"),
     "operator": Meaning("somebody paused it", "let it go on with: callvault resume"),
     "retried": Meaning("somebody asked for it to be tried again"),
+    "file-missing": Meaning("its file was not where the archive had put it"),
+    "file-changed": Meaning("its file had other bytes than were archived"),
+    "file-truncated": Meaning("its file was shorter than what was archived"),
+    "file-longer": Meaning("its file was longer than what was archived"),
+    "file-damaged": Meaning("its file was audio that is damaged within"),
 }
 
 MEANINGS: Final[dict[str, Meaning]] = {

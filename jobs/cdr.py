@@ -237,7 +237,7 @@ def _facts(
         from_number=_text(from_),
         to_number=_text(to),
         exophone=_text(exophone),
-        recording_urls=_urls(urls),
+        recording_urls=_urls(urls) or msgspec.UNSET,
     )
 
 

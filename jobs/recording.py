@@ -168,11 +168,8 @@ def _age(facts: CallFacts, now: datetime) -> timedelta | None:
 
 def _about(target: Target, fetched: Fetched, now: datetime) -> dict[str, Any]:
     """Return what the sidecar tells of the call. Never a URL's query, which may be signed."""
-    call = msgspec.to_builtins(target.facts)
-    # What an export told of URLs is no fact of the call.
-    del call["recording_urls"]
     return {
-        "call": call,
+        "call": msgspec.to_builtins(target.facts),
         "source": target.url.partition("?")[0],
         "content_type": fetched.content_type,
         "etag": fetched.etag,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archive.catalog import troubles
 from archive.clock import system_clock
 from archive.errors import CatalogError, QueueError, StoreError
-from jobs.daykeeper import write_changed_days
+from jobs.daykeeper import DayKeeper
 from jobs.dispatcher import Dispatcher
 from jobs.leader import Leader, housekeeping, lead
 from jobs.queue import JobQueue
@@ -54,14 +54,10 @@ async def lead_until(
         clock=system_clock,
     )
     rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=system_clock)
-    duties = housekeeping(
-        dispatch=dispatcher.tick,
-        rescue=rescuer.tick,
-        write_days=partial(write_changed_days, catalog, settings.archive.root),
-    )
-    await lead(
-        Leader(pool), duties, stopping, patience_s=patience_s, tell=partial(write_down, catalog)
-    )
+    async with DayKeeper(catalog, settings.archive.root) as keeper:
+        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick, write_days=keeper.tick)
+        tell = partial(write_down, catalog)
+        await lead(Leader(pool), duties, stopping, patience_s=patience_s, tell=tell)
 
 
 async def write_down(catalog: Catalog, trouble: CallvaultError | None) -> None:

@@ -58,6 +58,8 @@ _LIVED_LONG_S: Final = 60.0
 _QUEUE_LOOK_S: Final = 0.5
 _WATCH_S: Final = 0.25
 _DRAIN_PATIENCE_S: Final = 300.0
+_STOP_PATIENCE_S: Final = 5.0
+"""How long a stop goes on to write day files."""
 _GIVE_UP_STRIKES: Final = 8
 """Failed probes of a provider that does not answer, after which a drain ends: some ten minutes."""
 _log = structlog.get_logger()
@@ -103,7 +105,9 @@ class Supervisor:
         try:
             if not (self._drain and await self._is_settled(catalog)):
                 await self._work(catalog, store)
-            await write_changed_days(catalog, settings.archive.root)
+            # What a stop has no time for stays marked, and the next run writes it.
+            patience_s = _STOP_PATIENCE_S if self._interrupted else None
+            await write_changed_days(catalog, settings.archive.root, patience_s=patience_s)
             return await self._conclude(catalog)
         finally:
             await catalog.close()
@@ -276,7 +280,7 @@ class Supervisor:
             return Exit.WORK_REMAINS
         if await catalog.read(dayfiles.changed_days):
             raise FatalError(
-                "SHA256SUMS of some days could not be written",
+                "SHA256SUMS or manifest.jsonl of some days could not be written",
                 hint="check that the day folders below [archive] root are ours to write to",
             )
         if faults := (await catalog.read(balance.balance)).faults:

@@ -111,6 +111,11 @@ def troubled_since(tx: Tx, since: datetime) -> int:
     return int(tx.value("troubled_since", since_ms=to_ms(since)))
 
 
+def known_accounts(tx: Tx) -> set[str]:
+    """Return the names of the accounts that have calls."""
+    return {row["account"] for row in tx.rows("known_accounts")}
+
+
 def unsettled_accounts(tx: Tx) -> set[str]:
     """Return the names of the accounts that have calls waiting for an answer."""
     return {row["account"] for row in tx.rows("unsettled_accounts")}

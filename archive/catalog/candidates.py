@@ -84,7 +84,7 @@ def _worth_keeping(facts: CallFacts, account: Account, now: datetime) -> list[Ca
     Nearly every row of an export has just the URL that the API tells of, named after the Sid; to
     keep a million of those would cost more than all the rest of the row.
     """
-    told = facts.recording_urls[:MOST]
+    told = (facts.recording_urls or ())[:MOST]
     if len(told) == 1 and f"/{facts.sid}." in told[0] and _is_remembered(facts, now):
         return []
     urls = [own_recording(url, account) for url in told]

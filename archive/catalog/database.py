@@ -37,7 +37,12 @@ class Tx:
 
     def rows(self, query: str, **parameters: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        return list(getattr(self._queries, query)(self.connection, **parameters))
+        return list(self.stream(query, **parameters))
+
+    def stream(self, query: str, **parameters: object) -> Iterator[sqlite3.Row]:
+        """Yield the rows of a query one after another, however many there are."""
+        rows: Iterator[sqlite3.Row] = getattr(self._queries, query)(self.connection, **parameters)
+        return rows
 
     def row(self, query: str, **parameters: object) -> sqlite3.Row:
         """Return the one row of a query that always has one."""

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from archive.call import State
+from archive.catalog.rows import facts_of
+from archive.clock import from_ms
+from archive.manifest import Line, Seen, Told, file_of, folder_of
+
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
     from archive.catalog.database import Tx
 
 
@@ -22,10 +31,22 @@ def changed_days(tx: Tx) -> list[ChangedDay]:
     return [ChangedDay(row["folder"], row["changes"]) for row in tx.rows("changed_days")]
 
 
-def recordings_below(tx: Tx, folder: str) -> list[tuple[str, str]]:
-    """Return path (below the root) and SHA-256 of each recording in a folder, sorted by path."""
-    found = tx.rows("recordings_below", first=f"{folder}/", last=f"{folder}0")
-    return [(row["path"], row["sha256"]) for row in found]
+def changes_of(tx: Tx, folder: str) -> int:
+    """Return how often a folder has changed since its files were written."""
+    return int(tx.value("changes_of", folder=folder))
+
+
+def recordings_below(tx: Tx, folder: str) -> Iterator[tuple[str, str]]:
+    """Yield path (below the root) and SHA-256 of each recording in a folder, sorted by path."""
+    found = tx.stream("recordings_below", first=f"{folder}/", last=f"{folder}0")
+    return ((row["path"], row["sha256"]) for row in found)
+
+
+def manifest_lines(tx: Tx, account: str, day: str) -> Iterator[Line]:
+    """Yield what a manifest tells of each call of a day (empty: of calls of unknown day)."""
+    folder = folder_of(account, day)
+    for row in tx.stream("manifest", account=account, day=day):
+        yield _line(row, folder)
 
 
 def mark_day(tx: Tx, folder: str) -> None:
@@ -33,6 +54,61 @@ def mark_day(tx: Tx, folder: str) -> None:
     tx.run("mark_day", folder=folder)
 
 
+def mark_days_of(tx: Tx, account: str, days: Iterable[str]) -> None:
+    """Note that calls of these days (``YYYY-MM-DD``, empty: unknown) are told of otherwise now."""
+    for day in sorted(set(days)):
+        mark_day(tx, folder_of(account, day))
+
+
+def days_of_known(tx: Tx, account: str, sids: Iterable[str]) -> set[str]:
+    """Return the days on which these calls stand."""
+    rows = tx.rows("days_of_known", account=account, sids=json.dumps(list(sids)))
+    return {row["day"] for row in rows}
+
+
 def day_is_written(tx: Tx, day: ChangedDay) -> bool:
     """Note that a day's files are up to date, unless it changed again meanwhile."""
     return bool(tx.run("day_is_written", folder=day.folder, changes=day.changes))
+
+
+def is_owned(tx: Tx, folder: str) -> bool:
+    """Tell whether a manifest that lies in a folder was written from this catalog."""
+    return bool(tx.value("is_owned", folder=folder))
+
+
+def own_day(tx: Tx, folder: str) -> None:
+    """Note that no manifest but this catalog's lies in a folder from now on."""
+    tx.run("own_day", folder=folder)
+
+
+def _line(row: sqlite3.Row, folder: str) -> Line:
+    state = State(row["state"])
+    settled = row["settled_ms"]
+    return Line(
+        account=row["account"],
+        sid=row["sid"],
+        # Who holds a call is over with the catalog.
+        state=State.EXPECTED if state is State.LEASED else state,
+        reason=row["reason"],
+        call=facts_of(row),
+        sightings=[Seen(source, from_ms(ms)) for source, ms in json.loads(row["sightings"])],
+        delete_by=from_ms(row["delete_by_ms"]),
+        settled_at=None if settled is None else from_ms(settled),
+        recordings=[_told(values, folder) for values in json.loads(row["recordings"])],
+    )
+
+
+def _told(values: list[Any], folder: str) -> Told:
+    object_name, path, sha256, size, kind, channels, rate, seconds, flag, archived_ms = values
+    return Told(
+        object=object_name,
+        file=file_of(folder, path),
+        sha256=sha256,
+        bytes=size,
+        format=kind,
+        channels=channels,
+        sample_rate=rate,
+        seconds=seconds,
+        flag=flag,
+        archived_at=from_ms(archived_ms),
+    )

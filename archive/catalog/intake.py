@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from archive.catalog.candidates import add_candidates
+from archive.catalog.dayfiles import days_of_known, mark_days_of
 from archive.catalog.rows import new_columns
 from archive.clock import to_ms
 
@@ -60,6 +61,11 @@ def add_calls(
     )
     told = [facts for facts in calls if facts.recording_urls]
     add_candidates(tx, told, account=account, source=source, now=now)
+    # What is known already may stand on another day than this source says.
+    days = {str(row["day"]) for row in rows}
+    if new < len(rows):
+        days |= days_of_known(tx, account.name, (facts.sid for facts in calls))
+    mark_days_of(tx, account.name, days)
     return Intake(new=new, known=len(rows) - new)
 
 

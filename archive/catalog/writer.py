@@ -82,6 +82,20 @@ class Catalog:
 
         return await asyncio.get_running_loop().run_in_executor(self._reads, reading)
 
+    async def another_reader(self) -> Database:
+        """Return a connection of its own for who reads at length; others need not wait for it.
+
+        Raises:
+            CatalogError: it cannot be opened, or is no longer in its place.
+        """
+        if self.is_in_its_place():
+            another = await asyncio.to_thread(Database, self.path)
+            # Else another file may have been opened than this one.
+            if self.is_in_its_place():
+                return another
+            another.close()
+        raise CatalogError(f"the catalog {self.path} was removed or replaced while it was in use")
+
     def is_in_its_place(self) -> bool:
         """Tell whether the file that was opened is still the one at the catalog's path."""
         return self._writer.is_in_its_place() and self._reader.is_in_its_place()

@@ -48,10 +48,30 @@ def assert_archive_is_true(vault: Vault) -> list[dict[str, Any]]:
     for path, call, one in recorded:
         _assert_sidecar_agrees(vault.root, path, call, one)
     _assert_checksums_pass(vault.root, len(recorded))
+    assert_manifests_tell_all(vault)
     assert vault.parts() == []
     assert not (vault.root / ".quarantine").exists()
     assert vault.provider.stats()["misplaced_credentials"] == 0
     return truth
+
+
+def assert_manifests_tell_all(vault: Vault) -> None:
+    """Check that each known call stands in one line, with its state and recordings, no secrets."""
+    told: dict[str, tuple[str, list[str]]] = {}
+    for file in (*vault.root.glob("*/manifest.jsonl"), *vault.root.glob("*/*/*/*/manifest.jsonl")):
+        text = file.read_text(encoding="utf-8")
+        for secret in (KEY, TOKEN, "?", "Signature", "Basic ", "http"):
+            assert secret not in text
+        for line in map(json.loads, text.splitlines()):
+            assert line["sid"] not in told, "a call is told of once"
+            below = file.parent.relative_to(vault.root)
+            files = [str(below / recording["file"]) for recording in line["recordings"]]
+            told[line["sid"]] = (line["state"], files)
+    recordings: dict[str, list[str]] = {}
+    for sid, path in vault.rows("SELECT sid, path FROM recordings"):
+        recordings.setdefault(sid, []).append(path)
+    states = vault.rows("SELECT sid, state FROM calls")
+    assert {sid: (state, recordings.get(sid, [])) for sid, state in states} == told
 
 
 def _assert_sidecar_agrees(

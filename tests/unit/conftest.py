@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from tests.unit.books import Books
 from tests.unit.terminal import Terminal
+from tests.unit.vaulted import Vaulted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,3 +33,11 @@ def books(tmp_path: Path) -> Iterator[Books]:
 def terminal(tmp_path: Path) -> Terminal:
     """A command line on the catalog of `books`."""
     return Terminal(tmp_path)
+
+
+@pytest.fixture
+def vaulted(tmp_path: Path) -> Iterator[Vaulted]:
+    """An empty archive with its catalog."""
+    vaulted = Vaulted(tmp_path)
+    yield vaulted
+    vaulted.books.database.close()

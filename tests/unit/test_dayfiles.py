@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.dayfiles import CHECKSUMS, write_checksums
+from archive.dayfiles import set_aside_manifest, write_checksums, write_manifest
+from archive.layout import CHECKSUMS, MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,5 +94,31 @@ def test_a_place_that_cannot_be_written_is_an_os_error(tmp_path: Path, what: str
     if what == "folder":
         (tmp_path / DAY / CHECKSUMS).mkdir(parents=True)
     with pytest.raises(OSError, match=r"."):
-        write_checksums(tmp_path, DAY, [])
+        write_checksums(tmp_path, DAY, [(f"{DAY}/10/one.mp3", "ab" * 32)])
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_day_without_recordings_has_no_checksums(tmp_path: Path) -> None:
+    """sha256sum takes an empty list for an error, so one that would be empty is removed."""
+    write_checksums(tmp_path, DAY, [keep(tmp_path, "10/one.mp3", b"1")])
+    write_checksums(tmp_path, DAY, [])
+    assert not (tmp_path / DAY / CHECKSUMS).exists()
+    write_checksums(tmp_path, "main/2026/02/02", [])
+    assert not (tmp_path / "main/2026/02/02").exists()
+
+
+def test_a_manifest_makes_its_folder(tmp_path: Path) -> None:
+    """A day on which nothing is archived has a folder for its manifest alone."""
+    write_manifest(tmp_path, DAY, [b"1\n", b"2\n"])
+    assert (tmp_path / DAY / MANIFEST).read_bytes() == b"1\n2\n"
+    assert [path.name for path in (tmp_path / DAY).iterdir()] == [MANIFEST]
+
+
+def test_a_manifest_that_is_set_aside_is_kept_under_another_name(tmp_path: Path) -> None:
+    """Its name has the time; a folder without one has nothing to set aside."""
+    now = datetime(2026, 2, 10, 12, 30, 1, 500, tzinfo=UTC)
+    assert set_aside_manifest(tmp_path, DAY, now) is None
+    write_manifest(tmp_path, DAY, [b"1\n"])
+    assert set_aside_manifest(tmp_path, DAY, now) == "manifest.20260210T123001000500Z.jsonl"
+    (kept,) = (tmp_path / DAY).iterdir()
+    assert kept.read_bytes() == b"1\n"

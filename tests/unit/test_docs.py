@@ -21,6 +21,7 @@ from archive.catalog.work import ClaimedCall
 from archive.errors import Exit
 from archive.fetch import Fetched
 from archive.flags import FLAGS
+from archive.manifest import Line, Seen, Told, encode
 from archive.readiness import Readiness
 from archive.store import Pending, Place, Store
 from archive.verdicts import RULES, Rule, Symptom
@@ -302,6 +303,43 @@ def test_each_flag_is_described() -> None:
     rows = _table(_parts(_read("docs/format.md"))["Flags"])
     assert [_code(row[0]) for row in rows] == list(FLAGS)
     assert all(row[1] for row in rows)
+
+
+def _line_keys() -> Iterator[str]:
+    moment = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    told = Told(
+        object="1.mp3",
+        file="17/1.mp3",
+        sha256="0" * 64,
+        bytes=5,
+        format="mp3",
+        channels=1,
+        sample_rate=8000,
+        seconds=1.0,
+        flag="",
+        archived_at=moment,
+    )
+    line = Line(
+        account="main",
+        sid="0123456789abcdef",
+        state=State.ARCHIVED,
+        reason="",
+        call=CallFacts(sid="0123456789abcdef"),
+        sightings=[Seen("cdr", moment)],
+        delete_by=moment,
+        settled_at=moment,
+        recordings=[told],
+    )
+    for key, value in msgspec.json.decode(encode(line)).items():
+        yield key
+        if isinstance(value, list):
+            yield from (f"{key}.{below}" for below in value[0])
+
+
+def test_each_key_of_a_manifest_is_described() -> None:
+    """docs/format.md has the keys of a line, in its order, and no others."""
+    rows = _table(_parts(_read("docs/format.md"))["manifest.jsonl"])
+    assert [_code(row[0]) for row in rows] == list(_line_keys())
 
 
 # --- The pages themselves -------------------------------------------------------------------------

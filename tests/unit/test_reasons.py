@@ -63,8 +63,11 @@ def test_every_conclusion_has_words() -> None:
 
 
 def test_nothing_has_words_that_cannot_be_a_reason() -> None:
-    """What is explained is what can be seen, concluded, or done by retry or a source."""
-    assert {symptom.value for symptom in Symptom} | conclusions() | {
+    """What is explained can be seen, concluded, done by retry or a source, or found in a file."""
+    of_files = {
+        f"file-{found}" for found in ("missing", "changed", "truncated", "longer", "damaged")
+    }
+    assert {symptom.value for symptom in Symptom} | conclusions() | of_files | {
         "retried",
         "reappeared",
         "operator",

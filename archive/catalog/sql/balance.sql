@@ -48,6 +48,9 @@ WHERE account IN (SELECT value FROM json_each(:accounts))
 -- name: troubled_since(since_ms)^
 SELECT COUNT(*) FROM calls WHERE state IN ('lost', 'failed') AND settled_ms >= :since_ms;
 
+-- name: known_accounts()
+SELECT DISTINCT account FROM calls;
+
 -- name: unsettled_accounts()
 SELECT DISTINCT account FROM calls WHERE state IN ('expected', 'leased');
 

@@ -1,0 +1,78 @@
+"""Walking the archive's folders: sorted, one folder at a time, so that memory stays small."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from archive.errors import StoreError
+from archive.layout import PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ACCOUNT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_LEVELS: Final = tuple(re.compile(form, re.ASCII) for form in (r"\d{4}", r"\d{2}", r"\d{2}"))
+_HOUR: Final = re.compile(r"\d{2}", re.ASCII)
+
+
+def check_root(root: Path) -> None:
+    """Check that the archive is there.
+
+    Raises:
+        StoreError: the root is no archive: there is no such folder, or its disk is not mounted.
+    """
+    try:
+        # Every archive has this folder; an empty mount point has not.
+        there = (root / PARTS).is_dir()
+    except OSError as error:
+        raise StoreError(f"looking into the archive's root {root}: {error.strerror}") from error
+    if not there:
+        raise StoreError(
+            f"there is no archive in {root}: it has no {PARTS} folder",
+            hint="check [archive] root, and that its disk is mounted",
+        )
+
+
+def accounts_on_disk(root: Path) -> list[str]:
+    """Return the names of the accounts that have a folder."""
+    return [path.name for path in _folders(root) if _ACCOUNT.fullmatch(path.name)]
+
+
+def days_on_disk(root: Path, account: str) -> Iterator[str]:
+    """Yield the day folders of an account, below the root."""
+    for year in _folders(root / account, _LEVELS[0]):
+        for month in _folders(year, _LEVELS[1]):
+            for day in _folders(month, _LEVELS[2]):
+                yield f"{account}/{year.name}/{month.name}/{day.name}"
+
+
+def hours_on_disk(root: Path, day: str) -> list[str]:
+    """Return the hour folders of a day folder, below the root."""
+    return [f"{day}/{path.name}" for path in _folders(root / day, _HOUR)]
+
+
+def files_of(root: Path, folder: str) -> dict[str, int]:
+    """Return name and length in bytes of each file in a folder; none where there is no folder.
+
+    Temporary files of ours, which begin with a dot, are left out.
+    """
+    found: dict[str, int] = {}
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for entry in (root / folder).iterdir():
+            with suppress(FileNotFoundError):
+                if not entry.name.startswith(".") and entry.is_file():
+                    found[entry.name] = entry.stat().st_size
+    return dict(sorted(found.items()))
+
+
+def _folders(parent: Path, form: re.Pattern[str] | None = None) -> list[Path]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(
+            path
+            for path in parent.iterdir()
+            if (form is None or form.fullmatch(path.name)) and path.is_dir()
+        )
+    return []
