@@ -36,13 +36,18 @@ class DueCall(msgspec.Struct, frozen=True):
 
 
 class ClaimedCall(msgspec.Struct, frozen=True):
-    """A call that this batch holds, with what is known of it."""
+    """A call that this batch holds, with what is known of it.
+
+    ``looks`` counts former answers without a recording. Before the first answer of any kind,
+    ``facts`` are what a source said; after it, what the provider said.
+    """
 
     facts: CallFacts
     delete_by: datetime
     tries: int
     refreshes: int
     late_looks: int
+    looks: int = 0
 
 
 Outcome = Again | Refresh | Absent | Lost | Failed
@@ -93,6 +98,7 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             tries=row["tries"],
             refreshes=row["refreshes"],
             late_looks=row["late_looks"],
+            looks=row["looks"],
         )
         for row in rows
     ]

@@ -32,7 +32,7 @@ UPDATE calls SET state = 'leased', lease = :lease
 WHERE account = :account AND state = 'expected'
   AND sid IN (SELECT value FROM json_each(:sids))
 RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
-  from_number, to_number, exophone, delete_by_ms, tries, refreshes, late_looks;
+  from_number, to_number, exophone, delete_by_ms, tries, refreshes, late_looks, looks;
 
 -- name: learn(lease, account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone)*!
 -- What the provider says of a call replaces what an export said of it.
