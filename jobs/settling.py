@@ -10,6 +10,7 @@ from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from archive.call import CallFacts
     from archive.catalog.work import ClaimedCall, Outcome
     from archive.wire import CallAnswer
 
@@ -27,6 +28,7 @@ def judge_call(
     else:
         verdict = judge_missing(
             answer.facts,
+            former=_former_word(call),
             late_looks=call.late_looks,
             delete_by=call.delete_by,
             now=now,
@@ -35,6 +37,12 @@ def judge_call(
     # Neither a missing recording nor an unknown call pauses anything: see the table.
     assert not isinstance(verdict, Pause)
     return verdict
+
+
+def _former_word(call: ClaimedCall) -> CallFacts | None:
+    """Return what a source said of a call; None once the provider's own words have replaced it."""
+    was_asked_for = call.looks or call.tries or call.refreshes or call.late_looks
+    return None if was_asked_for else call.facts
 
 
 def judge_trouble(

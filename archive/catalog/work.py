@@ -39,6 +39,8 @@ class DueCall(msgspec.Struct, frozen=True):
 class ClaimedCall(msgspec.Struct, frozen=True):
     """A call that this batch holds, with what is known of it.
 
+    ``looks`` counts former answers without a recording. Before the first answer of any kind,
+    ``facts`` are what a source said; after it, what the provider said.
     ``in_row`` is how many of its last looks, one after the other, found ``reason``. ``candidates``
     are recordings that sources told of, ``kept`` those that it has already.
     """
@@ -52,6 +54,7 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     in_row: int = 0
     candidates: tuple[Candidate, ...] = ()
     kept: tuple[Proof, ...] = ()
+    looks: int = 0
 
 
 Outcome = Again | Refresh | Absent | Lost | Failed
@@ -125,6 +128,7 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             in_row=row["in_row"],
             candidates=told.get(row["sid"], ()),
             kept=kept.get(row["sid"], ()),
+            looks=row["looks"],
         )
         for row in rows
     ]

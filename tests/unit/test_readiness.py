@@ -64,6 +64,7 @@ def ended(ago: timedelta, **known: Any) -> CallFacts:  # noqa: ANN401 - fields o
 def judge(
     facts: CallFacts,
     *,
+    former: CallFacts | None = None,
     late_looks: int = 0,
     delete_by: datetime | None = None,
     now: datetime = NOW,
@@ -71,8 +72,23 @@ def judge(
 ) -> Verdict:
     """Judge a call without a recording URL."""
     return judge_missing(
-        facts, late_looks=late_looks, delete_by=delete_by, now=now, readiness=readiness
+        facts,
+        former=former,
+        late_looks=late_looks,
+        delete_by=delete_by,
+        now=now,
+        readiness=readiness,
     )
+
+
+def reason_of(facts: CallFacts) -> str:
+    """Return why a call of these facts, whenever it was, has no recording."""
+    timeless = replace(facts, created_at=None, started_at=None, ended_at=None)
+    if timeless.status in {"queued", "ringing", "in-progress"}:
+        timeless = replace(timeless, status="")
+    verdict = judge(timeless, late_looks=1)
+    assert isinstance(verdict, Absent)
+    return verdict.reason
 
 
 @given(FACTS, st.integers(0, 5), DELETE_BY, READINESS)
@@ -86,19 +102,32 @@ def test_the_next_look_is_always_later_than_now(
         assert not verdict.costs_try
 
 
-@given(FACTS, st.integers(0, 5), DELETE_BY, READINESS)
+@given(FACTS, st.none() | FACTS, st.integers(0, 5), DELETE_BY, READINESS)
 def test_nothing_is_concluded_before_the_provider_had_its_time(
-    facts: CallFacts, late_looks: int, delete_by: datetime | None, readiness: Readiness
+    facts: CallFacts,
+    former: CallFacts | None,
+    late_looks: int,
+    delete_by: datetime | None,
+    readiness: Readiness,
 ) -> None:
-    """Absent or lost: only after the window and two late looks, and if talked give_up_after."""
-    verdict = judge(facts, late_looks=late_looks, delete_by=delete_by, readiness=readiness)
+    """Absent or lost: only after the window and two late looks, and if talked give_up_after.
+
+    After one look only where two words say that nobody answered, and give_up_after has passed.
+    """
+    verdict = judge(
+        facts, former=former, late_looks=late_looks, delete_by=delete_by, readiness=readiness
+    )
     if isinstance(verdict, Again):
         return
     assert isinstance(verdict, Absent | Lost)
     talked = verdict.reason in {"not-recorded", "past-retention"}
     ended_at = end_of(facts.began_at, facts.ended_at, facts.duration_s)
     age = None if ended_at is None else NOW - ended_at
-    assert late_looks >= 1
+    if late_looks < 1:
+        assert former is not None
+        assert {"no-answer"} == {verdict.reason, reason_of(former)}
+        assert age is not None
+        assert age >= readiness.give_up_after
     if age is not None:
         assert age >= (
             max(readiness.window, readiness.give_up_after) if talked else readiness.window
@@ -137,7 +166,7 @@ def test_looks_lead_to_an_end(delay_s: int, readiness: Readiness) -> None:
 
 
 def test_the_usual_looks_are_dense_where_recordings_appear() -> None:
-    """Seldom at first, often from 3:38 to 5:00, less often to 15:00; then ten minutes apart."""
+    """Seldom at first, often from 3:33 to 5:00, less often to 15:00; then ten minutes apart."""
     ages, late_looks, now = [], 0, first_due(ended(timedelta(0)), NOW, USUAL)
     while isinstance(verdict := judge(ended(timedelta(0)), late_looks=late_looks, now=now), Again):
         ages.append(round((now - NOW).total_seconds()))
@@ -147,21 +176,53 @@ def test_the_usual_looks_are_dense_where_recordings_appear() -> None:
     apart = [later - former for former, later in itertools.pairwise(ages)]
     assert ages[:5] == [86, 113, 141, 168, 195]
     assert {27, 28} == set(apart[:4])
-    assert {8, 9} == {gap for age, gap in zip(ages, apart, strict=False) if 220 < age < 290}
-    assert {37, 38} >= {gap for age, gap in zip(ages, apart, strict=False) if 310 < age < 840}
+    assert {8, 9} == {gap for age, gap in zip(ages, apart, strict=False) if 213 <= age < 290}
+    assert {50} == {gap for age, gap in zip(ages, apart, strict=False) if 302 <= age < 550}
+    assert {27, 28} == {gap for age, gap in zip(ages, apart, strict=False) if 600 <= age < 870}
     assert ages[-5:] == [900, 1500, 2100, 2700, 3300]
     assert timedelta(seconds=3900) == now - NOW
 
 
-def test_a_call_that_nobody_answered_is_looked_at_when_the_window_has_passed() -> None:
-    """It will hardly have a recording; twice, ten minutes apart, as voice mail may have one."""
+def test_a_call_that_nobody_answered_is_looked_at_once_an_hour_later() -> None:
+    """It will hardly have a recording, but voice mail may; the provider has to say so as well."""
     unanswered = ended(timedelta(0), status="no-answer", talk_s=0)
     now = first_due(unanswered, NOW, USUAL)
-    assert NOW + USUAL.window == now
-    assert Again("no-recording-yet", after=USUAL.recheck, late_look=True) == judge(
-        unanswered, now=now
-    )
-    assert Absent("no-answer") == judge(unanswered, late_looks=1, now=now + USUAL.recheck)
+    assert NOW + USUAL.give_up_after == now
+    assert Absent("no-answer") == judge(unanswered, former=unanswered, now=now)
+    assert NOW + USUAL.window == first_due(ended(timedelta(0), duration_s=2), NOW, USUAL)
+
+
+AGAIN = Again("no-recording-yet", after=USUAL.recheck, late_look=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "says", "age", "expected"),
+    [
+        ({"status": "busy"}, {"status": "busy"}, 60, Absent("no-answer")),
+        ({"talk_s": 0}, {"leg2_status": "no-answer"}, 60, Absent("no-answer")),
+        ({"status": "missed-call"}, {"talk_s": 0}, 60 * 24 * 40, Absent("no-answer")),
+        ({"status": "busy"}, {"status": "busy"}, 59, AGAIN),
+        ({}, {"status": "busy"}, 600, AGAIN),
+        ({"status": "busy"}, {}, 600, AGAIN),
+        ({"duration_s": 2}, {"duration_s": 2}, 600, AGAIN),
+        ({"duration_s": 2}, {"status": "busy"}, 600, AGAIN),
+    ],
+)
+def test_one_look_is_enough_where_two_words_agree_that_nobody_answered(
+    said: dict[str, object], says: dict[str, object], age: int, expected: Verdict
+) -> None:
+    """A source's, from before, and the provider's; all others need two looks."""
+    ago = timedelta(minutes=age)
+    assert expected == judge(ended(ago, **says), former=ended(ago, **said))
+
+
+def test_a_call_known_by_its_sid_alone_needs_two_looks() -> None:
+    """Nobody but the provider has said anything of it; nor where the call's end is unknown."""
+    unanswered = ended(timedelta(days=1), status="busy")
+    assert judge(unanswered, former=CallFacts(sid="abcdef")) == AGAIN
+    assert judge(unanswered, former=None) == AGAIN
+    endless = CallFacts(sid="abcdef", status="busy")
+    assert judge(endless, former=endless) == AGAIN
 
 
 def test_one_empty_answer_settles_nothing() -> None:

@@ -36,6 +36,7 @@ def conclusions() -> set[str]:
         )
         verdict = judge_missing(
             facts,
+            former=None,
             late_looks=looks,
             delete_by=None if left is None else NOW + timedelta(days=left),
             now=NOW,

@@ -53,11 +53,22 @@ def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Verdict:
 
 
 def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
-    """Of what an export said of the call nothing decides."""
+    """What an export said of the call alone decides nothing."""
     answer = CallAnswer(CallFacts(sid="abcdef", ended_at=NOW - DAY / 2, status="busy"))
     again = Again("no-recording-yet", Readiness().recheck, late_look=True)
     assert again == judge(claimed(), answer)
     assert Absent("no-answer") == judge(claimed(late_looks=1), answer)
+
+
+def test_an_exports_word_counts_until_the_provider_was_asked() -> None:
+    """With the provider's it makes two words, and one look is enough; later there is but one."""
+    unanswered = CallFacts(sid="abcdef", ended_at=NOW - DAY / 2, status="busy")
+    answer = CallAnswer(unanswered)
+    call = msgspec.structs.replace(claimed(), facts=unanswered)
+    again = Again("no-recording-yet", Readiness().recheck, late_look=True)
+    assert Absent("no-answer") == judge(call, answer)
+    for counted in ("looks", "tries", "refreshes"):
+        assert again == judge(msgspec.structs.replace(call, **{counted: 1}), answer)
 
 
 def test_a_call_that_was_talked_is_lost_once_it_must_be_deleted() -> None:

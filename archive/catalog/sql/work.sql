@@ -33,7 +33,7 @@ UPDATE calls SET state = 'leased', lease = :lease
 WHERE account = :account AND state = 'expected'
   AND sid IN (SELECT value FROM json_each(:sids))
 RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
-  from_number, to_number, exophone, delete_by_ms, tries, refreshes, late_looks, reason,
+  from_number, to_number, exophone, delete_by_ms, tries, refreshes, late_looks, looks, reason,
   (SELECT COUNT(*) FROM looks AS l
    WHERE l.account = calls.account AND l.sid = calls.sid AND l.reason = calls.reason
      AND l.rowid > (
