@@ -41,6 +41,4 @@ def judge_trouble(call: ClaimedCall, symptom: Symptom, jitter: float) -> Verdict
     """Decide about a call that a symptom was seen of, counting what it went through before."""
     counts = {Act.REFRESH: call.refreshes, Act.LOOK: call.late_looks, Act.AGAIN: call.tries}
     strikes = counts.get(RULES[symptom].act, 0)
-    # Looks before a retry are no strikes, so they are not in a row with the next ones either.
-    in_row = min(strikes, call.in_row) if call.reason == symptom else 0
-    return judge(symptom, strikes=strikes, in_row=in_row, jitter=jitter)
+    return judge(symptom, strikes=strikes, seen=call.found.count(symptom), jitter=jitter)

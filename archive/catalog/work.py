@@ -38,7 +38,8 @@ class DueCall(msgspec.Struct, frozen=True):
 class ClaimedCall(msgspec.Struct, frozen=True):
     """A call that this batch holds, with what is known of it.
 
-    ``in_row`` is how many of its last looks, one after the other, found ``reason``.
+    ``found`` is what its last looks found, as many as have been counted since it became known or
+    was last retried.
     """
 
     facts: CallFacts
@@ -46,8 +47,7 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     tries: int
     refreshes: int
     late_looks: int
-    reason: str = ""
-    in_row: int = 0
+    found: tuple[str, ...] = ()
 
 
 Outcome = Again | Refresh | Absent | Lost | Failed
@@ -98,11 +98,17 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             tries=row["tries"],
             refreshes=row["refreshes"],
             late_looks=row["late_looks"],
-            reason=row["reason"],
-            in_row=row["in_row"],
+            found=_counted(row),
         )
         for row in rows
     ]
+
+
+def _counted(row: sqlite3.Row) -> tuple[str, ...]:
+    # Those that cost nothing are not counted, so some that were may be left out: then the call is
+    # only looked at once more. Those before a retry have no count left.
+    most = row["tries"] + row["refreshes"] + row["late_looks"]
+    return tuple(json.loads(row["found"])[-most:]) if most else ()
 
 
 def learn(

@@ -41,7 +41,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a run.
 
     ``several`` and ``faults`` are shares; ``size`` and ``kinds`` (of faults) as the sandbox takes
-    them; ``minute`` is how many seconds a minute of the provider's processing lasts.
+    them; ``minute`` is how many seconds a minute of the provider's processing lasts. The run's own
+    folder is made ``within`` another, or where temporary files are.
     """
 
     seed: str
@@ -55,11 +56,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     minute: float = 1.0
     kinds: str = ""
     keep: bool = False
+    within: Path | None = None
 
 
 def run(options: Options) -> Report:
     """Run it in a folder of its own, which stays where something is violated."""
-    folder = Path(tempfile.mkdtemp(prefix="callvault-chaos-"))
+    folder = Path(tempfile.mkdtemp(prefix="callvault-chaos-", dir=options.within))
     with ExitStack() as stack:
         provider = stack.enter_context(running_provider(*_provider_options(options, folder)))
         report = _Run(options, folder, provider, stack).report()
@@ -126,21 +128,23 @@ class _Run:
 
     def report(self) -> Report:
         """Do everything, judge the end, and tell of it."""
-        rightly = 0
-        violations: list[Violation] = []
         try:
             self._actor.perform(self._plan)
             self._actor.finish()
             rightly, violations = self._judge_failures()
         except OutOfTimeError:
-            waiting = self._watch.unsettled()
-            found = f"{waiting} calls were not settled after {self._options.minutes_cap} minutes"
-            violations.append(Violation("not done in time", "", found))
+            return self._report(time.monotonic() - self._began, 0, self._judge_time())
         took_s = time.monotonic() - self._began
+        self._crew.close()
+        return self._report(took_s, rightly, violations + self._judge_end())
+
+    def _judge_time(self) -> list[Violation]:
+        """Tell which calls keep the run from its end."""
         self._holds.release()
         self._crew.close()
-        violations += self._judge_end()
-        return self._report(took_s, rightly, violations)
+        found = f"it was not done after {self._options.minutes_cap} minutes"
+        unsettled = self._watch.unsettled_calls() or [""]
+        return [Violation("time", sid, found) for sid in unsettled]
 
     def _judge_failures(self) -> tuple[int, list[Violation]]:
         """Judge who failed, put them back, and let them be drained once more."""

@@ -40,6 +40,11 @@ class Watch:
         states = self._vault.states()
         return states.get("expected", 0) + states.get("leased", 0)
 
+    def unsettled_calls(self) -> list[str]:
+        """Return the Sids of the calls that are not settled."""
+        rows = self._vault.rows("SELECT sid FROM calls WHERE state IN ('expected', 'leased')")
+        return [sid for (sid,) in rows]
+
     def leases(self) -> frozenset[str]:
         """Return the leases under which anything is held."""
         rows = self._vault.rows("SELECT DISTINCT lease FROM calls WHERE lease IS NOT NULL")
