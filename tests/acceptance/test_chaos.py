@@ -26,10 +26,10 @@ def test_everything_bad_at_once_leaves_a_true_archive(tmp_path: Path) -> None:
     """
     options = Options(
         seed="short",
-        calls=240,
+        calls=200,
         kills=8,
         flushes=1,
-        minutes_cap=2,
+        minutes_cap=5,
         size="20KB",
         minute=0.2,
         kinds=RECOVERED_SOON,
