@@ -32,6 +32,7 @@ _TARGET_S: Final = 3.0
 """How long a kill waits for somebody who has work in hand before it takes who is there."""
 _ANY_TARGET_S: Final = 20.0
 _COUNT_S: Final = 0.5
+_TRIES: Final = 5
 _KILL: Final = signal.SIGKILL
 
 
@@ -63,7 +64,7 @@ class Actor:
         self._watch = watch
         self._waves = list(waves)
         self._taken: list[Path] = []
-        self._sids = sids
+        self._sids = sids  # of the first wave: they are known as soon as anything is
         self._deadline = deadline
         self._counted_at = 0.0
         self._unsettled = 0
@@ -116,7 +117,9 @@ class Actor:
             Deed.FILL: self._fill,
             Deed.PAUSE: self._pause,
         }
-        good = doing.get(step.deed, self._run_command)(step)
+        do = doing.get(step.deed, self._run_command)
+        # Nobody may be there just then: in a moment somebody will.
+        good = any(do(step) for _ in range(_TRIES if step.deed in KILLS else 1))
         (self.done if good else self.missed)[step.deed] += 1
 
     def _take_in(self) -> bool:

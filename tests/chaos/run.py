@@ -114,6 +114,7 @@ class _Run:
         self._holds = Holds()
         stack.callback(self._holds.release)
         self._watch = Watch(vault)
+        waves = _waves(folder, waves_of(self._plan), late=options.calls // 8)
         self._actor = Actor(
             vault,
             crew=crew,
@@ -121,8 +122,8 @@ class _Run:
             errands=self._errands,
             holds=self._holds,
             watch=self._watch,
-            waves=_waves(folder, waves_of(self._plan), late=options.calls // 8),
-            sids=[call["sid"] for call in self._truth],
+            waves=waves,
+            sids=_sids(waves[0]),
             deadline=self._began + 60 * options.minutes_cap,
         )
 
@@ -241,6 +242,11 @@ def _waves(folder: Path, count: int, *, late: int) -> list[Path]:
         with paths[-1].open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([head, *dealt])
     return paths
+
+
+def _sids(export: Path) -> list[str]:
+    with export.open(newline="", encoding="utf-8") as file:
+        return [row["CallSid"] for row in csv.DictReader(file)]
 
 
 def plan_of(options: Options) -> list[Step]:
