@@ -162,11 +162,11 @@ class Actor:
 
     def _kill(self, deed: Deed, pids: Sequence[int], leases: set[str] | tuple[()]) -> bool:
         assert deed in KILLS
-        busy = bool(self._watch.leases())
+        held = self._watch.leases()
         at = time.time()
         hit = [send(pid, _KILL) for pid in pids]
         if hit[0]:
-            self._watch.killed(deed, at, leases, busy=busy)
+            self._watch.killed(deed, at, leases, held)
         return hit[0]
 
     def _flush(self) -> bool:

@@ -24,7 +24,7 @@ from tests.chaos.holds import Holds
 from tests.chaos.judge import Violation, judge, judge_failures
 from tests.chaos.plan import Deed, Step, draw_plan, waves_of
 from tests.chaos.report import Report, Told, times
-from tests.chaos.watch import Watch, went_on_after
+from tests.chaos.watch import Watch, recoveries
 from tests.provider import Provider, running_provider
 
 if TYPE_CHECKING:
@@ -173,9 +173,7 @@ class _Run:
 
     def _report(self, took_s: float, rightly: int, violations: Sequence[Violation]) -> Report:
         stats, actor, options = self._provider.stats(), self._actor, self._options
-        given_back = [
-            kill.given_back_s for kill in self._watch.kills if kill.given_back_s is not None
-        ]
+        recovered = recoveries(self._watch.kills, self._watch.looks())
         downloads = stats["downloads"]
         return Report(
             seed=options.seed,
@@ -190,8 +188,9 @@ class _Run:
             supervisors=self._crew.supervisors,
             ends={str(code): count for code, count in sorted(self._crew.ends.items())},
             commands=dict(sorted(self._errands.done.items())),
-            went_on_s=times(went_on_after(self._watch.kills, self._watch.looks())),
-            given_back_s=times(given_back),
+            went_on_s=times(one.went_on_s for one in recovered),
+            given_back_s=times(one.given_back_s for one in recovered),
+            recoveries=recovered,
             states=self._vault.states(),
             rightly_failed=rightly,
             fired=stats["faults"],
