@@ -105,7 +105,7 @@ def _verdict(report: Report) -> Iterator[str]:
     if not report.violations:
         yield "  everything holds"
         return
-    yield f"  {len(report.violations):,} VIOLATIONS; what was left is in {report.folder}"
+    yield f"  VIOLATED {len(report.violations):,} times; what was left is in {report.folder}"
     for told in report.violations:
         yield f"  {told.condition}{f', call {told.sid}' if told.sid else ''}: {told.found}"
         yield from (f"      {line}" for line in told.story.splitlines())
