@@ -127,7 +127,7 @@ class Actor:
             return True  # a wave that was taken in early, since nothing was left to do
         wave = self._waves.pop(0)
         self._until(lambda: self._errands.has_room, None)
-        self._errands.start("enqueue", "cdr", wave.name)
+        self._errands.start("enqueue", "cdr", wave.name, insist=True)
         # Before anything else is done: what is not known can neither be archived nor be missed.
         self._until(lambda: not self._errands, None)
         self._taken.append(wave)
@@ -236,7 +236,7 @@ class Actor:
         self._errands.start("pause", "--why", "chaos")
         # Else the resumption may be quicker, where both wait for the catalog.
         self._until(lambda: not self._errands, None)
-        self._holds.add(step.hold_s, lambda: self._errands.start("resume"))
+        self._holds.add(step.hold_s, partial(self._errands.start, "resume", insist=True))
         return True
 
     def _run_command(self, step: Step) -> bool:
