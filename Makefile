@@ -44,6 +44,16 @@ test: $(VENV)/dev.done ## Run all tests: unit, integration and acceptance
 bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel
 	$(BIN)/python -m bench.compare
 
+# make chaos SEED=7 CALLS=5000 KILLS=200 FLUSHES=3; KILLS=0 FLUSHES=0 is the provider's faults alone.
+SEED    ?= 1
+CALLS   ?= 2000
+KILLS   ?= 80
+FLUSHES ?= 2
+
+.PHONY: chaos
+chaos: $(VENV)/dev.done ## Do everything bad at once, from a seed, and check that the archive is true (docs/chaos.md)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --calls $(CALLS) --kills $(KILLS) --flushes $(FLUSHES)
+
 .PHONY: coverage
 coverage: $(VENV)/dev.done ## Run all tests and show the branches that none of them takes
 	$(BIN)/coverage erase

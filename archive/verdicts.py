@@ -125,14 +125,14 @@ class Act(StrEnum):
 
 
 _BOUNDED: Final = frozenset({Act.AGAIN, Act.REFRESH})
-"""What ends after a number of times, also where no symptom of it was seen in a row."""
+"""What ends after a number of times, also where no symptom of it was seen often."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table.
 
     ``act`` follows, ``base`` later at first and doubling up to ``cap``, with jitter. After
-    ``limit`` times in a row it becomes ``finally_``. ``fatal`` marks a pause that ends a drain.
+    it was seen ``limit`` times it becomes ``finally_``. ``fatal`` marks a pause that ends a drain.
     ``hint`` is what a person can do about it.
     """
 
@@ -247,7 +247,7 @@ def judge(
     strikes: int,
     jitter: float,
     retry_after: timedelta | None = None,
-    in_row: int | None = None,
+    seen: int | None = None,
 ) -> Verdict:
     """Look the symptom up and say what follows.
 
@@ -257,10 +257,10 @@ def judge(
             whatever was seen.
         jitter: a random number in 0..1, passed in.
         retry_after: what the provider asked for, if it did; never waited less than.
-        in_row: how often this very symptom was seen just before; as often as ``strikes`` if None.
+        seen: how often this very symptom was seen before; as often as ``strikes`` if None.
     """
     rule = RULES[symptom]
-    act = _act(rule, strikes, strikes if in_row is None else in_row)
+    act = _act(rule, strikes, strikes if seen is None else seen)
     after = max(backoff(strikes, rule.base, rule.cap, jitter), retry_after or timedelta(0))
     match act:
         case Act.AGAIN | Act.LOOK | Act.WAIT:
@@ -277,15 +277,15 @@ def judge(
             return Pause(symptom.value, after=after, whole_host=host, fatal=rule.fatal)
 
 
-def _act(rule: Rule, strikes: int, in_row: int) -> Act:
+def _act(rule: Rule, strikes: int, seen: int) -> Act:
     """Say what follows, or what does in the end.
 
-    What a symptom means in the end, it means only if it was seen again and again: after other
-    troubles, the first 404 says no more than the first 404 of all.
+    What a symptom means in the end, it means only if it was seen again and again itself: after
+    other troubles, the first 404 says no more than the first 404 of all.
     """
     if rule.limit is None:
         return rule.act
-    if in_row >= rule.limit:
+    if seen >= rule.limit:
         return rule.finally_
     return Act.FAILED if rule.act in _BOUNDED and strikes >= _TRIES else rule.act
 

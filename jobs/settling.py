@@ -54,6 +54,5 @@ def judge_trouble(
     """
     counts = {Act.REFRESH: call.refreshes, Act.LOOK: call.late_looks, Act.AGAIN: call.tries}
     strikes = counts.get(RULES[symptom].act, 0)
-    # Looks before a retry are no strikes, so they are not in a row with the next ones either.
-    in_row = min(strikes, call.in_row) if call.reason == symptom else 0
-    return judge(symptom, strikes=strikes, in_row=in_row, jitter=jitter, retry_after=retry_after)
+    seen = call.found.count(symptom)
+    return judge(symptom, strikes=strikes, seen=seen, jitter=jitter, retry_after=retry_after)

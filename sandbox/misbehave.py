@@ -51,7 +51,7 @@ async def send(
     else:
         response.content_length = _size(answer)
     # A client that leaves, or the end of the stand-in itself, is no fault to report.
-    with suppress(ConnectionResetError):
+    with suppress(ConnectionError):
         await response.prepare(request)
         await _body(request, response, answer, manner, stats)
     return response

@@ -86,7 +86,7 @@ async def _stream(
     """Send a large recording while it is made."""
     response.content_length = extract.size
     # A client that leaves, or the end of the stand-in itself, is no fault to report.
-    with suppress(ConnectionResetError):
+    with suppress(ConnectionError):
         await response.prepare(request)
         for chunk in extract.audio.chunks(extract.start, extract.stop):
             await response.write(chunk)

@@ -40,9 +40,9 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     """A call that this batch holds, with what is known of it.
 
     ``looks`` counts former answers without a recording. Before the first answer of any kind,
-    ``facts`` are what a source said; after it, what the provider said.
-    ``in_row`` is how many of its last looks, one after the other, found ``reason``. ``candidates``
-    are recordings that sources told of, ``kept`` those that it has already.
+    ``facts`` are what a source said; after it, what the provider said. ``found`` is what its last
+    looks found, as many as have been counted since it became known or was last retried.
+    ``candidates`` are recordings that sources told of, ``kept`` those that it has already.
     """
 
     facts: CallFacts
@@ -50,11 +50,10 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     tries: int
     refreshes: int
     late_looks: int
-    reason: str = ""
-    in_row: int = 0
+    looks: int = 0
+    found: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     kept: tuple[Proof, ...] = ()
-    looks: int = 0
 
 
 Outcome = Again | Refresh | Absent | Lost | Failed
@@ -124,14 +123,20 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             tries=row["tries"],
             refreshes=row["refreshes"],
             late_looks=row["late_looks"],
-            reason=row["reason"],
-            in_row=row["in_row"],
+            looks=row["looks"],
+            found=_counted(row),
             candidates=told.get(row["sid"], ()),
             kept=kept.get(row["sid"], ()),
-            looks=row["looks"],
         )
         for row in rows
     ]
+
+
+def _counted(row: sqlite3.Row) -> tuple[str, ...]:
+    # Those that cost nothing are not counted, so some that were may be left out: then the call is
+    # only looked at once more. Those before a retry have no count left.
+    most = row["tries"] + row["refreshes"] + row["late_looks"]
+    return tuple(json.loads(row["found"])[-most:]) if most else ()
 
 
 def learn(

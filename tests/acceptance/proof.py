@@ -87,7 +87,10 @@ def sidecar_faults(text: str, path: str, sid: str, recording: dict[str, Any]) ->
 
     ``recording`` is the truth: its object's name and path at the host, bytes and SHA-256.
     """
-    told = json.loads(text)
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return ["it is no JSON"]
     expected = {
         "callvault": 1,
         "account": "main",

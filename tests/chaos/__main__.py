@@ -5,6 +5,7 @@ See docs/chaos.md. Ends with 0 where everything holds, with 1 where something is
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def main(*, only_plan: bool, file: Path | None, **given: object) -> None:
         for step in plan_of(options):
             click.echo(f"{step.deed.value:16} gap {step.gap_s:.2f} s, hold {step.hold_s:.1f} s")
         return
+    # What was started and mounted is ended and unmounted, whoever ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     report = run(options)
     if file is not None:
         file.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")

@@ -32,6 +32,7 @@ _TARGET_S: Final = 3.0
 """How long a kill waits for somebody who has work in hand before it takes who is there."""
 _ANY_TARGET_S: Final = 20.0
 _COUNT_S: Final = 0.5
+_TRIES: Final = 5
 _KILL: Final = signal.SIGKILL
 
 
@@ -63,7 +64,7 @@ class Actor:
         self._watch = watch
         self._waves = list(waves)
         self._taken: list[Path] = []
-        self._sids = sids
+        self._sids = sids  # of the first wave: they are known as soon as anything is
         self._deadline = deadline
         self._counted_at = 0.0
         self._unsettled = 0
@@ -116,7 +117,9 @@ class Actor:
             Deed.FILL: self._fill,
             Deed.PAUSE: self._pause,
         }
-        good = doing.get(step.deed, self._run_command)(step)
+        do = doing.get(step.deed, self._run_command)
+        # Nobody may be there just then: in a moment somebody will.
+        good = any(do(step) for _ in range(_TRIES if step.deed in KILLS else 1))
         (self.done if good else self.missed)[step.deed] += 1
 
     def _take_in(self) -> bool:
@@ -124,7 +127,7 @@ class Actor:
             return True  # a wave that was taken in early, since nothing was left to do
         wave = self._waves.pop(0)
         self._until(lambda: self._errands.has_room, None)
-        self._errands.start("enqueue", "cdr", wave.name)
+        self._errands.start("enqueue", "cdr", wave.name, insist=True)
         # Before anything else is done: what is not known can neither be archived nor be missed.
         self._until(lambda: not self._errands, None)
         self._taken.append(wave)
@@ -159,11 +162,11 @@ class Actor:
 
     def _kill(self, deed: Deed, pids: Sequence[int], leases: set[str] | tuple[()]) -> bool:
         assert deed in KILLS
-        busy = bool(self._watch.leases())
+        held = self._watch.leases()
         at = time.time()
         hit = [send(pid, _KILL) for pid in pids]
         if hit[0]:
-            self._watch.killed(deed, at, leases, busy=busy)
+            self._watch.killed(deed, at, leases, held)
         return hit[0]
 
     def _flush(self) -> bool:
@@ -233,7 +236,7 @@ class Actor:
         self._errands.start("pause", "--why", "chaos")
         # Else the resumption may be quicker, where both wait for the catalog.
         self._until(lambda: not self._errands, None)
-        self._holds.add(step.hold_s, lambda: self._errands.start("resume"))
+        self._holds.add(step.hold_s, partial(self._errands.start, "resume", insist=True))
         return True
 
     def _run_command(self, step: Step) -> bool:

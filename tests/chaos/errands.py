@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 _MOST: Final = 3
 """Commands side by side: each costs half a second of processor."""
 _TAIL: Final = 600
+_LOCKED: Final = 7
 
 
 class _Errand(msgspec.Struct):
     words: tuple[str, ...]
     running: Running
     stack: ExitStack
-    trouble: int
-    """How often the catalog had been locked when it began."""
+    insist: bool
+    locks_over: int
+    """How often the catalog had been locked and was free again when it began."""
 
 
 class Errands:
@@ -46,12 +48,12 @@ class Errands:
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def start(self, *words: str) -> None:
-        """Start a command."""
+    def start(self, *words: str, insist: bool = False) -> None:
+        """Start a command; one that is insisted on is run again where the catalog was locked."""
         stack = ExitStack()
         running = stack.enter_context(self._vault.started(*words))
-        before = self.locks - self.locked
-        self._under_way.append(_Errand(words, running, stack, before))
+        over = self.locks - self.locked
+        self._under_way.append(_Errand(words, running, stack, insist, over))
 
     def tend(self) -> None:
         """Judge the commands that have ended."""
@@ -70,9 +72,11 @@ class Errands:
         code, said = errand.running.process.wait(), errand.running.said
         name = " ".join(errand.words[:2])
         self.done[errand.words[0]] += 1
-        may_be_locked = self.locks > errand.trouble
-        allowed = {0, 7} if may_be_locked else {0}
-        if code not in allowed:
+        was_locked = self.locks > errand.locks_over
+        if code == _LOCKED and was_locked:
+            if errand.insist:
+                self.start(*errand.words, insist=True)
+        elif code:
             self.faults.append(f"callvault {name} ended with {code}: {said[-_TAIL:]}")
-        elif "Traceback" in said:
+        if "Traceback" in said:
             self.faults.append(f"callvault {name} showed a traceback: {said[-_TAIL:]}")

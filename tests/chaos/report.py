@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
+
+    from tests.chaos.watch import Recovery
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -31,8 +33,9 @@ class Times(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One run.
 
-    ``went_on_s`` is how long after a kill amid work another process settled or put off a call;
-    ``given_back_s`` until the calls of the dead were settled or free for others. ``fetched_again``
+    ``went_on_s`` is how long after a kill amid work another process claimed, settled or put off a
+    call; ``given_back_s`` until the calls of the dead were settled or free for others;
+    ``recoveries`` has both of each kill, with its time since 1970. ``fetched_again``
     counts recordings that were sent to their end once more. ``rightly_failed`` counts calls that
     were given up for passing faults after kills and archived when put back.
     """
@@ -51,6 +54,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     commands: dict[str, int]
     went_on_s: Times
     given_back_s: Times
+    recoveries: list[Recovery]
     states: dict[str, int]
     rightly_failed: int
     fired: dict[str, int]
@@ -63,11 +67,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     violations: list[Told]
 
 
-def times(seconds: Sequence[float]) -> Times:
-    """Sum up some times."""
-    if not seconds:
+def times(seconds: Iterable[float | None]) -> Times:
+    """Sum up those times that there are."""
+    there = [time for time in seconds if time is not None]
+    if not there:
         return Times(0, None, None)
-    return Times(len(seconds), round(median(seconds), 2), round(max(seconds), 2))
+    return Times(len(there), round(median(there), 2), round(max(there), 2))
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -100,7 +105,7 @@ def _verdict(report: Report) -> Iterator[str]:
     if not report.violations:
         yield "  everything holds"
         return
-    yield f"  {len(report.violations):,} VIOLATIONS; what was left is in {report.folder}"
+    yield f"  VIOLATED {len(report.violations):,} times; what was left is in {report.folder}"
     for told in report.violations:
         yield f"  {told.condition}{f', call {told.sid}' if told.sid else ''}: {told.found}"
         yield from (f"      {line}" for line in told.story.splitlines())

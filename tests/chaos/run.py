@@ -24,7 +24,7 @@ from tests.chaos.holds import Holds
 from tests.chaos.judge import Violation, judge, judge_failures
 from tests.chaos.plan import Deed, Step, draw_plan, waves_of
 from tests.chaos.report import Report, Told, times
-from tests.chaos.watch import Watch, went_on_after
+from tests.chaos.watch import Watch, recoveries
 from tests.provider import Provider, running_provider
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a run.
 
     ``several`` and ``faults`` are shares; ``size`` and ``kinds`` (of faults) as the sandbox takes
-    them; ``minute`` is how many seconds a minute of the provider's processing lasts.
+    them; ``minute`` is how many seconds a minute of the provider's processing lasts. The run's own
+    folder is made ``within`` another, or where temporary files are.
     """
 
     seed: str
@@ -55,11 +56,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     minute: float = 1.0
     kinds: str = ""
     keep: bool = False
+    within: Path | None = None
 
 
 def run(options: Options) -> Report:
     """Run it in a folder of its own, which stays where something is violated."""
-    folder = Path(tempfile.mkdtemp(prefix="callvault-chaos-"))
+    folder = Path(tempfile.mkdtemp(prefix="callvault-chaos-", dir=options.within))
     with ExitStack() as stack:
         provider = stack.enter_context(running_provider(*_provider_options(options, folder)))
         report = _Run(options, folder, provider, stack).report()
@@ -112,6 +114,7 @@ class _Run:
         self._holds = Holds()
         stack.callback(self._holds.release)
         self._watch = Watch(vault)
+        waves = _waves(folder, waves_of(self._plan), late=options.calls // 8)
         self._actor = Actor(
             vault,
             crew=crew,
@@ -119,28 +122,30 @@ class _Run:
             errands=self._errands,
             holds=self._holds,
             watch=self._watch,
-            waves=_waves(folder, waves_of(self._plan), late=options.calls // 8),
-            sids=[call["sid"] for call in self._truth],
+            waves=waves,
+            sids=_sids(waves[0]),
             deadline=self._began + 60 * options.minutes_cap,
         )
 
     def report(self) -> Report:
         """Do everything, judge the end, and tell of it."""
-        rightly = 0
-        violations: list[Violation] = []
         try:
             self._actor.perform(self._plan)
             self._actor.finish()
             rightly, violations = self._judge_failures()
         except OutOfTimeError:
-            waiting = self._watch.unsettled()
-            found = f"{waiting} calls were not settled after {self._options.minutes_cap} minutes"
-            violations.append(Violation("not done in time", "", found))
+            return self._report(time.monotonic() - self._began, 0, self._judge_time())
         took_s = time.monotonic() - self._began
+        self._crew.close()
+        return self._report(took_s, rightly, violations + self._judge_end())
+
+    def _judge_time(self) -> list[Violation]:
+        """Tell which calls keep the run from its end."""
         self._holds.release()
         self._crew.close()
-        violations += self._judge_end()
-        return self._report(took_s, rightly, violations)
+        found = f"it was not done after {self._options.minutes_cap} minutes"
+        unsettled = self._watch.unsettled_calls() or [""]
+        return [Violation("time", sid, found) for sid in unsettled]
 
     def _judge_failures(self) -> tuple[int, list[Violation]]:
         """Judge who failed, put them back, and let them be drained once more."""
@@ -168,9 +173,7 @@ class _Run:
 
     def _report(self, took_s: float, rightly: int, violations: Sequence[Violation]) -> Report:
         stats, actor, options = self._provider.stats(), self._actor, self._options
-        given_back = [
-            kill.given_back_s for kill in self._watch.kills if kill.given_back_s is not None
-        ]
+        recovered = recoveries(self._watch.kills, self._watch.looks())
         downloads = stats["downloads"]
         return Report(
             seed=options.seed,
@@ -185,8 +188,9 @@ class _Run:
             supervisors=self._crew.supervisors,
             ends={str(code): count for code, count in sorted(self._crew.ends.items())},
             commands=dict(sorted(self._errands.done.items())),
-            went_on_s=times(went_on_after(self._watch.kills, self._watch.looks())),
-            given_back_s=times(given_back),
+            went_on_s=times(one.went_on_s for one in recovered),
+            given_back_s=times(one.given_back_s for one in recovered),
+            recoveries=recovered,
             states=self._vault.states(),
             rightly_failed=rightly,
             fired=stats["faults"],
@@ -237,6 +241,11 @@ def _waves(folder: Path, count: int, *, late: int) -> list[Path]:
         with paths[-1].open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([head, *dealt])
     return paths
+
+
+def _sids(export: Path) -> list[str]:
+    with export.open(newline="", encoding="utf-8") as file:
+        return [row["CallSid"] for row in csv.DictReader(file)]
 
 
 def plan_of(options: Options) -> list[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,17 +16,27 @@ if TYPE_CHECKING:
 
 
 class Kill(msgspec.Struct):
-    """One kill: when (seconds since 1970), and the leases that died with it.
+    """One kill: when (seconds since 1970), the leases that died with it, and all there were then.
 
-    ``busy`` tells whether anybody held calls just then: whether there was work to go on.
-    ``given_back_s`` is how long until the last of the dead leases' calls was settled or free again.
+    ``claimed_s`` is how long until a batch was seen that had claimed calls since; ``given_back_s``
+    until the last of the dead leases' calls was settled or free again.
     """
 
     deed: Deed
     at: float
-    leases: frozenset[str]
-    busy: bool
+    died: frozenset[str]
+    held: frozenset[str]
+    claimed_s: float | None = None
     given_back_s: float | None = None
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """How a run got over one kill; seconds, None where nothing was held or nothing followed."""
+
+    deed: Deed
+    at: float
+    went_on_s: float | None
+    given_back_s: float | None
 
 
 class Watch:
@@ -40,23 +51,30 @@ class Watch:
         states = self._vault.states()
         return states.get("expected", 0) + states.get("leased", 0)
 
+    def unsettled_calls(self) -> list[str]:
+        """Return the Sids of the calls that are not settled."""
+        rows = self._vault.rows("SELECT sid FROM calls WHERE state IN ('expected', 'leased')")
+        return [sid for (sid,) in rows]
+
     def leases(self) -> frozenset[str]:
         """Return the leases under which anything is held."""
         rows = self._vault.rows("SELECT DISTINCT lease FROM calls WHERE lease IS NOT NULL")
         return frozenset(lease for (lease,) in rows)
 
-    def killed(self, deed: Deed, at: float, leases: Iterable[str], *, busy: bool) -> None:
-        """Note a kill, and the leases of those that died."""
-        self.kills.append(Kill(deed, at, frozenset(leases), busy))
+    def killed(self, deed: Deed, at: float, died: Iterable[str], held: frozenset[str]) -> None:
+        """Note a kill, with the leases of those that died and all that were held just before."""
+        self.kills.append(Kill(deed, at, frozenset(died), held))
 
     def tend(self) -> None:
-        """See which dead leases hold nothing any more."""
-        waiting = [kill for kill in self.kills if kill.leases and kill.given_back_s is None]
+        """See who claims calls, and which dead leases hold nothing any more."""
+        waiting = [kill for kill in self.kills if _waits(kill)]
         if not waiting:
             return
         held, now = self.leases(), time.time()
         for kill in waiting:
-            if not kill.leases & held:
+            if kill.claimed_s is None and held - kill.held:
+                kill.claimed_s = now - kill.at
+            if kill.given_back_s is None and kill.died and not kill.died & held:
                 kill.given_back_s = now - kill.at
 
     def looks(self) -> list[float]:
@@ -65,15 +83,30 @@ class Watch:
         return [at / 1000 for (at,) in rows]
 
 
-def went_on_after(kills: Sequence[Kill], looks: Sequence[float]) -> list[float]:
-    """Return for each kill amid work how many seconds later somebody settled or put off a call.
+def _waits(kill: Kill) -> bool:
+    back = kill.given_back_s is not None or not kill.died
+    return kill.claimed_s is None or not back
 
-    Times of looks have whole milliseconds; ``looks`` ascend. The dead settle nothing, so it was
-    another process. A kill that nothing followed is left out: it was the last thing to happen.
+
+def recoveries(kills: Sequence[Kill], looks: Sequence[float]) -> list[Recovery]:
+    """Return for each kill when somebody claimed, settled or put off a call after it.
+
+    ``looks`` are the times at which calls were settled or put off, ascending. The dead do neither,
+    so it was another process. Where nobody held anything there was no work to go on with.
     """
-    waits = []
-    for kill in kills:
-        after = next((look for look in looks if look > kill.at), None)
-        if kill.busy and after is not None:
-            waits.append(after - kill.at)
-    return waits
+    return [
+        Recovery(
+            kill.deed,
+            round(kill.at, 3),
+            _first_after(kill, looks) if kill.held else None,
+            None if kill.given_back_s is None else round(kill.given_back_s, 3),
+        )
+        for kill in kills
+    ]
+
+
+def _first_after(kill: Kill, looks: Sequence[float]) -> float | None:
+    place = bisect_right(looks, kill.at)
+    settled = looks[place] - kill.at if place < len(looks) else None
+    found = [wait for wait in (settled, kill.claimed_s) if wait is not None]
+    return round(min(found), 3) if found else None

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.call import CallFacts
+from archive.call import CallFacts, State
 from archive.catalog import work
 from archive.catalog.database import Database
+from archive.catalog.story import put_back
 from archive.clock import to_ms
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
 from tests.unit.books import ACCOUNT, NOW, OTHER, SIDS, called, proved
@@ -48,23 +49,32 @@ def test_a_claimed_call_comes_with_what_is_known_of_it(books: Books) -> None:
     books.claim(SIDS[0], lease="second")
     books.settle(SIDS[0], Refresh("r", after=HOUR), lease="second")
     (claimed,) = books.claim(SIDS[0], lease="third")
-    expected = work.ClaimedCall(called(SIDS[0]), NOW + timedelta(days=29), 1, 1, 0, "r", 1)
+    expected = work.ClaimedCall(
+        called(SIDS[0]), NOW + timedelta(days=29), 1, 1, 0, found=("t", "r")
+    )
     assert expected == claimed
 
 
-def test_a_claimed_call_tells_what_its_last_looks_found_in_a_row(books: Books) -> None:
-    """Another finding begins a new row; one that was given back keeps its row."""
+def test_a_claimed_call_tells_what_its_counted_looks_found(books: Books) -> None:
+    """In order, from the first on; one that was given back has them still, one retried has none."""
     books.add(called(SIDS[0]))
-    rows = []
-    for turn, reason in enumerate(["r", "r", "t", "r", "r", "r"]):
-        (claimed,) = books.claim(SIDS[0], lease=f"{turn}")
-        rows.append((claimed.reason, claimed.in_row))
+    for turn, reason in enumerate(["r", "t", "r"]):
+        books.claim(SIDS[0], lease=f"{turn}")
         books.settle(SIDS[0], Refresh(reason, after=HOUR), lease=f"{turn}")
     books.claim(SIDS[0], lease="given back")
     books.end("given back")
+    (claimed,) = books.claim(SIDS[0], lease="failed")
+    assert claimed.found == ("r", "t", "r")
+    books.settle(SIDS[0], Failed("r"), lease="failed")
+    with books.database.write() as tx:
+        put_back(
+            tx, accounts=["main"], states=[State.FAILED], reason=None, day=None, sids=None, now=NOW
+        )
+    (claimed,) = books.claim(SIDS[0], lease="retried")
+    assert claimed.found == ()
+    books.settle(SIDS[0], Again("late", after=HOUR, costs_try=True), lease="retried")
     (claimed,) = books.claim(SIDS[0], lease="last")
-    assert rows == [("", 0), ("r", 1), ("r", 2), ("t", 1), ("r", 1), ("r", 2)]
-    assert (claimed.reason, claimed.in_row) == ("r", 3)
+    assert claimed.found == ("late",)
 
 
 def test_a_doubled_batch_takes_nothing(books: Books) -> None:

@@ -28,6 +28,7 @@ from archive.verdicts import RULES, Rule, Symptom
 from jobs.recording import _about
 from jobs.targets import Target
 from sandbox.__main__ import main as sandbox_command
+from tests.chaos.__main__ import main as chaos_command
 from worker import settings
 from worker.cli import cli
 
@@ -177,6 +178,22 @@ def test_each_command_and_option_stands_in_the_reference() -> None:
         }
         real = sandbox_command if name == "callvault sandbox" else command
         assert written == _options(real), name
+
+
+def test_each_option_of_a_chaos_run_stands_in_its_page() -> None:
+    """docs/chaos.md has every option of ``python -m tests.chaos``, and no others."""
+    rows = _table(_parts(_read("docs/chaos.md"))["The report"])
+    written = {option.split()[0] for row in rows for option in re.findall(r"`(--[^`]+)`", row[0])}
+    assert written == _options(chaos_command)
+
+
+def test_each_condition_of_a_chaos_run_stands_in_its_page() -> None:
+    """docs/chaos.md explains every condition that a violation can be told with."""
+    rows = _table(_parts(_read("docs/chaos.md"))["What is checked"])
+    written = {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+    sources = [_read(f"tests/chaos/{name}.py") for name in ("judge", "run")]
+    named = {name for text in sources for name in re.findall(r'Violation\(\s*"([^"]+)"', text)}
+    assert written == named
 
 
 def test_each_command_stands_in_the_readme() -> None:

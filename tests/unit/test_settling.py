@@ -42,9 +42,9 @@ def claimed(*, tries: int = 0, refreshes: int = 0, late_looks: int = 0) -> Claim
     return ClaimedCall(CallFacts(sid="abcdef"), NOW + DAY, tries, refreshes, late_looks)
 
 
-def last_found(reason: str, call: ClaimedCall, *, in_row: int = 99) -> ClaimedCall:
-    """Return the call as one whose last looks found this, so many in a row."""
-    return msgspec.structs.replace(call, reason=reason, in_row=in_row)
+def having_found(reason: str, times: int, call: ClaimedCall) -> ClaimedCall:
+    """Return the call as one whose last looks found this so often."""
+    return msgspec.structs.replace(call, found=(reason,) * times)
 
 
 def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Verdict:
@@ -81,7 +81,7 @@ def test_a_call_that_was_talked_is_lost_once_it_must_be_deleted() -> None:
 def test_a_call_nobody_knows_is_tried_again_and_then_left_to_a_person() -> None:
     """One that is out of history is lost at once."""
     assert isinstance(judge(claimed(tries=9, refreshes=9), Symptom.CALL_UNKNOWN), Again)
-    unknown = last_found("call-unknown", claimed(late_looks=1))
+    unknown = having_found("call-unknown", 1, claimed(late_looks=1))
     assert Failed("call-unknown") == judge(unknown, Symptom.CALL_UNKNOWN)
     assert Lost("call-out-of-history") == judge(claimed(), Symptom.CALL_OUT_OF_HISTORY)
 
@@ -102,7 +102,7 @@ def test_a_call_nobody_knows_is_tried_again_and_then_left_to_a_person() -> None:
         ),
         (
             Symptom.FETCH_EXPIRED,
-            last_found("fetch-expired", claimed(refreshes=6)),
+            having_found("fetch-expired", 6, claimed(refreshes=6)),
             Failed("fetch-expired"),
         ),
         (
@@ -122,24 +122,23 @@ def test_tries_refreshes_and_late_looks_are_counted_apart(
 @pytest.mark.parametrize(
     ("symptom", "call"),
     [
-        (Symptom.FETCH_GONE, last_found("fetch-refused", claimed(refreshes=2))),
-        (Symptom.FETCH_GONE, last_found("fetch-gone", claimed(refreshes=9), in_row=1)),
-        (Symptom.FETCH_REDIRECT, last_found("fetch-gone", claimed(refreshes=2))),
-        (Symptom.BODY_NOT_AUDIO, last_found("fetch-redirect", claimed(refreshes=5))),
-        (Symptom.API_REFUSED, last_found("fetch-timeout", claimed(tries=9))),
-        (Symptom.CALL_UNKNOWN, last_found("no-recording-yet", claimed(late_looks=1))),
-        (Symptom.FETCH_GONE, last_found("fetch-gone", claimed(refreshes=1), in_row=4)),
+        (Symptom.FETCH_GONE, having_found("fetch-refused", 2, claimed(refreshes=2))),
+        (Symptom.FETCH_GONE, having_found("fetch-gone", 1, claimed(refreshes=9))),
+        (Symptom.FETCH_REDIRECT, having_found("fetch-gone", 2, claimed(refreshes=2))),
+        (Symptom.BODY_NOT_AUDIO, having_found("fetch-redirect", 5, claimed(refreshes=5))),
+        (Symptom.API_REFUSED, having_found("fetch-timeout", 9, claimed(tries=9))),
+        (Symptom.CALL_UNKNOWN, having_found("no-recording-yet", 1, claimed(late_looks=1))),
     ],
 )
 def test_only_what_is_seen_again_and_again_is_believed(symptom: Symptom, call: ClaimedCall) -> None:
-    """After other troubles, or after a retry, the first 404 is a first 404 and no loss."""
+    """After other troubles, the first 404 is a first 404 and no loss."""
     assert isinstance(judge_trouble(call, symptom, 0.0), Again | Refresh)
 
 
 @pytest.mark.parametrize("symptom", [Symptom.FETCH_GONE, Symptom.FETCH_REFUSED])
 def test_troubles_that_take_turns_come_to_an_end(symptom: Symptom) -> None:
-    """Ten refreshes with nothing seen in a row: the call failed, and is never said to be lost."""
-    call = last_found("body-empty", claimed(refreshes=10), in_row=1)
+    """Ten refreshes without this seen often: the call failed, and is never said to be lost."""
+    call = having_found("body-empty", 3, claimed(refreshes=10))
     assert Failed(symptom.value) == judge_trouble(call, symptom, 0.0)
 
 

@@ -27,19 +27,17 @@ UPDATE batches SET claimed = 1 WHERE lease = :lease;
 SELECT job_id FROM batches WHERE claimed >= :claimed;
 
 -- name: claim(account, lease, sids)
--- Takes those that nobody holds and nobody settled; a doubled batch takes none. in_row is how many
--- of the last looks found what the last one did.
+-- Takes those that nobody holds and nobody settled; a doubled batch takes none. found is what
+-- each look has found so far, in order.
 UPDATE calls SET state = 'leased', lease = :lease
 WHERE account = :account AND state = 'expected'
   AND sid IN (SELECT value FROM json_each(:sids))
 RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
-  from_number, to_number, exophone, delete_by_ms, tries, refreshes, late_looks, looks, reason,
-  (SELECT COUNT(*) FROM looks AS l
-   WHERE l.account = calls.account AND l.sid = calls.sid AND l.reason = calls.reason
-     AND l.rowid > (
-       SELECT COALESCE(MAX(o.rowid), 0) FROM looks AS o
-       WHERE o.account = calls.account AND o.sid = calls.sid AND o.reason <> calls.reason)
-  ) AS in_row;
+  from_number, to_number, exophone, delete_by_ms, tries, refreshes, late_looks, looks,
+  (SELECT json_group_array(l.reason) FROM (
+     SELECT o.reason FROM looks AS o
+     WHERE o.account = calls.account AND o.sid = calls.sid ORDER BY o.rowid
+   ) AS l) AS found;
 
 -- name: learn(lease, account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone)*!
 -- What the provider says of a call replaces what an export said of it.
