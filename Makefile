@@ -41,8 +41,9 @@ test: $(VENV)/dev.done ## Run all tests: unit, integration and acceptance
 	$(BIN)/python -m pytest -n $(JOBS)
 
 .PHONY: bench
-bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel
+bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel; CPU of the look at audio
 	$(BIN)/python -m bench.compare
+	$(BIN)/python -m bench.audio
 
 .PHONY: coverage
 coverage: $(VENV)/dev.done ## Run all tests and show the branches that none of them takes
