@@ -41,8 +41,9 @@ test: $(VENV)/dev.done ## Run all tests: unit, integration and acceptance
 	$(BIN)/python -m pytest -n $(JOBS)
 
 .PHONY: bench
-bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel
+bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel; CPU of the look at audio
 	$(BIN)/python -m bench.compare
+	$(BIN)/python -m bench.audio
 
 # make chaos SEED=7 CALLS=5000 KILLS=200 FLUSHES=3; KILLS=0 FLUSHES=0 is the provider's faults alone.
 SEED    ?= 1

@@ -8,6 +8,7 @@ within a frame are no damage to them; the checksum is there for that.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -43,14 +44,14 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 2**12
 """Bytes that are looked at in each place of a sample: two frames at least, ten of most."""
-STRIDE_IN_MEMORY: Final = 2**15
-STRIDE_IN_FILE: Final = 2**16
+STRIDE: Final = 2**16
 """Bytes from one place of a sample to the next."""
 
 FREE_FORMAT: Final = "free-format"
 
 _HEAD: Final = 2**16
 _BLOCK: Final = 2**20
+_ROOM: Final = 4 * LONGEST
 _FRAMES_OFF: Final = 2
 """Frames by which an encoder's count may be off: some count their own one, some the one to come."""
 
@@ -88,9 +89,9 @@ def sample(facts: AudioFacts, body: bytes | Path) -> AudioFacts:
     """Return the facts of a recording's head, put right by a look at the rest of it.
 
     Every frame of a body in memory is looked at, if all have one bit rate. Otherwise it is `WINDOW`
-    bytes in each `STRIDE_IN_MEMORY` or `STRIDE_IN_FILE`, and the end. A hole as long as a stride is
-    seen for certain, one of ``n`` bytes at ``n + 1024`` places of each stride's. What looks wrong
-    is followed frame by frame before it is called so.
+    bytes in each `STRIDE`, and the end. A hole as long as a stride is seen for certain, one of
+    ``n`` bytes at ``n + 1024`` places of each stride's. What looks wrong is followed frame by frame
+    before it is called so.
 
     Raises:
         NotAudioError: the head was all tag, and no frame follows it.
@@ -169,8 +170,9 @@ def _sample(facts: AudioFacts, read: Read, size: int, body: bytes | None) -> Aud
     span = _span(read, size)
     if span is None:
         return facts
-    header = read(span.sound, HEADER)
-    stream = Stream(header) if parse_frame(header) else span.stream
+    stream = span.stream
+    if span.told and parse_frame(header := read(span.sound, HEADER)):
+        stream = Stream(header)  # the encoder's own frame may have another bit rate
     looks_whole = _looks_whole(span, stream, read, body)
     is_told = span.told is not None and span.told.frames > 0
     seconds, bit_rate = facts.header_seconds, facts.bit_rate
@@ -198,10 +200,9 @@ def _looks_whole(span: _Span, stream: Stream, read: Read, body: bytes | None) ->
             return end <= span.end
         if not stream.follow(body, end, 1).frames:
             return False
-    stride = STRIDE_IN_FILE if body is None else STRIDE_IN_MEMORY
     last = max(span.sound, span.solid - WINDOW)
     return all(
-        _goes_on(stream, read(at, WINDOW)) for at in range(span.sound, last, stride)
+        _goes_on(stream, read(at, WINDOW)) for at in range(span.sound, last, STRIDE)
     ) and _ends(stream, read(last, span.end - last))
 
 
@@ -257,6 +258,8 @@ class _Walker:
     def __init__(self, read: Read, span: _Span) -> None:
         self._read = read
         self._span = span
+        self._block = b""
+        self._block_at = 0
         self._stream = span.stream
         # The encoder's own frame is no sound.
         self._frames = -1 if span.told else 0
@@ -267,25 +270,38 @@ class _Walker:
 
     def step(self, at: int) -> int:
         """Go on from an offset as far as frames lead; return how far that is."""
-        end = self._span.end
-        data = self._read(at, min(_BLOCK, end - at))
-        run = self._stream.follow(data, 0)
-        is_over = at + run.end > end
+        self._load(at)
+        run = self._stream.follow(self._block, at - self._block_at)
+        behind = self._block_at + run.end
+        is_over = behind > self._span.end
         self._is_cut = self._is_cut or is_over
         self._frames += run.frames - is_over
         self._seconds += self._stream.seconds(run.frames - is_over)
-        if is_over or at + run.end == end:
-            return end
-        if run.end and run.end + HEADER > len(data):
-            return at + run.end  # the next header is in the next block
-        return self._after_gap(at + run.end)
+        if is_over:
+            return self._span.end
+        # Else the next header is in the next block, or there is none.
+        is_done = behind == self._span.end or (run.frames and run.end + HEADER > len(self._block))
+        return behind if is_done else self._after_gap(behind)
+
+    def _load(self, at: int) -> None:
+        """Have what begins at an offset in the block, with room for some frames behind it.
+
+        A block is kept as long as it serves: what is broken in a million places is read once.
+        """
+        have = self._block_at + len(self._block)
+        if have < self._span.end and at + _ROOM >= have:
+            length = min(_BLOCK, self._span.end - at)
+            self._block = self._read(at, length)
+            self._block_at = at
+            if len(self._block) < length:
+                raise OSError(errno.EIO, "the file became shorter while it was read")
 
     def _after_gap(self, at: int) -> int:
         """Return where to go on behind what is no frame."""
         if length := tag_length(self._read, at):
             return self._after_tag(min(at + length, self._span.end))
-        rest = self._read(at, min(PADDING_MOST + 1, self._span.end - at))
-        if at + len(rest) == self._span.end:
+        if self._span.end - at <= PADDING_MOST:
+            rest = self._read(at, self._span.end - at)
             if is_padding(rest):
                 return self._span.end
             if len(rest) < HEADER and self._stream.sync.startswith(rest[:2]):
@@ -308,14 +324,14 @@ class _Walker:
         """Return where frames begin again, the end if nowhere."""
         end = self._span.end
         while at < end:
-            data = self._read(at, min(_BLOCK, end - at))
-            is_last = at + len(data) >= end
+            self._load(at)
+            is_last = self._block_at + len(self._block) >= end
             # Room for the frames that prove the first one.
-            stop = len(data) if is_last else len(data) - 4 * LONGEST
-            found = self._stream.find(data, 0, stop)
+            stop = len(self._block) - (0 if is_last else _ROOM)
+            found = self._stream.find(self._block, at - self._block_at, stop)
             if found >= 0:
-                return at + found
-            at += stop
+                return self._block_at + found
+            at = self._block_at + stop
         return end
 
     def found(self, size: int) -> Walk:

@@ -17,10 +17,10 @@ from archive.audio import AudioFacts, AudioKind, NotAudioError, look_at_head
 from archive.flags import CUT, DAMAGED, NOT_AUDIO, SHORTER_THAN_HEADER
 from archive.frames import (
     FREE_FORMAT,
-    STRIDE_IN_FILE,
-    STRIDE_IN_MEMORY,
+    STRIDE,
     WINDOW,
     Walk,
+    _walk,
     sample,
     walk,
 )
@@ -51,14 +51,18 @@ at_end = st.lists(
     ),
     max_size=3,
 ).map(b"".join)
-# Silence, sound, and what looks like headers to whoever searches for them.
-filling = st.sampled_from(
-    [b"\0", b"\x55", b"\xff", b"\xff\xfb\x90\x00", b"\xff\xf3\x48\xc4\xff\xe3"]
-)
+plain = st.sampled_from([b"\0", b"\x55", b"\xff", b"\x01\xff\xe0"])
+# What looks like headers to whoever searches for them; in a broken stream nothing tells it apart.
+deceptive = st.sampled_from([b"\xff\xfb\x90\x00", b"\xff\xf3\x48\xc4\xff\xe3"])
 
 
 @st.composite
-def frames(draw: st.DrawFn, least: int = 3, most: int = 300) -> list[bytes]:
+def frames(
+    draw: st.DrawFn,
+    least: int = 3,
+    most: int = 300,
+    filling: st.SearchStrategy[bytes] = plain,
+) -> list[bytes]:
     """Frames of one stream, of one bit rate or of several, with and without padding."""
     header = draw(st.sampled_from([TELEPHONE, MUSIC, WIDEBAND, LOUD]))
     bit_rates = draw(st.lists(st.integers(1, 14), min_size=1, max_size=5))
@@ -110,7 +114,7 @@ def seconds_of(made: list[bytes]) -> float:
 
 @given(
     before=at_start,
-    made=frames(),
+    made=frames(filling=plain | deceptive),
     after=at_end,
     padding=st.integers(0, PADDING_MOST).map(bytes) | st.sampled_from([b"\n", b"\r\n"]),
 )
@@ -200,6 +204,13 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         walk(tmp_path / "none.mp3")
 
 
+def test_a_file_that_becomes_shorter_meanwhile_is_an_error() -> None:
+    """It is no damage of the recording, and nothing that is waited for."""
+    body = frame(MUSIC) * 100
+    with pytest.raises(OSError, match="shorter while"):
+        _walk(lambda at, length: body[at : at + length], len(body) + 5000)
+
+
 # --- Damage ---------------------------------------------------------------------------------------
 
 
@@ -263,10 +274,10 @@ def test_a_cut_is_found_at_the_end_of_every_body(made: list[bytes], data: st.Dat
 
 
 @given(
-    before=frames(most=60),
+    before=frames(most=60, filling=plain | deceptive),
     noise=st.binary(max_size=5000),
     zeros=st.integers(0, 30_000),
-    after=frames(most=60),
+    after=frames(most=60, filling=plain | deceptive),
 )
 def test_arbitrary_damage_raises_nothing_and_the_sample_never_says_more_than_the_walk(
     before: list[bytes], noise: bytes, zeros: int, after: list[bytes]
@@ -300,16 +311,15 @@ def test_a_hole_is_found_by_a_sample_as_often_as_is_told(
     tmp_path: Path, size: int, *, is_in_memory: bool
 ) -> None:
     """At ``size + 1024`` places of each stride's, for frames of usual length."""
-    stride = STRIDE_IN_MEMORY if is_in_memory else STRIDE_IN_FILE
-    body = (frame(MUSIC) + frame(BEST)) * (5 * stride // 939)
+    body = (frame(MUSIC) + frame(BEST)) * (5 * STRIDE // 939)
     facts = look_at_head(body[:HEAD], len(body))
-    found, places = 0, range(stride, 2 * stride, 509)
+    found, places = 0, range(STRIDE, 2 * STRIDE, 509)
     path = tmp_path / "a.mp3"
     for at in places:
         broken = body[:at] + bytes(size) + body[at + size :]
         path.write_bytes(broken)
         found += sample(facts, broken if is_in_memory else path).damage == DAMAGED
-    assert min(1.0, (size + 1024) / stride) <= found / len(places)
+    assert min(1.0, (size + 1024) / STRIDE) <= found / len(places)
 
 
 @pytest.mark.parametrize("is_in_memory", [True, False])
@@ -317,13 +327,12 @@ def test_a_hole_as_long_as_a_stride_is_seen_for_certain(
     tmp_path: Path, *, is_in_memory: bool
 ) -> None:
     """Wherever it lies, also with the longest frames there are."""
-    stride = STRIDE_IN_MEMORY if is_in_memory else STRIDE_IN_FILE
     lower = b"\xff\xfb\xd8\x40"
-    body = (frame(LOUD) + frame(lower)) * (4 * stride // 2592)
+    body = (frame(LOUD) + frame(lower)) * (4 * STRIDE // 2592)
     facts = look_at_head(body[:HEAD], len(body))
     path = tmp_path / "a.mp3"
-    for at in range(stride, 2 * stride, 997):
-        broken = body[:at] + bytes(stride) + body[at + stride :]
+    for at in range(STRIDE, 2 * STRIDE, 997):
+        broken = body[:at] + bytes(STRIDE) + body[at + STRIDE :]
         path.write_bytes(broken)
         assert sample(facts, broken if is_in_memory else path).damage == DAMAGED
 
@@ -389,7 +398,7 @@ def test_an_encoders_frame_may_have_another_bit_rate() -> None:
 
 def test_the_parts_that_a_look_reads_are_few(tmp_path: Path) -> None:
     """Of ten megabytes in a file less than a tenth is read."""
-    assert WINDOW / STRIDE_IN_FILE < 0.1
+    assert WINDOW / STRIDE < 0.1
     body = frame(MUSIC) * 25_000
     path = tmp_path / "a.mp3"
     path.write_bytes(body)
