@@ -40,6 +40,11 @@ run: $(VENV)/run.done ## Archive 500 calls of the sandbox provider: the main job
 test: $(VENV)/dev.done ## Run all tests: unit, integration and acceptance
 	$(BIN)/python -m pytest -n $(JOBS)
 
+SECONDS ?= 20
+.PHONY: fuzz
+fuzz: $(VENV)/dev.done ## Meet odd answers of the API for SECONDS=20; SEED=… repeats a run
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel; CPU of the look at audio
 	$(BIN)/python -m bench.compare

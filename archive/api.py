@@ -16,14 +16,14 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from archive.history import LOOKBACK
+from archive.history import HISTORY, LOOKBACK
 from archive.outbound import Failure, name_failure
 from archive.provider_time import format_time
 from archive.verdicts import Symptom
 from archive.wire import NonsenseError, error_message, read_call, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from archive.accounts import Account, Credentials
     from archive.clock import Clock
@@ -35,6 +35,7 @@ PATIENCE: Final = timedelta(minutes=1)
 """How long an answer may take in all."""
 
 _CONNECT_S: Final = 10
+_CLOCKS_APART: Final = timedelta(days=1)
 _LARGEST_ANSWER: Final = 16 * 2**20
 _HELD_TRIES: Final = 5
 _LONGEST_HOLD_S: Final = 300.0
@@ -143,7 +144,8 @@ class Api:
         body = await self._get(f"{self._root}.json?{urlencode(query)}", "resolve")
         asked = set(sids)
         # What was not asked for is not taken, whoever answers it.
-        return [call for call in self._page(body, walking=False).calls if call.facts.sid in asked]
+        page = self._page(body, walking=False)
+        return _uncontradicted(call for call in page.calls if call.facts.sid in asked)
 
     async def call(self, sid: str) -> CallAnswer:
         """Ask for one call.
@@ -164,7 +166,7 @@ class Api:
             raise ApiTroubleError(Symptom.API_NONSENSE, str(error)) from error
         if answer.facts.sid != sid:
             raise ApiTroubleError(Symptom.API_NONSENSE, "the answer is about another call")
-        return answer
+        return believable(answer, self._clock())
 
     async def listing(self, window: Window) -> AsyncIterator[Page]:
         """Walk all calls created in a window of at most 31 days, oldest first, page by page.
@@ -200,7 +202,8 @@ class Api:
         if page.next_uri and not page.next_uri.startswith(f"{self._root}.json?"):
             # It is asked with our key: it may lead nowhere else.
             raise ApiTroubleError(Symptom.API_NONSENSE, "the next page is not of this listing")
-        return page
+        now = self._clock()
+        return msgspec.structs.replace(page, calls=[believable(call, now) for call in page.calls])
 
     async def _get(
         self, path: str, kind: Kind, *, missing: Symptom = Symptom.API_UNAUTHORISED
@@ -261,6 +264,33 @@ class Api:
             reset_s=reset,
             retry_after_s=_number(response, "Retry-After"),
         )
+
+
+def _uncontradicted(answers: Iterable[CallAnswer]) -> list[CallAnswer]:
+    """Leave out calls of which one answer says two things: one may be of another call."""
+    told: dict[str, CallAnswer | None] = {}
+    for answer in answers:
+        sid = answer.facts.sid
+        told[sid] = answer if told.get(sid, answer) == answer else None
+    return [answer for answer in told.values() if answer is not None]
+
+
+def believable(answer: CallAnswer, now: datetime) -> CallAnswer:
+    """Return an answer without times that cannot be those of a call the provider knows.
+
+    What lies before its history would have the call taken for forgotten, and what lies far ahead
+    would put it off until then. Clocks and zones may be off by a day.
+    """
+    facts = answer.facts
+    times = {name: getattr(facts, name) for name in ("created_at", "started_at", "ended_at")}
+    wrong = {
+        name: None
+        for name, moment in times.items()
+        if moment is not None and not -_CLOCKS_APART <= now - moment <= HISTORY
+    }
+    if not wrong:
+        return answer
+    return msgspec.structs.replace(answer, facts=msgspec.structs.replace(facts, **wrong))
 
 
 def _check_encoding(response: aiohttp.ClientResponse) -> None:

@@ -66,7 +66,8 @@ def first_due(facts: CallFacts, now: datetime, readiness: Readiness) -> datetime
     provider has had its time.
     """
     ended = end_of(facts.began_at, facts.ended_at, facts.duration_s)
-    if ended is None:
+    if ended is None or ended > now + _LONGEST_CALL:
+        # An end that lies days ahead is none: waited for, the recording would be deleted meanwhile.
         return now
     match _why_absent(facts):
         case "not-recorded":

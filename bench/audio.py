@@ -27,7 +27,8 @@ from urllib.request import urlopen
 
 from archive.accounts import Account, Credentials
 from archive.audio import look_at_head
-from archive.fetch import BLOCK, HEAD, Fetcher
+from archive.body import BLOCK, HEAD
+from archive.fetch import Fetcher
 from archive.frames import sample, walk
 from archive.mpeg import parse_frame
 from archive.outbound import open_session

@@ -5,9 +5,9 @@ The clock is a test's to move. The limiter sleeps by letting the time pass that 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import itertools
+import random
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from tests.provider import Provider
 
-_HOLD: Final = "callvault:limit:main:hold"
+_LIMIT: Final = "callvault:limit:main"
 SECRETS: Final = (KEY, TOKEN, aiohttp.encode_basic_auth(KEY, TOKEN))
 SETTLED: Final = (State.ABSENT, State.LOST, State.FAILED)
 
@@ -87,6 +87,7 @@ class Worker:
         self.patience = PATIENCE
         self.bounds = USUAL
         self.store: Callable[[Path], Store] = Store
+        self.dice: Callable[[], float] = random.random
         self.holds_s: list[float] = []
         self.root = folder / "recordings"
         self.folder = folder
@@ -104,6 +105,7 @@ class Worker:
         """Open its parts; what was changed before holds from then on."""
         effects = Effects(
             clock=lambda: self.now,
+            dice=self.dice,
             sleep=self._sleep,
             resolver=self.names,
             patience=self.patience,
@@ -206,8 +208,7 @@ class Worker:
         return load_settings(file, {})
 
     async def _sleep(self, _: float) -> None:
-        left_ms = await self._pool.pttl(_HOLD)
+        left_ms = await self._pool.pttl(f"{_LIMIT}:hold")
         if left_ms > 0:
             self.holds_s.append(left_ms / 1000)
-            await self._pool.delete(_HOLD)
-        await asyncio.sleep(0)
+        await self._pool.delete(*(f"{_LIMIT}:{name}" for name in ("hold", "all", "resolve")))

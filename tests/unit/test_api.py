@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from archive.accounts import Account, Credentials
 from archive.api import Api, ApiTroubleError, Window, windows
-from archive.history import LOOKBACK
+from archive.history import HISTORY, LOOKBACK
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
@@ -141,6 +141,40 @@ async def test_what_was_not_asked_for_is_not_taken() -> None:
     """Whoever answers it."""
     answers = await Provider(page(*SIDS)).api.by_sids(SIDS[:1], None)
     assert [answer.facts.sid for answer in answers] == SIDS[:1]
+
+
+async def test_a_call_of_which_two_things_are_said_is_left_out() -> None:
+    """One of both rows may be of another call; the same said twice is no contradiction."""
+    rows = [{"Sid": SIDS[0], "RecordingUrl": f"https://a/{name}.mp3"} for name in ("a", "b")]
+    other = {"Sid": SIDS[1], "RecordingUrl": "https://a/c.mp3"}
+    provider = Provider(Answer({"Calls": [*rows, other, other, rows[0]]}))
+    answers = await provider.api.by_sids(SIDS[:2], None)
+    assert [SIDS[1]] == [answer.facts.sid for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_believed"),
+    [
+        (NOW - HISTORY, True),
+        (NOW - HISTORY - timedelta(seconds=1), False),
+        (NOW + timedelta(days=1), True),
+        (NOW + timedelta(days=1, seconds=1), False),
+        (datetime(2099, 12, 31, tzinfo=UTC), False),
+    ],
+)
+async def test_times_that_are_no_known_calls_are_not_taken(
+    moment: datetime, *, is_believed: bool
+) -> None:
+    """They would have the call taken for forgotten, or put off until then."""
+    row = {"Sid": SIDS[0], "StartTime": moment.isoformat(), "EndTime": moment.isoformat()}
+    row["DateCreated"] = (NOW - timedelta(hours=1)).isoformat()
+    provider = Provider(Answer({"Calls": [row]}), Answer({"Call": row}))
+    (listed,) = await provider.api.by_sids(SIDS[:1], None)
+    single = await provider.api.call(SIDS[0])
+    expected = moment if is_believed else None
+    for answer in (listed, single):
+        assert (expected, expected) == (answer.facts.started_at, answer.facts.ended_at)
+        assert NOW - timedelta(hours=1) == answer.facts.created_at
 
 
 async def test_the_answer_about_another_call_is_nonsense() -> None:

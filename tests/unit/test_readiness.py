@@ -298,10 +298,12 @@ def test_a_call_of_unknown_end_is_looked_at_twice() -> None:
         (ended(timedelta(seconds=-60)), timedelta(seconds=146)),
         (CallFacts(sid="abcdef", started_at=NOW, duration_s=60), timedelta(seconds=146)),
         (CallFacts(sid="abcdef", created_at=NOW), timedelta(seconds=86)),
+        (ended(timedelta(hours=-14)), timedelta(hours=14, seconds=86)),
+        (ended(timedelta(days=-365)), timedelta(0)),
     ],
 )
 def test_a_new_call_is_first_looked_at_soon_after_its_end(
     facts: CallFacts, expected: timedelta
 ) -> None:
-    """At once where its end is unknown or long past."""
+    """At once where its end is unknown, long past, or so far ahead that it is none."""
     assert NOW + expected == first_due(facts, NOW, USUAL)
