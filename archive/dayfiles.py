@@ -38,10 +38,10 @@ def write_checksums(root: Path, folder: str, recordings: Iterable[tuple[str, str
     target = root / folder / CHECKSUMS
     first = next(encoded, None)
     if first is not None:
-        _write(target, chain([first], encoded))
+        write_whole(target, chain([first], encoded))
     elif target.exists():
         target.unlink()
-        _flush(target.parent)
+        flush_folder(target.parent)
 
 
 def write_manifest(root: Path, folder: str, lines: Iterable[bytes]) -> None:
@@ -51,7 +51,7 @@ def write_manifest(root: Path, folder: str, lines: Iterable[bytes]) -> None:
         OSError: it cannot be written; the old file stays.
     """
     _make(root, root / folder)
-    _write(root / folder / MANIFEST, lines)
+    write_whole(root / folder / MANIFEST, lines)
 
 
 def set_aside_manifest(root: Path, folder: str, now: datetime) -> str | None:
@@ -68,7 +68,7 @@ def set_aside_manifest(root: Path, folder: str, now: datetime) -> str | None:
     stem, _, suffix = MANIFEST.partition(".")
     aside = current.with_name(f"{stem}.{now:%Y%m%dT%H%M%S%fZ}.{suffix}")
     current.rename(aside)
-    _flush(aside.parent)
+    flush_folder(aside.parent)
     return aside.name
 
 
@@ -79,10 +79,15 @@ def _make(root: Path, folder: Path) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     for made in missing:
-        _flush(made.parent)
+        flush_folder(made.parent)
 
 
-def _write(target: Path, lines: Iterable[bytes]) -> None:
+def write_whole(target: Path, lines: Iterable[bytes]) -> None:
+    """Write a file beside its place, flush it and rename it into it.
+
+    Raises:
+        OSError: it cannot be written; the old file stays.
+    """
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with temporary.open("wb", buffering=_BUFFER) as file:
@@ -93,10 +98,11 @@ def _write(target: Path, lines: Iterable[bytes]) -> None:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    _flush(target.parent)
+    flush_folder(target.parent)
 
 
-def _flush(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -30,6 +30,7 @@ from archive.evidence import (
 )
 from archive.layout import SUFFIXES
 from archive.manifest import BadLineError, day_of_folder, lines_of, manifests_in
+from archive.reading import side_by_side
 from archive.sidecar import BadSidecarError, read_sidecar
 from archive.tree import accounts_on_disk, check_root, days_on_disk, files_of, hours_on_disk
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from archive.sidecar import Sidecar
 
 _CHUNK: Final = 2000
+_FILES: Final = 256
 _SUFFIXES: Final = frozenset(f".{suffix}" for suffix in SUFFIXES)
 
 
@@ -167,8 +169,8 @@ class Rebuilder:
         }
         listed = listed_in(self._root, hour) if len(told) < len(audio) else {}
         look = partial(look_at, self._root, hour, told, listed, self._trusts)
-        looked = pool.map(look, audio.items())
-        while chunk := list(islice(looked, _CHUNK)):
+        looked = side_by_side(pool, look, audio.items())
+        while chunk := list(islice(looked, _FILES)):
             with self._database.write() as tx:
                 for file in chunk:
                     self._take(tx, file)

@@ -1,4 +1,4 @@
-"""Reading a recording's sidecar; nothing in it is believed before it was checked.
+"""A recording's sidecar: read, with nothing believed before it was checked, and written anew.
 
 The form is in ``docs/format.md``.
 """
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Moment = Annotated[datetime, Meta(tz=True)]
+
+
+FORMAT: Final = 1
+"""Version of the form, in every sidecar."""
 
 
 class BadSidecarError(ValueError):
@@ -55,3 +59,23 @@ def read_sidecar(file: Path) -> Sidecar:
     if not is_sid(told.sid):
         raise BadSidecarError("it is of no call")
     return told
+
+
+def describe(
+    about: dict[str, object], audio: AudioFacts, call: CallFacts, archived_at: datetime
+) -> bytes:
+    """Return a sidecar that is written anew from the catalog: ``about`` is what precedes ``audio``.
+
+    Where the recording was fetched from, and what its server said of it, is not known any more.
+    """
+    document = {
+        "callvault": FORMAT,
+        **about,
+        "audio": msgspec.to_builtins(audio),
+        "call": msgspec.to_builtins(call),
+        "source": "",
+        "content_type": "",
+        "etag": "",
+        "archived_at": archived_at.isoformat(timespec="seconds"),
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

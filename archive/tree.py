@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from archive.errors import StoreError
-from archive.layout import PARTS
+from archive.layout import CHECKSUMS, PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,48 @@ def files_of(root: Path, folder: str) -> dict[str, int]:
                 if not entry.name.startswith(".") and entry.is_file():
                     found[entry.name] = entry.stat().st_size
     return dict(sorted(found.items()))
+
+
+def strays(root: Path, account: str, day: str | None = None) -> Iterator[str]:
+    """Yield the files that lie where no recording and no list belongs, below the root.
+
+    With ``day`` (a day folder below the root) only those in it. Hour folders' own files are not
+    looked at here.
+    """
+    start = day or account
+    yield from _strays(root, start, depth=len(start.split("/")) - 1)
+
+
+def _strays(root: Path, folder: str, depth: int) -> Iterator[str]:
+    """Go down to the hours: ``depth`` is 0 for an account and 3 for a day."""
+    try:
+        entries = sorted((root / folder).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        path = f"{folder}/{entry.name}"
+        if not entry.is_dir():
+            if not entry.name.startswith(".") and not _is_list(entry.name, depth):
+                yield path
+        elif depth < len(_LEVELS) and _LEVELS[depth].fullmatch(entry.name):
+            yield from _strays(root, path, depth + 1)
+        elif depth == len(_LEVELS) and _HOUR.fullmatch(entry.name):
+            yield from _below(root, [sub for sub in entry.iterdir() if sub.is_dir()])
+        else:
+            yield from _below(root, [entry])
+
+
+def _below(root: Path, folders: list[Path]) -> Iterator[str]:
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                yield str(file.relative_to(root))
+
+
+def _is_list(name: str, depth: int) -> bool:
+    if depth == len(_LEVELS) and name == CHECKSUMS:
+        return True
+    return depth in {0, len(_LEVELS)} and name.startswith("manifest.") and name.endswith(".jsonl")
 
 
 def _folders(parent: Path, form: re.Pattern[str] | None = None) -> list[Path]:

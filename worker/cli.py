@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "report": ("report", "Show the balance with reasons, of all days or one."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),
     "retry": ("retry", "Have calls looked at once more that failed, were lost or absent."),
+    "verify": ("verify", "Read the archive's files again, and repair what can be repaired."),
     "rebuild": ("rebuild", "Make a new catalog from the archive's files, when it is lost."),
     "pause": ("pause", "Hold all work, or that of one account."),
     "resume": ("pause", "Let paused work go on."),

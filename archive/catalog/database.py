@@ -98,6 +98,19 @@ class Database:
             finally:
                 self._connection.execute("ROLLBACK")
 
+    @contextmanager
+    def scratch(self) -> Iterator[Tx]:
+        """Write to temporary tables of this connection only: nobody waits for that, nor do we."""
+        with catalog_errors(self.path, "working beside"):
+            self._connection.execute("BEGIN")
+            try:
+                yield Tx(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.OperationalError):
+                    self._connection.execute("ROLLBACK")
+                raise
+
     def is_in_its_place(self) -> bool:
         """Tell whether the file that was opened is still the one at its path.
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from archive.call import CallFacts, Source
+from archive.clock import system_clock
 from archive.errors import InputError, StoreError
 from archive.layout import CHECKSUMS, MANIFEST
 from archive.readiness import Readiness
@@ -298,7 +299,7 @@ def test_a_rebuilt_catalog_writes_its_days_anew(vaulted: Vaulted) -> None:
 
 def test_a_waiting_call_is_due_as_if_it_were_new(vaulted: Vaulted) -> None:
     """When it ended decides, as for every call that is enqueued."""
-    ended = NOW + timedelta(days=3650)
+    ended = system_clock().replace(microsecond=0) + timedelta(hours=12)
     vaulted.books.add(called(SIDS[0], started_at=ended, ended_at=ended))
     vaulted.write_days()
     vaulted.lose_catalog()
