@@ -119,6 +119,10 @@ class Worker:
                 self._parts = replace(parts, store=store, publisher=publisher)
                 yield
 
+    def replace_parts(self, parts: Parts) -> None:
+        """Go on with other parts."""
+        self._parts = parts
+
     def forget_short_patience(self) -> None:
         """Be as patient as usual, once it is opened again."""
         self.patience, self.bounds = PATIENCE, USUAL
