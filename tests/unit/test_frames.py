@@ -25,7 +25,7 @@ from archive.frames import (
     walk,
 )
 from archive.mpeg import parse_frame
-from archive.tags import PADDING_MOST
+from archive.tags import PADDING_MOST, id3_length
 from sandbox import audio as sandbox_audio
 from tests.unit.sounds import MUSIC, TELEPHONE, chunks, frame, wav
 
@@ -165,6 +165,15 @@ def test_what_the_head_could_not_tell_is_put_right() -> None:
     assert look_at_head(silence_first[:HEAD], len(silence_first)).bit_rate == 128_000
     assert AudioFacts(AudioKind.MP3, 2, 44_100, None, None) == sampled(silence_first)
     assert pytest.approx(110 * 1152 / 44_100) == walked(silence_first).seconds
+
+
+def test_a_tag_that_leaves_one_header_of_the_head_hides_nothing() -> None:
+    """The head ends within the first frame, so that one alone has to be believed at first."""
+    tag = b"ID3\x04\0\0\0\x03\x7f\0".ljust(HEAD - 118, b"\0")
+    body = tag + frame(MUSIC) * 50
+    assert id3_length(body) == HEAD - 118
+    assert AudioFacts(AudioKind.MP3, 2, 44_100, 128_000, 50 * 417 / 16_000) == sampled(body)
+    assert sampled(tag + frame(MUSIC) + b"\x55" * 5000).damage == DAMAGED
 
 
 def test_a_tag_that_no_frame_follows_is_no_audio() -> None:
