@@ -25,6 +25,7 @@ from jobs.settling import judge_trouble
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
+    from pathlib import Path
 
     from archive.audio import AudioFacts
     from archive.call import CallFacts
@@ -124,13 +125,13 @@ async def _attempt(
     part = parts.store.part(lease, place)
     fetched = await line.fetcher.fetch(target.url, part, age=_age(target.facts, parts.clock()))
     if fetched.sha256 in known:
-        if fetched.part is not None:
-            with suppress(OSError):  # what cannot be removed now is swept later
-                await aiofiles.os.remove(fetched.part)
+        await _remove(part)
         url = target.url.partition("?")[0]
         return Candidate(place.object_name, url, same_as=known[fetched.sha256])
     try:
         audio = await _look(fetched)
+        if audio.damage:
+            fetched, audio = await _second_opinion(parts, line, target, part, (fetched, audio))
     except NotAudioError as error:
         await asyncio.to_thread(
             parts.store.quarantine, place, fetched.part or fetched.body or b"", error.reason
@@ -146,6 +147,37 @@ async def _attempt(
         about=_about(target, fetched, parts.clock()),
     )
     return with_flag(await parts.publisher.publish(pending), target.facts)
+
+
+async def _second_opinion(
+    parts: Parts, line: Line, target: Target, part: Path, first: tuple[Fetched, AudioFacts]
+) -> tuple[Fetched, AudioFacts]:
+    """Fetch a damaged recording once more, and return the better of the two.
+
+    What was damaged on its way, where neither length nor checksum told, comes whole the next time;
+    what comes damaged again is what the provider has. The one that is not returned is removed.
+    """
+    spare = part.with_name(f"{part.name}.again")
+    age = _age(target.facts, parts.clock())
+    try:
+        second = await line.fetcher.fetch(target.url, spare, age=age)
+        facts = await _look(second)
+    except (FetchTroubleError, NotAudioError):
+        await _remove(spare)
+        return first
+    if facts.damage and second.size <= first[0].size:
+        await _remove(spare)
+        return first
+    if second.part is None:
+        await _remove(part)
+        return second, facts
+    await aiofiles.os.replace(spare, part)
+    return msgspec.structs.replace(second, part=part), facts
+
+
+async def _remove(file: Path) -> None:
+    with suppress(OSError):  # not there, or swept later
+        await aiofiles.os.remove(file)
 
 
 async def _look(fetched: Fetched) -> AudioFacts:

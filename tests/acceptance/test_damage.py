@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive.flags import FLAGS
-from tests.acceptance.proof import expected_path
+from tests.acceptance.proof import assert_archive_is_true, expected_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,3 +50,22 @@ def test_cut_recordings_are_kept_and_flagged(
         assert flag == sidecar["audio"]["damage"]
         story = vault.good("explain", Path(name).stem).out
         assert f"flagged {flag}: {FLAGS[flag]}" in story
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"), [("mp3", "200KB"), ("mp3", "3MB"), ("wav", "200KB"), ("wav", "3MB")]
+)
+def test_what_was_cut_on_its_way_comes_whole_the_second_time(
+    begin: Callable[..., Vault], tmp_path: Path, kind: str, size: str
+) -> None:
+    """A damaged recording is fetched once more before it is taken for what the provider has."""
+    rules = [{"kind": "cut", "where": "hosts", "in_row": 1, "parameters": {"keep": 0.45}}]
+    (tmp_path / "rules.json").write_text(json.dumps(rules))
+    options = ("--calls", "3", "--mix", "clean", "--format", kind, "--bytes", size)
+    vault = begin(*options, "--faults-file", str(tmp_path / "rules.json"))
+
+    vault.good("run", "calls.csv", "--drain")
+
+    assert_archive_is_true(vault)
+    assert vault.good("report", "--json").json["flagged"] == {}
+    assert vault.rows("SELECT DISTINCT reason FROM looks") == [("",)]

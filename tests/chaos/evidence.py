@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from archive.layout import CHECKSUMS, MANIFEST
 from tests.acceptance.proof import checksum_faults, checksummed
 from tests.chaos.judge import Evidence, Failure, Stored
 from tests.provider import KEY, TOKEN
@@ -90,7 +91,7 @@ def _strays(root: Path) -> Iterator[str]:
         if path.is_dir() or name.startswith(".quarantine/"):
             continue
         if name.startswith("main/") and (
-            path.suffix in {*_AUDIO, ".json"} or path.name == "SHA256SUMS"
+            path.suffix in {*_AUDIO, ".json"} or path.name in {CHECKSUMS, MANIFEST}
         ):
             continue
         yield name

@@ -87,6 +87,8 @@ def _provider_options(options: Options, folder: Path) -> list[str]:
         "--fault-seed": options.seed,
         "--fault-hold": "2s",
         "--several": options.several,
+        # Only the dashboard's export tells of several recordings of a call.
+        "--family": "dashboard" if options.several else "cdr",
     }
     given |= {"--bytes": options.size} if options.size else {}
     given |= {"--fault-kinds": options.kinds} if options.kinds else {}
