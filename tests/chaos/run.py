@@ -247,7 +247,7 @@ def _waves(folder: Path, count: int, *, late: int) -> list[Path]:
 
 def _sids(export: Path) -> list[str]:
     with export.open(newline="", encoding="utf-8") as file:
-        return [row["CallSid"] for row in csv.DictReader(file)]
+        return [row.get("CallSid") or row["Id"] for row in csv.DictReader(file)]
 
 
 def plan_of(options: Options) -> list[Step]:
