@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.chaos.watch import Recovery
+    from tests.chaos.watch import Lull, Recovery
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -35,7 +35,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``went_on_s`` is how long after a kill amid work another process claimed, settled or put off a
     call; ``given_back_s`` until the calls of the dead were settled or free for others;
-    ``recoveries`` has both of each kill, with its time since 1970. ``fetched_again``
+    ``recoveries`` has both of each kill, with its time since 1970. ``lulls`` are times of more than
+    10 s in which no call was claimed, settled or put off, with what held it up. ``fetched_again``
     counts recordings that were sent to their end once more. ``rightly_failed`` counts calls that
     were given up for passing faults after kills and archived when put back.
     """
@@ -55,6 +56,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     went_on_s: Times
     given_back_s: Times
     recoveries: list[Recovery]
+    lulls: list[Lull]
     states: dict[str, int]
     rightly_failed: int
     fired: dict[str, int]
@@ -87,6 +89,9 @@ def lines(report: Report) -> Iterator[str]:
     yield f"  kills       {report.kills}"
     yield f"    somebody went on after  {_times(report.went_on_s)}"
     yield f"    all given back after    {_times(report.given_back_s)}"
+    for lull in report.lulls:
+        why = ", ".join(f"{word} {seconds:.0f} s" for word, seconds in lull.why.items())
+        yield f"    nothing moved for       {lull.seconds:.0f} s: {why}"
     yield f"  faults      {sum(report.fired.values()):,}: {_counts(report.fired)}"
     yield (
         f"  requests    {report.api_requests:,} of the API, "

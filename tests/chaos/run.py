@@ -193,6 +193,7 @@ class _Run:
             went_on_s=times(one.went_on_s for one in recovered),
             given_back_s=times(one.given_back_s for one in recovered),
             recoveries=recovered,
+            lulls=self._watch.lulls,
             states=self._vault.states(),
             rightly_failed=rightly,
             fired=stats["faults"],

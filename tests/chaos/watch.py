@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from tests.acceptance.vault import Vault
     from tests.chaos.plan import Deed
+
+
+_SAMPLE_S: Final = 0.5
+_LULL_S: Final = 10.0
 
 
 class Kill(msgspec.Struct):
@@ -39,12 +44,27 @@ class Recovery(msgspec.Struct, frozen=True):
     given_back_s: float | None
 
 
+class Lull(msgspec.Struct, frozen=True):
+    """A time in which no call was claimed, settled or put off although some were not settled.
+
+    ``at`` is its beginning in seconds since 1970; ``why`` what was seen, with seconds for each.
+    """
+
+    at: float
+    seconds: float
+    why: dict[str, float]
+
+
 class Watch:
     """Reads the catalog, never writes it."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self.kills: list[Kill] = []
+        self.lulls: list[Lull] = []
+        self._moved_at = self._sampled_at = time.time()
+        self._last: object = None
+        self._why: Counter[str] = Counter()
 
     def unsettled(self) -> int:
         """Count the calls that are not settled."""
@@ -66,7 +86,8 @@ class Watch:
         self.kills.append(Kill(deed, at, frozenset(died), held))
 
     def tend(self) -> None:
-        """See who claims calls, and which dead leases hold nothing any more."""
+        """See who claims calls, which dead leases hold nothing any more, and whether work rests."""
+        self._sample()
         waiting = [kill for kill in self.kills if _waits(kill)]
         if not waiting:
             return
@@ -76,6 +97,32 @@ class Watch:
                 kill.claimed_s = now - kill.at
             if kill.given_back_s is None and kill.died and not kill.died & held:
                 kill.given_back_s = now - kill.at
+
+    def _sample(self) -> None:
+        now = time.time()
+        if now - self._sampled_at < _SAMPLE_S:
+            return
+        seen = (self._vault.rows("SELECT MAX(rowid) FROM looks"), self.leases())
+        if seen != self._last or not self.unsettled():
+            if now - self._moved_at > _LULL_S:
+                why = {word: round(seconds, 1) for word, seconds in self._why.most_common()}
+                self.lulls.append(Lull(round(self._moved_at, 1), now - self._moved_at, why))
+            self._last, self._moved_at = seen, now
+            self._why.clear()
+        else:
+            for word in self._what_holds(now, held=bool(seen[1])):
+                self._why[word] += now - self._sampled_at
+        self._sampled_at = now
+
+    def _what_holds(self, now: float, *, held: bool) -> list[str]:
+        paused = [str(reason) for (reason,) in self._vault.rows("SELECT reason FROM pauses")]
+        if paused:
+            return [f"paused: {reason}" for reason in paused]
+        if held:
+            return ["calls in hand"]
+        soonest = self._vault.rows("SELECT MIN(due_ms) FROM calls WHERE state = 'expected'")
+        due = any(at is not None and at <= now * 1000 for (at,) in soonest)
+        return ["due and not claimed" if due else "nothing due"]
 
     def looks(self) -> list[float]:
         """Return when calls were settled or put off, in order, in seconds since 1970."""
