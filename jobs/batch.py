@@ -302,7 +302,8 @@ class _Run:
         for find in finds:
             late = find.sid not in kept
             parts.counters.recordings += 0 if late else len(find.proofs)
-            _log.debug("settled", call_sid=find.sid, found=len(find.proofs), refused_late=late)
+            event = "archived" if find.outcome is None else "not all archived"
+            _log.debug(event, call_sid=find.sid, recordings=len(find.proofs), refused_late=late)
 
     async def _pause(self, verdict: Pause, detail: str) -> None:
         parts = self._parts

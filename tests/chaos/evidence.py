@@ -12,6 +12,7 @@ from tests.provider import KEY, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from tests.acceptance.vault import Done, Vault
@@ -26,7 +27,7 @@ def gather(
     vault: Vault,
     truth: Sequence[Mapping[str, Any]],
     *,
-    several: bool,
+    told: AbstractSet[str],
     most_requests: int,
     last_drain: int,
     command_faults: Sequence[str],
@@ -37,7 +38,7 @@ def gather(
     status, report = vault.run("status", "--json"), vault.run("report", "--json")
     return Evidence(
         truth=truth,
-        several=several,
+        told=told,
         ended_at=datetime.now(UTC),
         calls=dict(vault.rows("SELECT sid, state FROM calls")),
         stored=[Stored(*row) for row in vault.rows(_RECORDINGS)],

@@ -14,6 +14,7 @@ from tests.acceptance.proof import expected_path, sidecar_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 _RETENTION: Final = timedelta(days=30)
 _PASSING: Final = ("fetch-", "body-")
@@ -46,13 +47,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     ``calls`` has each known call's state; ``files`` the SHA-256 of each audio file and
     ``sidecars`` the text of each sidecar by its path below the root; ``strays`` what lies there and
     has no business to; ``listed`` the paths in the days' SHA256SUMS, and ``unsummed`` what
-    sha256sum says of them; ``secrets`` the files in which a credential stands. ``several`` tells
-    whether all recordings of a call are kept, or its first. ``most_requests`` in a minute are
-    allowed.
+    sha256sum says of them; ``secrets`` the files in which a credential stands. ``told`` are the
+    objects that exports told of, beside the API. ``most_requests`` in a minute are allowed.
     """
 
     truth: Sequence[Mapping[str, Any]]
-    several: bool
+    told: AbstractSet[str]
     ended_at: datetime
     calls: Mapping[str, str]
     stored: Sequence[Stored]
@@ -107,9 +107,16 @@ def judge_failures(failures: Sequence[Failure]) -> tuple[list[str], list[Violati
     return rightly, violations
 
 
-def kept_of(call: Mapping[str, Any], *, several: bool) -> dict[str, Mapping[str, Any]]:
-    """Return the recordings of a call that are to be kept, by their path below the root."""
-    recordings = call["recordings"] if several else call["recordings"][:1]
+def kept_of(call: Mapping[str, Any], *, told: AbstractSet[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the recordings of a call that are to be kept, by their path below the root.
+
+    They are the API's own, and what an export told of: of what had just ended it knew none yet.
+    """
+    recordings = [
+        recording
+        for place, recording in enumerate(call["recordings"])
+        if place == 0 or recording["object"] in told
+    ]
     first = expected_path(dict(call)) if recordings else ""
     paths = {}
     for place, recording in enumerate(recordings, 1):
@@ -146,7 +153,7 @@ def _keeps_what_it_should(evidence: Evidence) -> Iterator[Violation]:
     for call in evidence.truth:
         if evidence.calls.get(call["sid"]) != "archived":
             continue
-        for path, recording in kept_of(call, several=evidence.several).items():
+        for path, recording in kept_of(call, told=evidence.told).items():
             expected[path] = call["sid"]
             yield from _is_right(evidence, call["sid"], path, recording)
     for path in evidence.files.keys() - expected.keys():
@@ -183,7 +190,7 @@ def _records_what_it_keeps(evidence: Evidence) -> Iterator[Violation]:
     truth = {
         path: recording
         for call in evidence.truth
-        for path, recording in kept_of(call, several=evidence.several).items()
+        for path, recording in kept_of(call, told=evidence.told).items()
     }
     for path in evidence.files:
         if path not in rows:
@@ -211,7 +218,7 @@ def _balances(evidence: Evidence) -> Iterator[Violation]:
         recording["bytes"]
         for call in evidence.truth
         if evidence.calls.get(call["sid"]) == "archived"
-        for recording in kept_of(call, several=evidence.several).values()
+        for recording in kept_of(call, told=evidence.told).values()
     ]
     expected = {"known": len(evidence.truth), "recordings": len(kept), "bytes": sum(kept)}
     counts = {name: states.count(name) for name in ("archived", "absent", "lost", "failed")}

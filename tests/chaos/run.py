@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import tempfile
 import time
@@ -28,10 +29,11 @@ from tests.chaos.watch import Watch, recoveries
 from tests.provider import Provider, running_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _LIMIT: Final = 200
 """Requests a minute, as the provider allows."""
+_OBJECT: Final = re.compile(r"/exotelrecordings/sandbox1/([\w.]+)", re.ASCII)
 _MOST_TOLD: Final = 20
 """Violations that are told with a story: one fault may concern all calls."""
 _ZONE: Final = ZoneInfo("Asia/Kolkata")
@@ -117,6 +119,7 @@ class _Run:
         stack.callback(self._holds.release)
         self._watch = Watch(vault)
         waves = _waves(folder, waves_of(self._plan), late=options.calls // 8)
+        self._told = _told(waves)
         self._actor = Actor(
             vault,
             crew=crew,
@@ -165,7 +168,7 @@ class _Run:
         found = evidence.gather(
             self._vault,
             self._truth,
-            several=self._options.several > 0,
+            told=self._told,
             most_requests=_LIMIT + emptied * _LIMIT // 10,
             last_drain=last.code,
             command_faults=self._errands.faults,
@@ -244,6 +247,11 @@ def _waves(folder: Path, count: int, *, late: int) -> list[Path]:
         with paths[-1].open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([head, *dealt])
     return paths
+
+
+def _told(exports: Iterable[Path]) -> frozenset[str]:
+    """Return the object names of all recordings that exports tell of."""
+    return frozenset(name for path in exports for name in _OBJECT.findall(path.read_text()))
 
 
 def _sids(export: Path) -> list[str]:

@@ -66,14 +66,15 @@ def sidecar(path: str, told: dict[str, Any]) -> str:
 
 def good(*, several: bool = False) -> Evidence:
     """Return what a run leaves that kept every promise."""
-    kept = kept_of(TRUTH[0], several=several)
+    told = {one["object"] for one in TRUTH[0]["recordings"]} if several else set()
+    kept = kept_of(TRUTH[0], told=told)
     size = sum(told["bytes"] for told in kept.values())
     states = {"archived": 1, "absent": 1, "lost": 1}
     states |= dict.fromkeys(("failed", "expected", "leased", "excluded", "purged"), 0)
     counts = {"known": 3, "recordings": len(kept), "bytes": size, "balanced": True, "paused": None}
     return Evidence(
         truth=TRUTH,
-        several=several,
+        told=told,
         ended_at=ENDED,
         calls={TALKED: "archived", SILENT: "absent", GONE: "lost"},
         stored=[
