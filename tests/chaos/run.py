@@ -119,7 +119,7 @@ class _Run:
         stack.callback(self._holds.release)
         self._watch = Watch(vault)
         waves = _waves(folder, waves_of(self._plan), late=options.calls // 8)
-        self._told = _told(waves)
+        self._in_exports = _told(waves)
         self._actor = Actor(
             vault,
             crew=crew,
@@ -168,7 +168,7 @@ class _Run:
         found = evidence.gather(
             self._vault,
             self._truth,
-            told=self._told,
+            told=self._in_exports,
             most_requests=_LIMIT + emptied * _LIMIT // 10,
             last_drain=last.code,
             command_faults=self._errands.faults,

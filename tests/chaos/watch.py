@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections import Counter
+from collections import defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -64,7 +65,7 @@ class Watch:
         self.lulls: list[Lull] = []
         self._moved_at = self._sampled_at = time.time()
         self._last: object = None
-        self._why: Counter[str] = Counter()
+        self._why: defaultdict[str, float] = defaultdict(float)
 
     def unsettled(self) -> int:
         """Count the calls that are not settled."""
@@ -105,7 +106,8 @@ class Watch:
         seen = (self._vault.rows("SELECT MAX(rowid) FROM looks"), self.leases())
         if seen != self._last or not self.unsettled():
             if now - self._moved_at > _LULL_S:
-                why = {word: round(seconds, 1) for word, seconds in self._why.most_common()}
+                longest = sorted(self._why.items(), key=itemgetter(1), reverse=True)
+                why = {word: round(seconds, 1) for word, seconds in longest}
                 self.lulls.append(Lull(round(self._moved_at, 1), now - self._moved_at, why))
             self._last, self._moved_at = seen, now
             self._why.clear()

@@ -66,7 +66,7 @@ def sidecar(path: str, told: dict[str, Any]) -> str:
 
 def good(*, several: bool = False) -> Evidence:
     """Return what a run leaves that kept every promise."""
-    told = {one["object"] for one in TRUTH[0]["recordings"]} if several else set()
+    told = {str(one["object"]) for one in TRUTH[0]["recordings"] if several}
     kept = kept_of(TRUTH[0], told=told)
     size = sum(told["bytes"] for told in kept.values())
     states = {"archived": 1, "absent": 1, "lost": 1}
