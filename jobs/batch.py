@@ -180,6 +180,7 @@ class _Run:
         """Keep what was learnt, settle what has no recording, return what is to be fetched."""
         parts = self._parts
         now = parts.clock()
+        retention = timedelta(days=self._line.account.retention_days)
         targets: list[Target] = []
         outcomes: list[tuple[str, work.Outcome]] = []
         for call in claimed:
@@ -188,7 +189,9 @@ class _Run:
             if isinstance(answer, CallAnswer) and url:
                 targets.append(self._target(call, answer, url))
             else:
-                outcome = judge_call(call, answer, now, parts.readiness, parts.dice())
+                outcome = judge_call(
+                    call, answer, now, parts.readiness, parts.dice(), retention=retention
+                )
                 outcomes.append((call.facts.sid, outcome))
                 _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
         learnt = [answer.facts for answer in answers.values() if isinstance(answer, CallAnswer)]

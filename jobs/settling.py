@@ -21,8 +21,13 @@ def judge_call(
     now: datetime,
     readiness: Readiness,
     jitter: float,
+    *,
+    retention: timedelta,
 ) -> Outcome:
-    """Decide about a call for which the provider gave no recording URL."""
+    """Decide about a call for which the provider gave no recording URL.
+
+    ``retention`` is how long after a call's start its recording is kept.
+    """
     if isinstance(answer, Symptom):
         verdict = judge_trouble(call, answer, jitter)
     else:
@@ -30,13 +35,22 @@ def judge_call(
             answer.facts,
             former=_former_word(call),
             late_looks=call.late_looks,
-            delete_by=call.delete_by,
+            delete_by=_delete_by(call, answer, retention),
             now=now,
             readiness=readiness,
         )
     # Neither a missing recording nor an unknown call pauses anything: see the table.
     assert not isinstance(verdict, Pause)
     return verdict
+
+
+def _delete_by(call: ClaimedCall, answer: CallAnswer, retention: timedelta) -> datetime:
+    """Return when the recording is deleted, by what the answer says of the call's start.
+
+    What the catalog has may be a guess of the time when nobody had told the call's date.
+    """
+    began = answer.facts.began_at
+    return call.delete_by if began is None else began + retention
 
 
 def _former_word(call: ClaimedCall) -> CallFacts | None:

@@ -44,7 +44,7 @@ def claimed(*, tries: int = 0, refreshes: int = 0, late_looks: int = 0) -> Claim
 
 def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Verdict:
     """Judge it now, without jitter."""
-    return judge_call(call, answer, NOW, Readiness(), 0.0)
+    return judge_call(call, answer, NOW, Readiness(), 0.0, retention=30 * DAY)
 
 
 def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
@@ -67,10 +67,13 @@ def test_an_exports_word_counts_until_the_provider_was_asked() -> None:
 
 
 def test_a_call_that_was_talked_is_lost_once_it_must_be_deleted() -> None:
-    """The catalog's day of deletion decides."""
-    answer = CallAnswer(CallFacts(sid="abcdef", ended_at=NOW - DAY, duration_s=60, talk_s=50))
+    """The start that the answer tells decides, else the catalog's day of deletion."""
+    talked = CallFacts(sid="abcdef", ended_at=NOW - DAY, duration_s=60, talk_s=50)
     call = ClaimedCall(CallFacts(sid="abcdef"), NOW - DAY, 0, 0, 1)
-    assert Lost("past-retention") == judge(call, answer)
+    assert Lost("past-retention") == judge(call, CallAnswer(talked))
+    for ago, expected in ((29, Absent("not-recorded")), (30, Lost("past-retention"))):
+        dated = msgspec.structs.replace(talked, started_at=NOW - ago * DAY)
+        assert expected == judge(call, CallAnswer(dated))
 
 
 def test_a_call_nobody_knows_is_tried_again_and_then_left_to_a_person() -> None:
