@@ -49,6 +49,10 @@ fuzz: $(VENV)/dev.done ## Meet odd answers of the API for SECONDS=20; SEED=… r
 bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel
 	$(BIN)/python -m bench.compare
 
+.PHONY: live
+live: $(VENV)/run.done ## How soon recordings are on disk, by a real run of five minutes with time pressed
+	$(BIN)/python -m bench.live
+
 .PHONY: coverage
 coverage: $(VENV)/dev.done ## Run all tests and show the branches that none of them takes
 	$(BIN)/coverage erase
