@@ -15,7 +15,7 @@ from archive.fetch import FetchTroubleError
 from archive.provider_time import end_of
 from archive.store import Pending, Place, is_full
 from archive.verdicts import Symptom, Verdict
-from jobs.settling import judge_trouble
+from jobs.settling import judge_trouble, with_known_end
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -76,7 +76,7 @@ async def archive_recording(
 async def _attempt(parts: Parts, line: Line, target: Target, lease: str) -> Proof:
     place = target.place
     part = parts.store.part(lease, place.sid)
-    fetched = await line.fetcher.fetch(target.url, part, age=_age(target.facts, parts.clock()))
+    fetched = await line.fetcher.fetch(target.url, part, age=_age(target, parts.clock()))
     try:
         audio = look_at_head(fetched.head, fetched.size)
     except NotAudioError as error:
@@ -101,7 +101,8 @@ def with_flag(proof: Proof, facts: CallFacts) -> Proof:
     return msgspec.structs.replace(proof, flag=flag_of(proof.seconds, facts))
 
 
-def _age(facts: CallFacts, now: datetime) -> timedelta | None:
+def _age(target: Target, now: datetime) -> timedelta | None:
+    facts = with_known_end(target.call, target.facts, now)
     ended = end_of(facts.began_at, facts.ended_at, facts.duration_s)
     return None if ended is None else now - ended
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from archive.readiness import Readiness, judge_missing
 from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
 
@@ -32,7 +34,7 @@ def judge_call(
         verdict = judge_trouble(call, answer, jitter)
     else:
         verdict = judge_missing(
-            answer.facts,
+            with_known_end(call, answer.facts, now),
             former=_former_word(call),
             late_looks=call.late_looks,
             delete_by=_delete_by(call, answer, retention),
@@ -42,6 +44,18 @@ def judge_call(
     # Neither a missing recording nor an unknown call pauses anything: see the table.
     assert not isinstance(verdict, Pause)
     return verdict
+
+
+def with_known_end(call: ClaimedCall, facts: CallFacts, now: datetime) -> CallFacts:
+    """Return the provider's facts, with the end that the catalog knows where they tell none.
+
+    EndTime and Duration settle 2 to 5 minutes after a call (Exotel voice API, Call details). Until
+    then a call's age would be reckoned from its start, which is too long ago by its whole length.
+    """
+    known = call.facts.ended_at
+    if facts.ended_at is not None or facts.duration_s is not None or known is None or known > now:
+        return facts
+    return msgspec.structs.replace(facts, ended_at=known)
 
 
 def _delete_by(call: ClaimedCall, answer: CallAnswer, retention: timedelta) -> datetime:

@@ -26,7 +26,7 @@ from archive.verdicts import (
     Verdict,
 )
 from archive.wire import CallAnswer
-from jobs.settling import judge_call, judge_trouble
+from jobs.settling import judge_call, judge_trouble, with_known_end
 from tests.unit.books import SIDS, called
 
 if TYPE_CHECKING:
@@ -53,6 +53,22 @@ def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
     again = Again("no-recording-yet", Readiness().recheck, late_look=True)
     assert again == judge(claimed(), answer)
     assert Absent("no-answer") == judge(claimed(late_looks=1), answer)
+
+
+def test_a_calls_age_is_reckoned_from_the_end_that_is_known() -> None:
+    """The provider tells neither end nor length for some minutes; until then an export's holds."""
+    began, ended = NOW - timedelta(hours=2), NOW - timedelta(minutes=2)
+    unsettled = CallFacts(sid="abcdef", started_at=began, status="completed")
+    call = msgspec.structs.replace(claimed(), facts=CallFacts(sid="abcdef", ended_at=ended))
+    assert ended == with_known_end(call, unsettled, NOW).ended_at
+    verdict = judge(call, CallAnswer(unsettled))
+    assert isinstance(verdict, Again)
+    assert (verdict.reason, verdict.late_look) == ("not-ready", False)
+    for told in ({"ended_at": began}, {"duration_s": 9}):
+        settled = msgspec.structs.replace(unsettled, **told)
+        assert settled == with_known_end(call, settled, NOW)
+    ahead = msgspec.structs.replace(call, facts=CallFacts(sid="abcdef", ended_at=NOW + DAY))
+    assert unsettled == with_known_end(ahead, unsettled, NOW)
 
 
 def test_an_exports_word_counts_until_the_provider_was_asked() -> None:
