@@ -60,6 +60,10 @@ FLUSHES ?= 2
 chaos: $(VENV)/dev.done ## Do everything bad at once, from a seed, and check that the archive is true (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --calls $(CALLS) --kills $(KILLS) --flushes $(FLUSHES)
 
+.PHONY: live
+live: $(VENV)/run.done ## How soon recordings are on disk, by a real run of five minutes with time pressed
+	$(BIN)/python -m bench.live
+
 .PHONY: coverage
 coverage: $(VENV)/dev.done ## Run all tests and show the branches that none of them takes
 	$(BIN)/coverage erase

@@ -216,6 +216,7 @@ class _Run:
         """
         parts = self._parts
         now = parts.clock()
+        retention = timedelta(days=self._line.account.retention_days)
         calls: list[list[Target]] = []
         outcomes: list[tuple[str, work.Outcome]] = []
         for call in claimed:
@@ -224,7 +225,9 @@ class _Run:
             if targets and url_of(answer):
                 calls.append(targets)
                 continue
-            outcome = judge_call(call, answer, now, parts.readiness, parts.dice())
+            outcome = judge_call(
+                call, answer, now, parts.readiness, parts.dice(), retention=retention
+            )
             if targets and isinstance(outcome, _GIVEN_UP):
                 calls.append(targets)
                 continue

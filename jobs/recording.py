@@ -20,7 +20,7 @@ from archive.proof import Proof
 from archive.provider_time import end_of
 from archive.store import Pending, is_full
 from archive.verdicts import Failed, Lost, Pause, Symptom, Verdict
-from jobs.settling import judge_trouble
+from jobs.settling import judge_trouble, with_known_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -123,7 +123,7 @@ async def _attempt(
 ) -> Proof | Candidate:
     place = target.place
     part = parts.store.part(lease, place)
-    fetched = await line.fetcher.fetch(target.url, part, age=_age(target.facts, parts.clock()))
+    fetched = await line.fetcher.fetch(target.url, part, age=_age(target, parts.clock()))
     if fetched.sha256 in known:
         await _remove(part)
         url = target.url.partition("?")[0]
@@ -158,7 +158,7 @@ async def _second_opinion(
     what comes damaged again is what the provider has. The one that is not returned is removed.
     """
     spare = part.with_name(f"{part.name}.again")
-    age = _age(target.facts, parts.clock())
+    age = _age(target, parts.clock())
     try:
         second = await line.fetcher.fetch(target.url, spare, age=age)
         facts = await _look(second)
@@ -193,7 +193,8 @@ def with_flag(proof: Proof, facts: CallFacts) -> Proof:
     return msgspec.structs.replace(proof, flag=proof.flag or flag_of(proof.seconds, facts))
 
 
-def _age(facts: CallFacts, now: datetime) -> timedelta | None:
+def _age(target: Target, now: datetime) -> timedelta | None:
+    facts = with_known_end(target.call, target.facts, now)
     ended = end_of(facts.began_at, facts.ended_at, facts.duration_s)
     return None if ended is None else now - ended
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from archive.readiness import Readiness, judge_missing
 from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
 
@@ -21,22 +23,48 @@ def judge_call(
     now: datetime,
     readiness: Readiness,
     jitter: float,
+    *,
+    retention: timedelta,
 ) -> Outcome:
-    """Decide about a call for which the provider gave no recording URL."""
+    """Decide about a call for which the provider gave no recording URL.
+
+    ``retention`` is how long after a call's start its recording is kept.
+    """
     if isinstance(answer, Symptom):
         verdict = judge_trouble(call, answer, jitter)
     else:
         verdict = judge_missing(
-            answer.facts,
+            with_known_end(call, answer.facts, now),
             former=_former_word(call),
             late_looks=call.late_looks,
-            delete_by=call.delete_by,
+            delete_by=_delete_by(call, answer, retention),
             now=now,
             readiness=readiness,
         )
     # Neither a missing recording nor an unknown call pauses anything: see the table.
     assert not isinstance(verdict, Pause)
     return verdict
+
+
+def with_known_end(call: ClaimedCall, facts: CallFacts, now: datetime) -> CallFacts:
+    """Return the provider's facts, with the end that the catalog knows where they tell none.
+
+    EndTime and Duration settle 2 to 5 minutes after a call (Exotel voice API, Call details). Until
+    then a call's age would be reckoned from its start, which is too long ago by its whole length.
+    """
+    known = call.facts.ended_at
+    if facts.ended_at is not None or facts.duration_s is not None or known is None or known > now:
+        return facts
+    return msgspec.structs.replace(facts, ended_at=known)
+
+
+def _delete_by(call: ClaimedCall, answer: CallAnswer, retention: timedelta) -> datetime:
+    """Return when the recording is deleted, by what the answer says of the call's start.
+
+    What the catalog has may be a guess of the time when nobody had told the call's date.
+    """
+    began = answer.facts.began_at
+    return call.delete_by if began is None else began + retention
 
 
 def _former_word(call: ClaimedCall) -> CallFacts | None:

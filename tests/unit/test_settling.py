@@ -26,7 +26,7 @@ from archive.verdicts import (
     Verdict,
 )
 from archive.wire import CallAnswer
-from jobs.settling import judge_call, judge_trouble
+from jobs.settling import judge_call, judge_trouble, with_known_end
 from tests.unit.books import SIDS, called
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def having_found(reason: str, times: int, call: ClaimedCall) -> ClaimedCall:
 
 def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Verdict:
     """Judge it now, without jitter."""
-    return judge_call(call, answer, NOW, Readiness(), 0.0)
+    return judge_call(call, answer, NOW, Readiness(), 0.0, retention=30 * DAY)
 
 
 def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
@@ -58,6 +58,22 @@ def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
     again = Again("no-recording-yet", Readiness().recheck, late_look=True)
     assert again == judge(claimed(), answer)
     assert Absent("no-answer") == judge(claimed(late_looks=1), answer)
+
+
+def test_a_calls_age_is_reckoned_from_the_end_that_is_known() -> None:
+    """The provider tells neither end nor length for some minutes; until then an export's holds."""
+    began, ended = NOW - timedelta(hours=2), NOW - timedelta(minutes=2)
+    unsettled = CallFacts(sid="abcdef", started_at=began, status="completed")
+    call = msgspec.structs.replace(claimed(), facts=CallFacts(sid="abcdef", ended_at=ended))
+    assert ended == with_known_end(call, unsettled, NOW).ended_at
+    verdict = judge(call, CallAnswer(unsettled))
+    assert isinstance(verdict, Again)
+    assert (verdict.reason, verdict.late_look) == ("not-ready", False)
+    for told in ({"ended_at": began}, {"duration_s": 9}):
+        settled = msgspec.structs.replace(unsettled, **told)
+        assert settled == with_known_end(call, settled, NOW)
+    ahead = msgspec.structs.replace(call, facts=CallFacts(sid="abcdef", ended_at=NOW + DAY))
+    assert unsettled == with_known_end(ahead, unsettled, NOW)
 
 
 def test_an_exports_word_counts_until_the_provider_was_asked() -> None:
@@ -72,10 +88,13 @@ def test_an_exports_word_counts_until_the_provider_was_asked() -> None:
 
 
 def test_a_call_that_was_talked_is_lost_once_it_must_be_deleted() -> None:
-    """The catalog's day of deletion decides."""
-    answer = CallAnswer(CallFacts(sid="abcdef", ended_at=NOW - DAY, duration_s=60, talk_s=50))
+    """The start that the answer tells decides, else the catalog's day of deletion."""
+    talked = CallFacts(sid="abcdef", ended_at=NOW - DAY, duration_s=60, talk_s=50)
     call = ClaimedCall(CallFacts(sid="abcdef"), NOW - DAY, 0, 0, 1)
-    assert Lost("past-retention") == judge(call, answer)
+    assert Lost("past-retention") == judge(call, CallAnswer(talked))
+    for ago, expected in ((29, Absent("not-recorded")), (30, Lost("past-retention"))):
+        dated = msgspec.structs.replace(talked, started_at=NOW - ago * DAY)
+        assert expected == judge(call, CallAnswer(dated))
 
 
 def test_a_call_nobody_knows_is_tried_again_and_then_left_to_a_person() -> None:
