@@ -30,7 +30,7 @@ BEGIN
   ON CONFLICT (folder) DO UPDATE SET changes = changed_days.changes + 1;
 END;
 
-CREATE TRIGGER recordings_changed_change_their_day AFTER UPDATE ON recordings
+CREATE TRIGGER recordings_replaced_change_their_day AFTER UPDATE ON recordings
 BEGIN
   INSERT INTO changed_days (folder, changes)
   SELECT account || CASE day WHEN '' THEN '' ELSE '/' || replace(day, '-', '/') END, 1 FROM calls
