@@ -142,6 +142,13 @@ def test_a_recording_that_goes_marks_its_calls_day(books: Books) -> None:
     assert {DAY} == changed_by(books, partial(books.sql, "DELETE FROM recordings"))
 
 
+def test_a_recording_that_is_another_marks_its_calls_day(books: Books) -> None:
+    """As when it is fetched anew: the manifest has its hash."""
+    archive(books, SIDS[0])
+    change = partial(books.sql, "UPDATE recordings SET sha256 = 'cd'")
+    assert {DAY} == changed_by(books, change)
+
+
 def test_a_manifest_tells_all_of_a_day(books: Books) -> None:
     """Calls of all states with their sightings and recordings, and no calls of other days."""
     archive(books, SIDS[0], folder="main/2026/02/08")

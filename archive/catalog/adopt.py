@@ -1,0 +1,87 @@
+"""Claiming calls for recordings that were downloaded by other means, and archiving those."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from archive.call import CallFacts, State
+from archive.catalog.rows import facts_of
+from archive.clock import from_ms, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from archive.catalog.database import Tx
+    from archive.proof import Proof
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a call stands: ``hashes`` are the SHA-256 of its archived recordings."""
+
+    facts: CallFacts
+    state: State
+    delete_by: datetime
+    hashes: frozenset[str]
+
+    def may_be_fetched(self, now: datetime) -> bool:
+        """Tell whether the provider may still have it; of a call of unknown date nobody knows."""
+        return self.facts.began_at is None or self.delete_by > now
+
+
+def standing(tx: Tx, account: str, sids: Iterable[str]) -> dict[str, Standing]:
+    """Return where those of the calls stand that are known."""
+    rows = tx.rows("standing", account=account, sids=json.dumps(sorted(set(sids))))
+    return {
+        row["sid"]: Standing(
+            facts=facts_of(row),
+            state=State(row["state"]),
+            delete_by=from_ms(row["delete_by_ms"]),
+            hashes=frozenset(json.loads(row["hashes"])),
+        )
+        for row in rows
+    }
+
+
+def claim(tx: Tx, account: str, sids: Iterable[str], *, lease: str) -> frozenset[str]:
+    """Lease those of the calls that nobody holds and that have no recording; return their Sids."""
+    sids = json.dumps(sorted(sids))
+    rows = tx.rows("claim_for_adoption", account=account, lease=lease, sids=sids)
+    tx.run("batch_has_claimed", lease=lease)
+    return frozenset(row["sid"] for row in rows)
+
+
+def archive(tx: Tx, proof: Proof, *, lease: str, account: str, detail: str, now: datetime) -> bool:
+    """Write an adopted recording; return False where the lease has lapsed: nothing is changed."""
+    look = {
+        "lease": lease,
+        "account": account,
+        "sid": proof.sid,
+        "state": State.ARCHIVED.value,
+        "reason": "",
+    }
+    tx.run_many("add_look", [{**look, "at_ms": to_ms(now), "detail": detail[:300]}])
+    counts = {"tries": 0, "refreshes": 0, "looks": 0, "late_looks": 0}
+    row = {**look, **counts, "due_ms": None, "settled_ms": to_ms(now)}
+    if not tx.run_many("settle", [row]):
+        return False
+    tx.run(
+        "add_recording",
+        account=account,
+        sid=proof.sid,
+        object_name=proof.object_name,
+        path=proof.path,
+        sha256=proof.sha256,
+        bytes=proof.size,
+        format=proof.format,
+        channels=proof.channels,
+        sample_rate=proof.sample_rate,
+        seconds=proof.seconds,
+        flag=proof.flag,
+        archived_ms=to_ms(now),
+    )
+    tx.run("mark_day", folder=proof.day_folder)
+    return True
