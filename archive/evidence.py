@@ -111,7 +111,7 @@ def recorded_by_sidecar(root: Path, file: File, sidecar: Sidecar) -> Recorded:
         channels=audio.channels,
         sample_rate=audio.sample_rate,
         seconds=audio.header_seconds,
-        flag=flag_of(audio.header_seconds, sidecar.call),
+        flag=audio.damage or flag_of(audio.header_seconds, sidecar.call),
         archived_at=sidecar.archived_at or _written(root, file.path),
     )
 
@@ -143,14 +143,15 @@ def recorded_by_head(root: Path, file: File, sid: str) -> Recorded | None:
 def sid_of(stem: str, is_known: Callable[[str], bool]) -> str | None:
     """Return the Sid in a recording's name: ``{sid}``, or ``{sid}_2`` for a second recording.
 
-    A Sid may end in that way itself, so one that is known goes before one that could be.
+    One that is known goes before one that could be. A Sid that ends in that way itself has a number
+    always (`archive.layout.stem_of`), so else the number is cut off.
     """
     base, _, number = stem.rpartition("_")
     shorter = base if number.isdigit() else ""
     for sid in (stem, shorter):
         if is_sid(sid) and is_known(sid):
             return sid
-    return stem if is_sid(stem) else None
+    return next((sid for sid in (shorter, stem) if is_sid(sid)), None)
 
 
 def listed_in(root: Path, hour: str) -> dict[str, str]:

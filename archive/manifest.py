@@ -52,6 +52,19 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     archived_at: Moment
 
 
+class Hint(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording that a source told of; ``same_as`` is the object whose bytes it turned out to be.
+
+    The URL has no query.
+    """
+
+    object: str
+    url: str
+    source: str
+    at: Moment
+    same_as: str = ""
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A call. ``reason`` is empty where the state needs none; a leased call is ``expected``."""
 
@@ -65,6 +78,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     delete_by: Moment
     settled_at: Moment | None
     recordings: list[Told]
+    candidates: list[Hint] = []
 
 
 class BadLineError(ValueError):

@@ -26,10 +26,11 @@ from archive.catalog import processes, work
 from archive.durations import flag_of
 from archive.errors import StoreError
 from archive.evidence import HEAD
+from archive.flags import NOT_AUDIO as NO_AUDIO
+from archive.frames import walk
 from archive.names import possible_sids, the_sid
 from archive.store import Pending, Place, is_full
 from archive.timings import HEARTBEAT_S
-from archive.wholeness import damage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +114,7 @@ class Adopter:
         min_free: int,
         notice: Callable[[Path, str, str], None],
         progress: Callable[[int], None],
-        damage: Callable[[Path], str] = damage_in,
+        damage: Callable[[Path], str] = lambda file: walk(file).damage,
     ) -> None:
         self._catalog = catalog
         self._store = store
@@ -239,14 +240,17 @@ class Adopter:
         """Look at a file: under a part's name, where it is to be taken in. Blocks."""
         looked = file
         if not self._dry_run and standing.state in _ADOPTABLE:
-            looked = self._store.part(lease, standing.facts.sid)
+            looked = self._store.part(lease, self._place(file, standing))
             self._stage(file, looked)
         size = looked.stat().st_size
         with looked.open("rb") as opened:
             audio = look_at_head(opened.read(HEAD), size)
             opened.seek(0)
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        return _Found(file, standing, audio, sha256, size, self._damage(looked))
+        damage = self._damage(looked)
+        if damage == NO_AUDIO:
+            raise NotAudioError("unknown")
+        return _Found(file, standing, audio, sha256, size, damage)
 
     def _stage(self, file: Path, part: Path) -> None:
         """Give a file a part's name as well, or copy it where that cannot be."""
@@ -292,17 +296,10 @@ class Adopter:
             self._say(seen.file, BUSY, "its lease has lapsed")
 
     def _pending(self, seen: _Found, lease: str) -> Pending:
-        facts = seen.standing.facts
         now = self._clock()
         return Pending(
             lease=lease,
-            place=Place(
-                account=self._account.name,
-                sid=seen.sid,
-                object_name=seen.file.name,
-                began=facts.began_at or now,
-                zone=self._account.zone,
-            ),
+            place=self._place(seen.file, seen.standing),
             audio=seen.audio,
             sha256=seen.sha256,
             size=seen.size,
@@ -310,10 +307,19 @@ class Adopter:
             about=_about(seen, now.isoformat(timespec="seconds")),
         )
 
+    def _place(self, file: Path, standing: Standing) -> Place:
+        return Place(
+            account=self._account.name,
+            sid=standing.facts.sid,
+            object_name=file.name,
+            began=standing.facts.began_at or self._clock(),
+            zone=self._account.zone,
+        )
+
     def _discard(self, mine: dict[str, tuple[Path, Standing]], lease: str) -> None:
-        for sid in mine:
+        for file, standing in mine.values():
             with suppress(OSError):  # what cannot be removed now is swept later
-                self._store.part(lease, sid).unlink()
+                self._store.part(lease, self._place(file, standing)).unlink()
 
     def _say(self, file: Path, outcome: str, detail: str = "", size: int = 0) -> None:
         self._adopted.files += 1

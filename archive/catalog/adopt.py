@@ -55,17 +55,22 @@ def claim(tx: Tx, account: str, sids: Iterable[str], *, lease: str) -> frozenset
 
 
 def archive(tx: Tx, proof: Proof, *, lease: str, account: str, detail: str, now: datetime) -> bool:
-    """Write an adopted recording; return False where the lease has lapsed: nothing is changed."""
+    """Write an adopted recording; return False where the lease has lapsed: nothing is changed.
+
+    A call of which a source told of further recordings is still to be looked at for those.
+    """
+    waits = bool(tx.value("has_open_candidate", account=account, sid=proof.sid))
     look = {
         "lease": lease,
         "account": account,
         "sid": proof.sid,
-        "state": State.ARCHIVED.value,
-        "reason": "",
+        "state": (State.EXPECTED if waits else State.ARCHIVED).value,
+        "reason": "another-recording" if waits else "",
     }
     tx.run_many("add_look", [{**look, "at_ms": to_ms(now), "detail": detail[:300]}])
     counts = {"tries": 0, "refreshes": 0, "looks": 0, "late_looks": 0}
-    row = {**look, **counts, "due_ms": None, "settled_ms": to_ms(now)}
+    settled = {"due_ms": to_ms(now) if waits else None, "settled_ms": None if waits else to_ms(now)}
+    row = {**look, **counts, **settled}
     if not tx.run_many("settle", [row]):
         return False
     tx.run(

@@ -10,7 +10,7 @@ import msgspec
 from archive.call import State
 from archive.catalog.rows import facts_of
 from archive.clock import from_ms
-from archive.manifest import Line, Seen, Told, file_of, folder_of
+from archive.manifest import Hint, Line, Seen, Told, file_of, folder_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -95,6 +95,10 @@ def _line(row: sqlite3.Row, folder: str) -> Line:
         delete_by=from_ms(row["delete_by_ms"]),
         settled_at=None if settled is None else from_ms(settled),
         recordings=[_told(values, folder) for values in json.loads(row["recordings"])],
+        candidates=[
+            Hint(object=name, url=url, source=source, at=from_ms(ms), same_as=same)
+            for name, url, source, ms, same in json.loads(row["candidates"])
+        ],
     )
 
 

@@ -71,6 +71,23 @@ def tell(
         ),
     )
     tx.run_many(
+        "tell_candidate",
+        (
+            {
+                "account": line.account,
+                "sid": line.sid,
+                "object_name": hint.object,
+                # A signed URL is never stored, whoever wrote it here.
+                "url": hint.url.partition("?")[0],
+                "source": hint.source,
+                "seen_ms": to_ms(hint.at),
+                "same_as": hint.same_as,
+            }
+            for line in lines
+            for hint in line.candidates
+        ),
+    )
+    tx.run_many(
         "tell_recording",
         (
             _recording_row(
@@ -138,7 +155,13 @@ def take_in(
 def prove(tx: Tx, recorded: Recorded) -> bool:
     """Note that a file is whole and a known call's; return False if it is a copy of another."""
     settled = to_ms(recorded.archived_at)
-    tx.run("prove_call", account=recorded.account, sid=recorded.sid, settled_ms=settled)
+    tx.run(
+        "prove_call",
+        account=recorded.account,
+        sid=recorded.sid,
+        path=recorded.path,
+        settled_ms=settled,
+    )
     tx.run("judge_told", path=recorded.path, found="")
     return bool(tx.run("prove_recording", **_recording_row(recorded)))
 
@@ -156,6 +179,7 @@ def unproved(tx: Tx) -> Iterator[tuple[str, str]]:
 def conclude(tx: Tx, now: datetime) -> None:
     """Let calls be looked at again whose files are not there, and mark all days."""
     tx.run("expect_unproved", now_ms=to_ms(now))
+    tx.run("expect_open", now_ms=to_ms(now))
     tx.run("forget_recordings_of_expected")
     tx.run("add_missing_sightings", source=Source.REBUILD.value, seen_ms=to_ms(now))
     tx.run("mark_all_days")

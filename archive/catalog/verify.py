@@ -176,7 +176,7 @@ def put_in_line(tx: Tx, finding: Finding, *, reason: str, now: datetime) -> bool
         "put_in_line", **mine, path=finding.path, sha256=finding.sha256, reason=reason, now_ms=ms
     ):
         return False
-    tx.run("forget_recordings", **mine)
+    tx.run("forget_recordings", **mine, path=finding.path)
     tx.run("note_look", **mine, at_ms=ms, reason=reason, detail="found by verify")
     return True
 

@@ -149,6 +149,15 @@ def test_a_recording_that_is_another_marks_its_calls_day(books: Books) -> None:
     assert {DAY} == changed_by(books, change)
 
 
+def test_a_further_recording_marks_its_calls_day(books: Books) -> None:
+    """When a source tells of it, and when its bytes turn out to be another's."""
+    books.add(called(SIDS[0]))
+    told = "INSERT INTO candidates VALUES ('main', ?, '2.mp3', 'https://x', 'cdr', 1, '')"
+    assert {DAY} == changed_by(books, partial(books.sql, told, SIDS[0]))
+    same = "UPDATE candidates SET same_as = '1.mp3'"
+    assert {DAY} == changed_by(books, partial(books.sql, same))
+
+
 def test_a_manifest_tells_all_of_a_day(books: Books) -> None:
     """Calls of all states with their sightings and recordings, and no calls of other days."""
     archive(books, SIDS[0], folder="main/2026/02/08")

@@ -211,3 +211,13 @@ def test_a_file_that_cannot_be_read_hinders_no_other(vaulted: Vaulted) -> None:
     assert adopt(vaulted, code=6) == {"files": 2, "adopted": 1, "unreadable": 1}
     assert vaulted.state(SIDS[0])[0] == "expected"
     assert vaulted.state(SIDS[1])[0] == "archived"
+
+
+def test_a_call_with_an_open_recording_is_still_looked_at(vaulted: Vaulted) -> None:
+    """An export told of another one: what was adopted may be either."""
+    vaulted.books.add(called(SIDS[0]))
+    vaulted.hint(SIDS[0], "second.mp3")
+    put(vaulted, f"{SIDS[0]}.mp3", sound(0))
+    assert adopt(vaulted, code=0) == {"files": 1, "adopted": 1}
+    assert vaulted.state(SIDS[0]) == ("expected", "another-recording")
+    assert len(vaulted.books.sql("SELECT * FROM recordings")) == 1

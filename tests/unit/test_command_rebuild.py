@@ -306,3 +306,44 @@ def test_a_waiting_call_is_due_as_if_it_were_new(vaulted: Vaulted) -> None:
     rebuild(vaulted, code=5)
     due = msgspec.convert(vaulted.books.row(SIDS[0])["due_ms"], int)
     assert due == (ended + Readiness().first_look).timestamp() * 1000
+
+
+def test_further_recordings_that_sources_told_of_are_known_again(vaulted: Vaulted) -> None:
+    """Open ones, such as have the bytes of another, and a call given up for one of them."""
+    vaulted.archive(SIDS[0], sound(0))
+    vaulted.hint(SIDS[0], "twin.mp3", same_as=f"object-{SIDS[0]}.mp3")
+    for sid, state, reason in (
+        (SIDS[1], "expected", "another-recording"),
+        (SIDS[2], "lost", "fetch-gone"),
+    ):
+        vaulted.archive(sid, sound(int(sid[:28])))
+        vaulted.hint(sid, "second.mp3")
+        settled = None if state == "expected" else 1
+        vaulted.books.sql(
+            "UPDATE calls SET state = ?, reason = ?, settled_ms = ? WHERE sid = ?",
+            state,
+            reason,
+            settled,
+            sid,
+        )
+    before = vaulted.told()
+    vaulted.write_days()
+    vaulted.lose_catalog()
+
+    rebuild(vaulted, code=5)
+
+    assert before == vaulted.told()
+
+
+def test_a_recording_found_on_disk_leaves_the_open_one_to_be_fetched(vaulted: Vaulted) -> None:
+    """Its call is not archived as long as a further recording is not there."""
+    vaulted.books.add(called(SIDS[0]))
+    vaulted.hint(SIDS[0], "second.mp3")
+    vaulted.write_days()
+    vaulted.publish(called(SIDS[0]), sound(0))
+    vaulted.lose_catalog()
+
+    rebuild(vaulted, code=5)
+
+    assert vaulted.state(SIDS[0]) == ("expected", "another-recording")
+    assert len(vaulted.books.sql("SELECT * FROM recordings")) == 1

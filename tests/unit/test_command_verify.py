@@ -339,3 +339,30 @@ def test_it_says_in_words_what_it_found(vaulted: Vaulted) -> None:
     assert "--repair" in result.stderr
     result = vaulted.terminal.run("verify", "--repair")
     assert "work --drain" in result.stdout
+
+
+def test_the_other_recordings_of_a_call_stay(vaulted: Vaulted) -> None:
+    """Where sources told of several, only the wrong one is fetched again."""
+    path = full(vaulted, 1)[0]
+    vaulted.hint(SIDS[0], "second.mp3")
+    second = path.replace(SIDS[0], f"{SIDS[0]}_2")
+    vaulted.file(second).write_bytes(sound(2))
+    beside = json.loads(vaulted.sidecar(path).read_text())
+    sha256 = hashlib.sha256(sound(2)).hexdigest()
+    beside |= {"file": f"{SIDS[0]}_2.mp3", "object": "second.mp3", "sha256": sha256}
+    vaulted.sidecar(second).write_text(json.dumps(beside))
+    vaulted.books.sql(
+        "INSERT INTO recordings SELECT account, sid, 'second.mp3', ?, ?, ?, format, channels, "
+        "sample_rate, seconds, archived_ms, flag FROM recordings",
+        second,
+        sha256,
+        len(sound(2)),
+    )
+    vaulted.write_days()
+    vaulted.file(path).unlink()
+
+    assert outcomes(verify(vaulted, "--repair", code=5)) == {path: "to be fetched again"}
+
+    assert vaulted.state(SIDS[0]) == ("expected", "file-missing")
+    assert [second] == [row[0] for row in vaulted.books.sql("SELECT path FROM recordings")]
+    assert not vaulted.books.balance().faults

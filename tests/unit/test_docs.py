@@ -21,7 +21,7 @@ from archive.catalog.work import ClaimedCall
 from archive.errors import Exit
 from archive.fetch import Fetched
 from archive.flags import FLAGS
-from archive.manifest import Line, Seen, Told, encode
+from archive.manifest import Hint, Line, Seen, Told, encode
 from archive.readiness import Readiness
 from archive.store import Pending, Place, Store
 from archive.verdicts import RULES, Rule, Symptom
@@ -346,6 +346,7 @@ def _line_keys() -> Iterator[str]:
         delete_by=moment,
         settled_at=moment,
         recordings=[told],
+        candidates=[Hint(object="2.mp3", url="https://x", source="cdr", at=moment)],
     )
     for key, value in msgspec.json.decode(encode(line)).items():
         yield key

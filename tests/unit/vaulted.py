@@ -128,4 +128,16 @@ class Vaulted:
         )
         sightings = self.books.sql("SELECT * FROM sightings ORDER BY account, sid, source")
         recordings = self.books.sql("SELECT * FROM recordings ORDER BY path")
-        return [dict(row) for row in (*calls, *sightings, *recordings)]
+        candidates = self.books.sql("SELECT * FROM candidates ORDER BY account, sid, object_name")
+        return [dict(row) for row in (*calls, *sightings, *recordings, *candidates)]
+
+    def hint(self, sid: str, name: str, *, same_as: str = "") -> None:
+        """Note that an export told of a further recording of a call."""
+        url = f"https://recordings.exotel.com/exotelrecordings/acme1/{name}"
+        self.books.sql(
+            "INSERT INTO candidates VALUES ('main', ?, ?, ?, 'cdr', 1700000000000, ?)",
+            sid,
+            name,
+            url,
+            same_as,
+        )

@@ -46,6 +46,22 @@ BEGIN
   ON CONFLICT (folder) DO UPDATE SET changes = changed_days.changes + 1;
 END;
 
+CREATE TRIGGER candidates_change_their_day AFTER INSERT ON candidates
+BEGIN
+  INSERT INTO changed_days (folder, changes)
+  SELECT account || CASE day WHEN '' THEN '' ELSE '/' || replace(day, '-', '/') END, 1 FROM calls
+  WHERE account = new.account AND sid = new.sid
+  ON CONFLICT (folder) DO UPDATE SET changes = changed_days.changes + 1;
+END;
+
+CREATE TRIGGER candidates_settled_change_their_day AFTER UPDATE ON candidates
+BEGIN
+  INSERT INTO changed_days (folder, changes)
+  SELECT account || CASE day WHEN '' THEN '' ELSE '/' || replace(day, '-', '/') END, 1 FROM calls
+  WHERE account = new.account AND sid = new.sid
+  ON CONFLICT (folder) DO UPDATE SET changes = changed_days.changes + 1;
+END;
+
 -- Folders whose manifest is this catalog's. One in another folder is a former catalog's, and is set
 -- aside rather than overwritten.
 CREATE TABLE owned_days (

@@ -24,6 +24,16 @@ FROM recordings
 WHERE account = :account AND sid IN (SELECT value FROM json_each(:sids))
 ORDER BY path;
 
+-- name: has_open_candidate(account, sid)^
+-- Whether a source told of a recording that is neither archived nor known to be another one's bytes.
+SELECT EXISTS (
+  SELECT 1 FROM candidates AS d
+  WHERE d.account = :account AND d.sid = :sid AND d.same_as = '' AND NOT EXISTS (
+    SELECT 1 FROM recordings AS r
+    WHERE r.account = d.account AND r.sid = d.sid AND r.object_name = d.object_name
+  )
+);
+
 -- name: note_same(account, sid, object_name, url, source, seen_ms, same_as)!
 INSERT INTO candidates (account, sid, object_name, url, source, seen_ms, same_as)
 VALUES (:account, :sid, :object_name, :url, :source, :seen_ms, :same_as)

@@ -36,5 +36,7 @@ SELECT c.account, c.sid, c.state, c.reason, c.delete_by_ms, c.settled_ms, c.crea
    WHERE s.account = c.account AND s.sid = c.sid) AS sightings,
   (SELECT json_group_array(json_array(r.object_name, r.path, r.sha256, r.bytes, r.format, r.channels,
      r.sample_rate, r.seconds, r.flag, r.archived_ms)) FROM recordings AS r
-   WHERE r.account = c.account AND r.sid = c.sid) AS recordings
+   WHERE r.account = c.account AND r.sid = c.sid) AS recordings,
+  (SELECT json_group_array(json_array(d.object_name, d.url, d.source, d.seen_ms, d.same_as))
+   FROM candidates AS d WHERE d.account = c.account AND d.sid = c.sid) AS candidates
 FROM calls AS c WHERE c.account = :account AND c.day = :day;

@@ -57,10 +57,19 @@ SELECT state FROM calls WHERE account = :account AND sid = :sid;
 -- name: has_told(account, sid)^
 SELECT EXISTS (SELECT 1 FROM told WHERE account = :account AND sid = :sid);
 
--- name: prove_call(account, sid, settled_ms)!
--- A file that is whole wins over a manifest that is behind.
+-- name: tell_candidate(account, sid, object_name, url, source, seen_ms, same_as)*!
+INSERT INTO candidates (account, sid, object_name, url, source, seen_ms, same_as)
+VALUES (:account, :sid, :object_name, :url, :source, :seen_ms, :same_as)
+ON CONFLICT (account, sid, object_name) DO NOTHING;
+
+-- name: prove_call(account, sid, path, settled_ms)!
+-- A file that is whole wins over a manifest that is behind. One that the manifest tells of says
+-- nothing new of a call with further recordings, which may have been given up for those.
 UPDATE calls SET state = 'archived', reason = '', settled_ms = :settled_ms
-WHERE account = :account AND sid = :sid AND state NOT IN ('archived', 'purged');
+WHERE account = :account AND sid = :sid AND state NOT IN ('archived', 'purged') AND NOT (
+  EXISTS (SELECT 1 FROM told WHERE path = :path)
+  AND EXISTS (SELECT 1 FROM candidates AS d WHERE d.account = :account AND d.sid = :sid)
+);
 
 -- name: prove_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms)!
 -- A second file of the same object or of the same bytes is none of its own.
@@ -102,11 +111,25 @@ WHERE state = 'archived' AND (
   )
 );
 
+-- name: expect_open(now_ms)!
+-- A call of which a source told of a recording that is not there is looked at for that one.
+UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, reason = 'another-recording'
+WHERE state = 'archived' AND EXISTS (
+  SELECT 1 FROM candidates AS d
+  WHERE d.account = calls.account AND d.sid = calls.sid AND d.same_as = '' AND NOT EXISTS (
+    SELECT 1 FROM recordings AS r
+    WHERE r.account = d.account AND r.sid = d.sid AND r.object_name = d.object_name
+  )
+);
+
 -- name: forget_recordings_of_expected()!
--- Those of its recordings that are whole stay on disk, and are adopted when it is looked at.
+-- Those of its recordings that are whole stay on disk, and are adopted when it is looked at. They
+-- stay in the catalog where further ones are known, by which the books are then kept.
 DELETE FROM recordings WHERE EXISTS (
   SELECT 1 FROM calls AS c
   WHERE c.account = recordings.account AND c.sid = recordings.sid AND c.state = 'expected'
+) AND NOT EXISTS (
+  SELECT 1 FROM candidates AS d WHERE d.account = recordings.account AND d.sid = recordings.sid
 );
 
 -- name: add_missing_sightings(source, seen_ms)!

@@ -86,9 +86,12 @@ WHERE account = :account AND sid = :sid AND state = 'archived' AND EXISTS (
   WHERE r.account = :account AND r.sid = :sid AND r.path = :path AND r.sha256 = :sha256
 );
 
--- name: forget_recordings(account, sid)!
--- All of the call: those that are whole stay on disk, and are adopted when it is looked at.
-DELETE FROM recordings WHERE account = :account AND sid = :sid;
+-- name: forget_recordings(account, sid, path)!
+-- The wrong one; and where no source told of several, all of the call: those that are whole stay on
+-- disk, and are adopted when it is looked at.
+DELETE FROM recordings WHERE account = :account AND sid = :sid AND (path = :path OR NOT EXISTS (
+  SELECT 1 FROM candidates AS d WHERE d.account = :account AND d.sid = :sid
+));
 
 -- name: note_look(account, sid, at_ms, reason, detail)!
 INSERT INTO looks (account, sid, at_ms, state, reason, detail)
