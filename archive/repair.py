@@ -16,6 +16,7 @@ from archive.catalog import dayfiles as day_rows
 from archive.catalog import verify as rows
 from archive.dayfiles import flush_folder, write_whole
 from archive.evidence import HEAD
+from archive.flags import DAMAGES
 from archive.layout import QUARANTINE
 from archive.reading import Pace, hash_file
 from archive.sidecar import describe
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MOVED: Final = "moved back"
 REQUEUED: Final = "to be fetched again"
 REWRITTEN: Final = "written anew"
+FLAGGED: Final = "flagged"
 MARKED: Final = "to be written anew"
 BEYOND: Final = "beyond repair"
 NOT_DONE: Final = "could not be repaired"
@@ -79,6 +81,10 @@ class Repairer:
                 rows.conclude(tx, finding, outcome)
 
     def _outcome(self, finding: Finding) -> str:
+        if finding.kind == "damaged" and finding.detail in DAMAGES:
+            # These are the bytes that came: to fetch them again would bring them again.
+            with self._database.write() as tx:
+                return FLAGGED if rows.flag(tx, finding) else NOT_DONE
         if finding.kind in _REASONS:
             return self._mend(finding)
         if finding.kind in {"sidecar-missing", "sidecar-differs"}:

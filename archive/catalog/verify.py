@@ -181,6 +181,13 @@ def put_in_line(tx: Tx, finding: Finding, *, reason: str, now: datetime) -> bool
     return True
 
 
+def flag(tx: Tx, finding: Finding) -> bool:
+    """Flag a recording with the damage that was found in it; return whether it is still the one."""
+    return bool(
+        tx.run("flag_recording", path=finding.path, sha256=finding.sha256, flag=finding.detail)
+    )
+
+
 def _kept(row: sqlite3.Row) -> Kept:
     names = [name for name in Kept.__struct_fields__ if name != "archived_at"]
     return Kept(**{name: row[name] for name in names}, archived_at=from_ms(row["archived_ms"]))

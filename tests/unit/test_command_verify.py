@@ -260,6 +260,27 @@ def test_damage_within_is_a_fault_unless_it_was_flagged(vaulted: Vaulted) -> Non
     assert (kinds(told), told["faults"]) == ({path: "damaged"}, 0)
 
 
+def test_damage_that_came_so_is_flagged_and_known_from_then_on(vaulted: Vaulted) -> None:
+    """An MP3 with a hole further in, of the bytes that were archived: not fetched again."""
+    path, *_ = full(vaulted, 2)
+    body = bytearray(vaulted.file(path).read_bytes())
+    body[60_000:66_000] = bytes(6_000)
+    vaulted.file(path).write_bytes(body)
+    sha256 = hashlib.sha256(body).hexdigest()
+    vaulted.books.sql("UPDATE recordings SET sha256 = ? WHERE path = ?", sha256, path)
+    beside = vaulted.sidecar(path)
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | {"sha256": sha256}))
+    vaulted.write_days()
+
+    assert kinds(verify(vaulted, code=6)) == {path: "damaged"}
+    assert verify(vaulted, "--repair", code=0)["repaired"] == {"flagged": 1}
+    assert vaulted.file(path).read_bytes() == body
+    assert [
+        tuple(row) for row in vaulted.books.sql("SELECT flag FROM recordings WHERE path = ?", path)
+    ] == [("damaged",)]
+    assert verify(vaulted, code=0)["faults"] == 0
+
+
 def test_a_sample_reads_a_part_and_looks_for_all(vaulted: Vaulted) -> None:
     """A file of the wrong length is found whether or not it is chosen."""
     path = full(vaulted, 9)[0]

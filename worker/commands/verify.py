@@ -18,7 +18,7 @@ from archive.catalog.database import Database
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError, StoreError
 from archive.reading import Pace
-from archive.repair import MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
+from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
 from worker.commands.options import account_option, human_bytes, json_option, progress_option
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)", re.ASCII)
 _REMAINS: Final = frozenset({REQUEUED, MARKED})
-_MENDED: Final = frozenset({MOVED, REWRITTEN})
+_MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
 
 
 @click.command()

@@ -93,6 +93,9 @@ DELETE FROM recordings WHERE account = :account AND sid = :sid AND (path = :path
   SELECT 1 FROM candidates AS d WHERE d.account = :account AND d.sid = :sid
 ));
 
+-- name: flag_recording(path, sha256, flag)!
+UPDATE recordings SET flag = :flag WHERE path = :path AND sha256 = :sha256;
+
 -- name: note_look(account, sid, at_ms, reason, detail)!
 INSERT INTO looks (account, sid, at_ms, state, reason, detail)
 VALUES (:account, :sid, :at_ms, 'expected', :reason, :detail);
