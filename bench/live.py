@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _FILLING: Final = 70
 _MINUTE_S: Final = 60
 _LEAST_BYTES: Final = "112KB"
-"""Seven seconds of sound: shorter calls would be too short to be recorded."""
+"""Seven seconds of MP3: shorter calls would be too short to be recorded."""
 _CALLS_A_SECOND: Final = 300
 """How many calls the sandbox can tell the truth of, in a second."""
 _ENVIRONMENT: Final = {"EXOTEL_API_KEY": "sandbox-key", "EXOTEL_API_TOKEN": "sandbox-token"}
@@ -75,7 +75,16 @@ def main() -> None:
 def _sandbox(minute: float, calls: int, begin: datetime, span_s: float) -> Iterator[dict[str, Any]]:
     command = [
         *(sys.executable, "-m", "sandbox", "--until-stdin-closes", "--rate-limit", "0"),
-        *("--minute", f"{minute}", "--calls", f"{calls}", "--bytes", _LEAST_BYTES),
+        *(
+            "--minute",
+            f"{minute}",
+            "--calls",
+            f"{calls}",
+            "--bytes",
+            _LEAST_BYTES,
+            "--format",
+            "mp3",
+        ),
         *("--start", begin.isoformat(), "--span", f"{span_s}s"),
     ]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
