@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections import defaultdict
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -65,7 +63,7 @@ class Watch:
         self.lulls: list[Lull] = []
         self._moved_at = self._sampled_at = time.time()
         self._last: object = None
-        self._why: defaultdict[str, float] = defaultdict(float)
+        self._why: dict[str, float] = {}
 
     def unsettled(self) -> int:
         """Count the calls that are not settled."""
@@ -106,14 +104,14 @@ class Watch:
         seen = (self._vault.rows("SELECT MAX(rowid) FROM looks"), self.leases())
         if seen != self._last or not self.unsettled():
             if now - self._moved_at > _LULL_S:
-                longest = sorted(self._why.items(), key=itemgetter(1), reverse=True)
-                why = {word: round(seconds, 1) for word, seconds in longest}
-                self.lulls.append(Lull(round(self._moved_at, 1), now - self._moved_at, why))
+                why = {word: round(seconds, 1) for word, seconds in self._why.items()}
+                lasted = round(now - self._moved_at, 1)
+                self.lulls.append(Lull(round(self._moved_at, 1), lasted, why))
             self._last, self._moved_at = seen, now
             self._why.clear()
         else:
             for word in self._what_holds(now, held=bool(seen[1])):
-                self._why[word] += now - self._sampled_at
+                self._why[word] = self._why.get(word, 0.0) + now - self._sampled_at
         self._sampled_at = now
 
     def _what_holds(self, now: float, *, held: bool) -> list[str]:
