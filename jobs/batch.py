@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -65,9 +66,12 @@ async def archive_batch(ctx: dict[str, Any], payload: object) -> None:
     with parts.in_work.holding(lease) as lost:
         try:
             await _hold(parts, batch, lease, ctx["job_id"], lost)
-        except* (CatalogError, QueueError) as group:
-            # The leader meets them, too, and waits them out: nothing here is worth a traceback.
+        except* QueueError as group:
+            # The leader meets it, too, and waits it out: nothing here is worth a traceback.
             _log.warning("gave a batch back", error=str(next(leaves(group))))
+        except* CatalogError as group:
+            _log.warning("gave a batch back", error=str(next(leaves(group))))
+            await _rest(parts)
         finally:
             await _give_back(parts, lease)
 
@@ -90,6 +94,13 @@ async def _give_back(parts: Parts, lease: str) -> None:
     except CatalogError as error:
         # The next beat that comes through finds a batch that nobody works on.
         _log.warning("a batch is given back later", error=error.message)
+        await _rest(parts)
+
+
+async def _rest(parts: Parts) -> None:
+    """Begin nothing for a while: what is asked of the provider now could not be written down."""
+    with parts.capacity.closed(), suppress(TimeoutError):
+        await asyncio.wait_for(parts.stopping.wait(), parts.rest.total_seconds())
 
 
 class _Run:

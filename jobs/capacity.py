@@ -8,11 +8,11 @@ holds up neither its neighbours nor the next batch.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 
 class Room:
@@ -41,6 +41,7 @@ class Capacity:
         self.on_change = on_change
         self._slots = asyncio.Semaphore(downloads)
         self._waiting = 0
+        self._closed = 0
         self._free = asyncio.Event()
         self._free.set()
         self._turn = asyncio.Lock()
@@ -48,7 +49,7 @@ class Capacity:
     @property
     def has_room(self) -> bool:
         """Whether another batch may begin."""
-        return self._waiting < self.downloads
+        return self._waiting < self.downloads and not self._closed
 
     @asynccontextmanager
     async def room(self, calls: int) -> AsyncIterator[Room]:
@@ -67,6 +68,17 @@ class Capacity:
         """Wait for one of the downloads that may run side by side."""
         async with self._slots:
             yield
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let no batch begin meanwhile."""
+        self._closed += 1
+        self.change(0)
+        try:
+            yield
+        finally:
+            self._closed -= 1
+            self.change(0)
 
     def change(self, calls: int) -> None:
         """Count calls that begin (or, negative, cease) to wait for a download."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     from archive.readiness import Readiness
 
 CHUNK: Final = 2000
-"""Calls in one transaction: some 50 ms, so that other writers wait no longer than that."""
+"""The most calls in one transaction."""
+_LEAST: Final = 50
+_HOLD_S: Final = 0.04
+"""How long a transaction may keep other writers waiting."""
+_AT_ONCE_S: Final = 0.001
+"""Who had the lock within this did not wait for it."""
 _SETTLING: Final = timedelta(minutes=1)
 
 
@@ -61,6 +67,7 @@ class Desk:
         self._clock = clock
         self._dry_run = dry_run
         self._counted: set[str] = set()
+        self._chunk = CHUNK
 
     def take_rows(
         self,
@@ -76,7 +83,7 @@ class Desk:
         """
         report = Report()
         iterator = iter(rows)
-        while chunk := list(islice(iterator, CHUNK)):
+        while chunk := list(islice(iterator, self._chunk)):
             report.rows += len(chunk)
             rejected = [row for row in chunk if isinstance(row, Rejected)]
             for row in rejected:
@@ -89,8 +96,10 @@ class Desk:
         """Take calls in with one transaction, or count them."""
         if self._dry_run:
             return self._count(calls)
+        asked = time.perf_counter()
         with self._database.write() as tx:
-            return add_calls(
+            began = time.perf_counter()
+            taken = add_calls(
                 tx,
                 calls,
                 account=self._account,
@@ -98,6 +107,13 @@ class Desk:
                 readiness=self._readiness,
                 now=self._clock(),
             )
+        self._chunk = next_chunk(
+            self._chunk,
+            taken=len(calls),
+            waited_s=began - asked,
+            held_s=time.perf_counter() - began,
+        )
+        return taken
 
     def take_back(self, sids: list[str]) -> int:
         """Put calls back that were given up as absent or lost, and have a recording after all."""
@@ -123,6 +139,17 @@ class Desk:
             intake = count_calls(tx, fresh, account=self._account)
         intake.known += len(calls) - len(fresh)
         return intake
+
+
+def next_chunk(size: int, *, taken: int, waited_s: float, held_s: float) -> int:
+    """Return how many calls the next transaction takes, after one of ``taken`` calls.
+
+    While nobody else writes (it did not wait for the lock) it grows: small ones write the same
+    pages again and again. As soon as others do, it falls to what holds them up no longer than that.
+    """
+    if waited_s < _AT_ONCE_S or held_s <= 0:
+        return min(CHUNK, size + size // 2)
+    return max(_LEAST, min(CHUNK, size, int(taken * _HOLD_S / held_s)))
 
 
 def sid_rows(sids: Iterable[str], source: str) -> Iterator[CallFacts | Rejected]:

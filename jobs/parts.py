@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ class InWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a batch needs. ``dice`` gives a random number in 0..1, for jitter."""
+    """Everything a batch needs. ``dice`` gives a random number in 0..1, for jitter.
+
+    ``rest`` is how long nothing is begun after the catalog could not be written.
+    """
 
     process: str
     host: str
@@ -93,6 +97,7 @@ class Parts:
     min_free: int
     clock: Clock
     dice: Callable[[], float]
+    rest: timedelta = timedelta(seconds=15)
     counters: Counters = field(default_factory=Counters)
     in_work: InWork = field(default_factory=InWork)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

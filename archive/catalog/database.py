@@ -7,7 +7,9 @@ this package writes SQL.
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
+import time
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 OLDEST_SQLITE: Final = (3, 35, 0)
 """The first with ``RETURNING``, which claims need. Debian 11 and Ubuntu 22.04 have newer ones."""
 
+_NAP_S: Final = (0.001, 0.004)
+"""Between two looks at a lock that somebody has; the time of a short transaction."""
 _PACKAGE: Final = "archive.catalog"
 
 
@@ -65,12 +69,15 @@ class Tx:
 class Database:
     """One connection to the catalog. Not shared between threads.
 
+    ``patience_s`` is how long a write waits for others.
+
     Raises:
         CatalogError: SQLite is too old, or the file cannot be opened or is no catalog.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience_s: float = LOCK_S) -> None:
         self.path = path
+        self._patience_s = patience_s
         self._connection = _connect(path)
         self._file = _identity(path)
 
@@ -78,7 +85,7 @@ class Database:
     def write(self) -> Iterator[Tx]:
         """Run a write transaction; what it did is on disk when it ends."""
         with catalog_errors(self.path, "writing to"):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield Tx(self._connection)
                 self._connection.execute("COMMIT")
@@ -87,6 +94,33 @@ class Database:
                 with suppress(sqlite3.OperationalError):
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        """Begin to write, once others let us.
+
+        SQLite's own way of waiting sleeps longer and longer, up to 0.1 s, so that who has waited
+        longest has the least chance: beside one who writes again and again it never had its turn
+        for seconds. Here all look equally often.
+
+        Raises:
+            sqlite3.OperationalError: others did not let us for as long as anybody waits.
+        """
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            until = time.monotonic() + self._patience_s
+            while not self._try_to_begin(last=time.monotonic() > until):
+                time.sleep(random.uniform(*_NAP_S))  # noqa: S311 - chance protects nothing here
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000}")
+
+    def _try_to_begin(self, *, last: bool) -> bool:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

@@ -33,13 +33,13 @@ _Item = tuple["Callable[[Tx], Any]", "Future[Any]"]
 class Catalog:
     """The catalog as a worker or the supervisor uses it. Open it with ``await Catalog.open``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, open_database: Callable[[Path], Database] = Database) -> None:
         self.path = path
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="catalog-read")
         self._thread = threading.Thread(target=self._write_all, name="catalog-write", daemon=True)
         self._closed = False
-        self._writer = Database(path)
+        self._writer = open_database(path)
         self._reader = Database(path)
         self._thread.start()
 

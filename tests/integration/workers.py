@@ -73,6 +73,7 @@ class Held(Fetcher):
         self.go = asyncio.Event()
         self.begun = asyncio.Event()
         self._in_file = in_file
+        self.fetched = 0
 
     async def fetch(self, url: str, part: Path, *, age: timedelta | None) -> Fetched:
         """Bring the recording once it may."""
@@ -81,6 +82,7 @@ class Held(Fetcher):
             await asyncio.to_thread(part.write_bytes, RECORDING)
         self.begun.set()
         await self.go.wait()
+        self.fetched += 1
         return Fetched(
             body=None if self._in_file else RECORDING,
             part=part if self._in_file else None,
@@ -127,6 +129,7 @@ class Yard:
         catalog: Catalog | None = None,
         store: Callable[[Path], Store] = Store,
         min_free: int = 0,
+        rest: timedelta = timedelta(0),
     ) -> Parts:
         """Return the parts of one more worker process."""
         own = store(self.root)
@@ -142,6 +145,7 @@ class Yard:
             min_free=min_free,
             clock=lambda: self.now,
             dice=lambda: 0.0,
+            rest=rest,
         )
 
     async def rows(self, sql: str) -> list[tuple[object, ...]]:

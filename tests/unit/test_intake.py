@@ -15,7 +15,7 @@ from archive.history import HISTORY
 from archive.readiness import Readiness
 from archive.wire import CallAnswer, Page
 from jobs.cdr import Rejected
-from jobs.intake import CHUNK, Desk, Report, cut_range, sid_rows, take_range
+from jobs.intake import CHUNK, Desk, Report, cut_range, next_chunk, sid_rows, take_range
 from tests.unit.books import ACCOUNT, NOW, SIDS, called
 
 if TYPE_CHECKING:
@@ -124,3 +124,15 @@ async def test_a_range_is_taken_page_by_page(books: Books) -> None:
     assert [
         tuple(row) for row in books.sql("SELECT source, COUNT(*) FROM sightings GROUP BY source")
     ] == [("listing", 6)]
+
+
+def test_a_chunk_grows_while_nobody_else_writes_and_falls_when_others_do() -> None:
+    """Never above the most, and never below what is worth a transaction."""
+    alone = [500]
+    while alone[-1] < CHUNK:
+        alone.append(next_chunk(alone[-1], taken=alone[-1], waited_s=0.0, held_s=5.0))
+    assert alone == [500, 750, 1125, 1687, CHUNK]
+    assert next_chunk(CHUNK, taken=CHUNK, waited_s=0.1, held_s=0.4) == 200
+    assert next_chunk(200, taken=200, waited_s=0.1, held_s=0.001) == 200
+    assert next_chunk(200, taken=200, waited_s=0.1, held_s=60.0) == 50
+    assert next_chunk(CHUNK, taken=0, waited_s=0.1, held_s=0.0) == CHUNK
