@@ -30,6 +30,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from archive.errors import QueueError
+from archive.timings import JOB_TIMEOUT_S
 from jobs.payload import Batch, NewerPayloadError, decode_batch, encode_batch
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 QUEUE: Final = "callvault:queue"
 ARCHIVE_BATCH: Final = "archive_batch"
 
+_MARK_S: Final = JOB_TIMEOUT_S + 10
+"""The life of arq's mark of a begun job: the longest timeout and ten seconds (arq/worker.py)."""
+_NO_KEY: Final = -2
+"""What PTTL answers where there is no key."""
 _TIMEOUT_S: Final = 5
 _RETRIES: Final = 40
 """With waits of up to a second between them: a Redis that restarts is waited for."""
@@ -192,17 +197,23 @@ class JobQueue:
             found.sids.setdefault(batch.account, set()).update(batch.sids)
         return found
 
-    async def running(self) -> list[str]:
-        """Return the ids of the jobs that some worker has begun.
+    async def running(self) -> dict[str, float]:
+        """Return the jobs that some worker has begun, with how many seconds ago it did.
 
         Raises:
             QueueError: Redis does not answer.
         """
         with queue_errors("looking into the queue"):
             ids = await self._ids()
-            keys = [f"{in_progress_key_prefix}{job_id}" for job_id in ids]
-            marks = await self._pool.mget(keys) if keys else []
-        return [job_id for job_id, mark in zip(ids, marks, strict=True) if mark is not None]
+            async with self._pool.pipeline(transaction=False) as pipe:
+                for job_id in ids:
+                    pipe.pttl(f"{in_progress_key_prefix}{job_id}")
+                left_ms = await pipe.execute() if ids else []
+        return {
+            job_id: max(0.0, _MARK_S - left / 1000) if left >= 0 else 0.0
+            for job_id, left in zip(ids, left_ms, strict=True)
+            if left != _NO_KEY
+        }
 
     async def put(self, batch: Batch) -> None:
         """Add a batch.

@@ -83,13 +83,16 @@ class Rescuer:
         """Remove messages that arq holds for begun though no process has them.
 
         A process that dies between arq's mark and its own first line leaves such a one, and its
-        calls would be taken for queued as long as the mark lives.
+        calls would be taken for queued as long as the mark lives. How old a mark is Redis
+        tells: a leader that has just begun need not wait for what a former one has seen.
         """
         running = await self._queue.running()
         known = await self._catalog.read(work.jobs_in_work, claimed_only=False)
         now = self._clock()
         self._orphans = {
-            job_id: self._orphans.get(job_id, now) for job_id in running if job_id not in known
+            job_id: self._orphans.get(job_id, now - timedelta(seconds=age))
+            for job_id, age in running.items()
+            if job_id not in known
         }
         old = [
             job_id

@@ -35,6 +35,10 @@ class Disk(Protocol):
         """Let there be room again."""
         ...
 
+    def is_there(self) -> bool:
+        """Tell whether it is still the one that the run began with."""
+        ...
+
     def close(self) -> None:
         """Leave nothing behind."""
         ...
@@ -62,8 +66,14 @@ class SmallDisk:
         """Remove the file."""
         self._ballast.unlink(missing_ok=True)
 
+    def is_there(self) -> bool:
+        """Tell whether it is mounted; somebody else may have tidied it away."""
+        return self._root.is_mount()
+
     def close(self) -> None:
         """Unmount it; what is still open there lets it go when it ends."""
+        if not self.is_there():
+            return
         subprocess.run(["umount", "--lazy", str(self._root)], check=True)  # noqa: S603, S607 - our own mount
 
 
@@ -91,6 +101,10 @@ class LimitedFiles:
         for pid in self._limited & set(self._crew.workers()):
             _limit(pid, resource.RLIM_INFINITY)
         self._limited.clear()
+
+    def is_there(self) -> bool:
+        """Nothing can take it away."""
+        return True
 
     def close(self) -> None:
         """Nothing is left behind."""

@@ -161,6 +161,9 @@ class _Run:
         return len(rightly), violations
 
     def _judge_end(self) -> list[Violation]:
+        if not self._disk.is_there():
+            gone = "the run's own disk was unmounted by somebody: the run tells nothing"
+            return [Violation("disk", "", gone)]
         last = self._vault.run("work", "--drain")
         done = self._actor.done
         # An emptied queue has forgotten what was asked in the last minute (see `jobs.limiter`).

@@ -124,7 +124,7 @@ async def test_a_message_that_arq_holds_and_nobody_has_is_forgotten(ward: Ward) 
     """Its process died between arq's mark and its own first line: after a lease it goes."""
     await ward.begin(noted=False)
     rescuer = ward.rescuer()
-    for ward.now in (NOW, NOW + timedelta(seconds=LEASE_S)):
+    for ward.now in (NOW, NOW + timedelta(seconds=LEASE_S - 1)):
         await rescuer.tick()
         assert await ward.pool.zcard(QUEUE) == 1
 

@@ -181,7 +181,8 @@ class Catalogs(RuleBasedStateMachine):
 
     def bring(self, tx: Tx, sid: str, lease: str) -> list[str]:
         """Note a recording as proved; return the Sids that it counted for."""
-        return work.archive(tx, [proved(sid)], lease=lease, account="main", now=self.now)
+        find = work.Find(sid=sid, proofs=(proved(sid),))
+        return work.archive(tx, [find], lease=lease, account="main", now=self.now)
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data(), sid=sids)
