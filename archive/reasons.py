@@ -85,7 +85,7 @@ _CONCLUSIONS: Final[dict[str, Meaning]] = {
         "the call is so old that its recording, if there was one, is deleted",
         "archive sooner, or ask the provider for a longer retention",
     ),
-    "reappeared": Meaning("the provider lists a recording for it after all"),
+    "reappeared": Meaning("the provider tells of a recording of it after all"),
     "another-recording": Meaning("a source told of a further recording of it"),
     "operator": Meaning("somebody paused it", "let it go on with: callvault resume"),
     "retried": Meaning("somebody asked for it to be tried again"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archive.hosts import is_signed, object_name
+from archive.hosts import is_signed, object_name, own_recording
 from archive.layout import number_of
 from archive.store import Place
 from archive.wire import CallAnswer
@@ -44,12 +44,13 @@ def targets_of(
     They are told apart by the provider's file name, and each keeps the number that it has; a new
     one gets the lowest that is free, so that the API's usually has the first.
     """
-    facts = answer.facts if isinstance(answer, CallAnswer) else call.facts
+    known = msgspec.structs.replace(call.facts, recording_urls=msgspec.UNSET)
+    facts = answer.facts if isinstance(answer, CallAnswer) else known
     began = facts.began_at or call.facts.began_at or now
     kept = {proof.object_name: proof for proof in call.kept}
     numbers = {name: _number(proof) for name, proof in kept.items()}
     targets = []
-    for name, url in _urls(call, answer).items():
+    for name, url in _urls(call, answer, account).items():
         number = numbers.setdefault(name, _lowest_free(numbers.values()))
         place = Place(
             account=account.name,
@@ -71,11 +72,18 @@ def url_of(answer: CallAnswer | Symptom) -> str:
     return presigned if is_signed(presigned) else answer.recording_url
 
 
-def _urls(call: ClaimedCall, answer: CallAnswer | Symptom) -> dict[str, str]:
-    """Return URLs by object name. Of an object that several tell of, the API's is taken."""
+def _urls(call: ClaimedCall, answer: CallAnswer | Symptom, account: Account) -> dict[str, str]:
+    """Return URLs by object name. Of an object that several tell of, the API's is taken.
+
+    An export's usual URL stands for the recording that the API should tell of, and counts where the
+    API tells of none.
+    """
     urls = {}
     if isinstance(answer, CallAnswer) and (url := url_of(answer)):
         urls[object_name(answer.recording_url or url)] = url
+    for told in () if urls else call.facts.recording_urls or ():
+        if url := own_recording(told, account) or "":
+            urls[object_name(url)] = url
     same = {one.object_name for one in call.candidates if one.same_as}
     for candidate in call.candidates:
         if candidate.object_name not in same:

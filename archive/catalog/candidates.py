@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.call import State
+from archive.catalog.rows import usual_url
 from archive.catalog.story import put_back
 from archive.clock import to_ms
-from archive.history import HISTORY, LOOKBACK
 from archive.hosts import object_name, own_recording
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def add_candidates(
     new: set[str] = set()
     count = 0
     for facts in calls:
-        for candidate in _worth_keeping(facts, account, now):
+        for candidate in _worth_keeping(facts, account):
             found = tx.rows(
                 "add_candidate",
                 account=account.name,
@@ -78,26 +78,31 @@ def add_candidates(
     return count
 
 
-def _worth_keeping(facts: CallFacts, account: Account, now: datetime) -> list[Candidate]:
-    """Return the trusted ones of a call's URLs, unless the API will tell of it anyway.
-
-    Nearly every row of an export has just the URL that the API tells of, named after the Sid; to
-    keep a million of those would cost more than all the rest of the row.
-    """
-    told = (facts.recording_urls or ())[:MOST]
-    if len(told) == 1 and f"/{facts.sid}." in told[0] and _is_remembered(facts, now):
+def _worth_keeping(facts: CallFacts, account: Account) -> list[Candidate]:
+    """Return the trusted ones of a call's URLs; the usual one alone is kept with the call."""
+    if usual_url(facts):
         return []
-    urls = [own_recording(url, account) for url in told]
+    urls = [own_recording(url, account) for url in (facts.recording_urls or ())[:MOST]]
     found = {object_name(url): Candidate(object_name(url), url) for url in urls if url}
     return list(found.values())
 
 
-def _is_remembered(facts: CallFacts, now: datetime) -> bool:
-    """Tell whether the API will still know the call when its turn has come, with a month to spare.
-
-    The provider may keep a recording for longer (up to a year) than its API knows the call.
-    """
-    return facts.began_at is not None and now - facts.began_at < HISTORY - LOOKBACK
+def recall_untold(tx: Tx, calls: Iterable[CallFacts], *, account: Account, now: datetime) -> int:
+    """Take calls back that were given up, and of which an export tells a recording after all."""
+    told = [facts.sid for facts in calls if usual_url(facts)]
+    rows = tx.rows("given_up_untold", account=account.name, sids=json.dumps(told)) if told else []
+    if not rows:
+        return 0
+    return put_back(
+        tx,
+        accounts=[account.name],
+        states=(State.ABSENT, State.LOST),
+        reason=None,
+        day=None,
+        sids=[row["sid"] for row in rows],
+        now=now,
+        why="reappeared",
+    )
 
 
 def candidates_of(tx: Tx, account: str, sids: Sequence[str]) -> dict[str, tuple[Candidate, ...]]:

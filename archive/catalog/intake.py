@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archive.catalog.candidates import add_candidates
+from archive.catalog.candidates import add_candidates, recall_untold
 from archive.catalog.dayfiles import days_of_known, mark_days_of
 from archive.catalog.rows import new_columns
 from archive.clock import to_ms
@@ -49,7 +49,9 @@ def add_calls(
     """
     rows = [new_columns(facts, account, readiness, now) for facts in calls]
     new = tx.run_many("add_call", rows)
+    told = [facts for facts in calls if facts.recording_urls]
     if new < len(rows):
+        recall_untold(tx, told, account=account, now=now)
         tx.run_many("fill_blanks", rows)
     seen = to_ms(now)
     tx.run_many(
@@ -59,7 +61,6 @@ def add_calls(
             for facts in calls
         ),
     )
-    told = [facts for facts in calls if facts.recording_urls]
     add_candidates(tx, told, account=account, source=source, now=now)
     # What is known already may stand on another day than this source says.
     days = {str(row["day"]) for row in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from tests.acceptance.proof import assert_archive_is_true
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.acceptance.vault import Vault
 
@@ -138,6 +140,20 @@ def test_all_recordings_of_a_call_are_archived(begin: Callable[..., Vault]) -> N
     story = vault.good("explain", two["sid"]).out
     assert f"{two['sid']}_2." in story
     assert "told of by" not in story
+
+
+def test_what_the_api_hides_is_fetched_where_the_export_says(
+    begin: Callable[..., Vault], tmp_path: Path
+) -> None:
+    """Before a call is called absent, the URL in its export is tried: only what has none is."""
+    rules = [{"kind": "null-url", "where": "api", "parameters": {"rows": 1}}]
+    (tmp_path / "rules.json").write_text(json.dumps(rules))
+    options = ("--calls", "40", "--bytes", "5KB", "--family", "dashboard", "--urls", "private")
+    vault = begin(*options, "--faults-file", str(tmp_path / "rules.json"))
+
+    vault.good("run", "calls.csv", "--drain")
+
+    assert_archive_is_true(vault)
 
 
 def test_modules_in_the_working_folder_are_not_taken_for_ours(begin: Callable[..., Vault]) -> None:

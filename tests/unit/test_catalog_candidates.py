@@ -40,7 +40,7 @@ def kept(books: Books) -> list[str]:
     ("urls", "age", "expected"),
     [
         ((CANONICAL,), 1, []),
-        ((CANONICAL,), 170, [CANONICAL]),
+        ((CANONICAL,), 170, []),
         ((FOREIGN,), 1, [FOREIGN]),
         ((CANONICAL, SECOND), 1, [CANONICAL, SECOND]),
         ((f"{SECOND}?X-Amz-Signature=s", SECOND), 1, [SECOND]),
@@ -51,7 +51,7 @@ def kept(books: Books) -> list[str]:
 def test_what_is_worth_keeping_is_kept(
     books: Books, urls: tuple[str, ...], age: int, expected: list[str]
 ) -> None:
-    """The one that the API will tell of anyway is not, unless the API forgets the call first."""
+    """The usual one alone is not: it stands in the call's own row."""
     books.add(told(*urls, age=timedelta(days=age)))
     assert expected == kept(books)
 
@@ -139,6 +139,42 @@ def test_the_same_bytes_are_noted_and_not_asked_for_again(books: Books) -> None:
     books.sql("UPDATE calls SET state = 'expected'")
     (call,) = books.claim(SID, lease="next")
     assert same in call.candidates
+
+
+def test_the_usual_url_is_kept_with_the_call(books: Books) -> None:
+    """Without its query, and given to whoever claims the call; what else is in the row is not."""
+    books.add(told(f"{CANONICAL}?X-Amz-Signature=s"), called(SIDS[1]))
+    first, second = sorted(books.claim(*SIDS[:2]), key=lambda call: call.facts.sid)
+    assert first.facts.recording_urls == (CANONICAL,)
+    assert not second.facts.recording_urls
+    assert kept(books) == []
+
+
+@pytest.mark.parametrize("outcome", [Absent("not-recorded"), Lost("past-retention")])
+def test_a_url_that_shows_up_takes_back_what_was_given_up(books: Books, outcome: Outcome) -> None:
+    """Once: the same export read again tells nothing new, and a row without a URL tells nothing."""
+    books.add(called(SID))
+    books.claim(SID)
+    books.settle(SID, outcome)
+    books.end()
+    books.add(called(SID))
+    assert outcome.reason == books.row(SID)["reason"]
+
+    books.add(told(CANONICAL))
+    assert (books.row(SID)["state"], books.row(SID)["reason"]) == ("expected", "reappeared")
+
+    books.claim(SID, lease="next")
+    books.settle(SID, outcome, lease="next")
+    books.add(told(CANONICAL))
+    assert outcome.reason == books.row(SID)["reason"]
+
+
+def test_a_recording_that_is_named_after_another_call_is_that_calls(books: Books) -> None:
+    """Whatever row of an export it stands in, and whichever of the two became known first."""
+    others = f"{BASE}/{SIDS[1]}.mp3"
+    books.add(told(others), told(SECOND, others), called(SIDS[1]))
+    (call,) = books.claim(SID)
+    assert [f"{SID}_2.mp3"] == [one.object_name for one in call.candidates]
 
 
 def test_a_late_finisher_keeps_nothing(books: Books) -> None:

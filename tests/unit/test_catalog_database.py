@@ -59,7 +59,9 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_it_holds(tmp_path
     Database(tmp_path / "new.db").close()
     assert schema(tmp_path / "new.db") == schema(path)
     connection = sqlite3.connect(path)
-    assert before == connection.execute("SELECT * FROM calls").fetchall()
+    rows = connection.execute("SELECT * FROM calls").fetchall()
+    # Columns are only added, at the end.
+    assert before == [row[: len(before[0])] for row in rows]
     assert connection.execute("SELECT * FROM looks").fetchall() == []
     connection.close()
 

@@ -61,6 +61,26 @@ def test_without_an_answer_of_the_api_others_are_all_there_is() -> None:
     assert expected == plan(claimed(told("a.mp3")), CallAnswer(called(SID)))
 
 
+def test_an_exports_usual_url_stands_in_for_the_api() -> None:
+    """Where the API tells of none; one of another host or path is not trusted."""
+    usual = f"{BASE}/{SID}.mp3"
+    for url, expected in (
+        (usual, [(f"{SID}.mp3", 1, usual)]),
+        (f"https://x.example/{SID}.mp3", []),
+    ):
+        facts = called(SID, recording_urls=(url,))
+        call = ClaimedCall(facts, NOW, 0, 0, 0)
+        assert expected == plan(call, CallAnswer(called(SID)))
+        assert expected == plan(call, Symptom.CALL_OUT_OF_HISTORY)
+        assert [("b.mp3", 1, f"{BASE}/b.mp3")] == plan(
+            call, CallAnswer(called(SID), f"{BASE}/b.mp3")
+        )
+        assert all(
+            not one.facts.recording_urls
+            for one in targets_of(call, Symptom.CALL_OUT_OF_HISTORY, ACCOUNT, NOW)
+        )
+
+
 def test_the_same_bytes_are_not_asked_for_again() -> None:
     """One that turned out to be another's is left alone."""
     answer = CallAnswer(called(SID), f"{BASE}/b.mp3")

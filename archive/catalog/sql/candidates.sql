@@ -15,6 +15,12 @@ RETURNING sid;
 -- In the order in which they became known, which numbers them.
 SELECT sid, object_name, url, source, seen_ms, same_as FROM candidates
 WHERE account = :account AND sid IN (SELECT value FROM json_each(:sids))
+  -- One that is named after another call is that call's.
+  AND NOT EXISTS (
+    SELECT 1 FROM calls AS o
+    WHERE o.account = candidates.account AND o.sid <> candidates.sid
+      AND o.sid = substr(object_name, 1, instr(object_name, '.') - 1)
+  )
 ORDER BY seen_ms, rowid;
 
 -- name: kept_of(account, sids)
