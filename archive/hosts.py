@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from archive.accounts import Account
@@ -59,12 +59,17 @@ def is_signed(url: str) -> bool:
 
 
 def object_name(url: str) -> str:
-    """Return the file name in a recording's URL, which is not always the Sid; bounded, no query."""
+    """Return the file name in a recording's URL, which is not always the Sid; bounded, no query.
+
+    It is shown on terminals. So a character that is not printable stays percent-encoded, as ``%1B``
+    for an escape: it does nothing there, and two names that differ in it stay two.
+    """
     try:
         path = unquote(urlsplit(url).path)
     except ValueError:
         path = ""
-    return path.rsplit("/", 1)[-1][:255] or "recording"
+    name = "".join(_printable(character) for character in path.rsplit("/", 1)[-1])
+    return name[:255] or "recording"
 
 
 def own_recording(url: str, account: Account) -> str | None:
@@ -92,6 +97,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _printable(character: str) -> str:
+    # A lone surrogate has no UTF-8 of its own, and no output takes it.
+    return character if character.isprintable() else quote(character, errors="surrogatepass")
 
 
 def _split(url: str) -> SplitResult:

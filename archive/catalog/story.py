@@ -131,6 +131,30 @@ def accounts_of(tx: Tx, sid: str) -> list[str]:
     return [row["account"] for row in tx.rows("accounts_of", sid=sid)]
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Where a call stands; ``day`` is ``YYYY-MM-DD`` in its account's zone, or ``unknown``."""
+
+    sid: str
+    state: State
+    reason: str
+    day: str
+
+
+def standings(tx: Tx, *, accounts: Iterable[str], sids: Iterable[str]) -> list[Standing]:
+    """Return where the calls of these Sids stand: one for each account that knows one."""
+    return [
+        Standing(row["sid"], State(row["state"]), row["reason"], row["day"])
+        for row in tx.rows(
+            "standings", accounts=json.dumps(list(accounts)), sids=json.dumps(list(sids))
+        )
+    ]
+
+
+def has_reason(tx: Tx, reason: str) -> bool:
+    """Tell whether any call has this reason."""
+    return bool(tx.value("has_reason", reason=reason))
+
+
 def put_back(
     tx: Tx,
     *,

@@ -22,12 +22,14 @@ RECOVERED_SOON = (
 def test_everything_bad_at_once_leaves_a_true_archive(tmp_path: Path) -> None:
     """Faults on a fifth of the answers, kills, a flushed queue, a locked catalog, a full disk.
 
+    Three in ten of the recorded calls have two or three recordings, which an export lists.
     Everything that should be here is here, intact, and what is not is rightly so.
     """
     options = Options(
         seed="short",
         calls=200,
         kills=8,
+        several=0.3,
         flushes=1,
         minutes_cap=5,
         size="20KB",

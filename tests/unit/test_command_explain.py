@@ -176,26 +176,49 @@ Next
 
 
 @pytest.mark.parametrize(
-    ("scope", "shown"),
+    ("scopes", "shown", "moment"),
     [
-        (pauses.ALL, True),
-        (pauses.account_scope("main"), True),
-        (pauses.host_scope("here"), True),
-        (pauses.account_scope("other"), False),
+        (["all"], ["all"], "when the pause is lifted"),
+        (["account:main"], ["account:main"], "when the pause is lifted"),
+        (
+            ["host:here"],
+            ["host:here"],
+            "when the pause is lifted, or before that by the workers of another host",
+        ),
+        (["account:other"], [], "now, by any worker"),
+        (["all", "host:here"], ["all", "host:here"], "when the pauses are lifted"),
     ],
 )
-def test_a_call_that_is_held_up(books: Books, scope: str, *, shown: bool) -> None:
-    """By a pause of everything, of its account or of a host, and no other account's."""
+def test_a_call_that_is_held_up(
+    books: Books, scopes: list[str], shown: list[str], moment: str
+) -> None:
+    """By a pause of everything, of its account or of a host, and no other account's.
+
+    Nothing looks at it before that is lifted.
+    """
     books.add(called(SID))
     with books.database.write() as tx:
-        pauses.pause_by_operator(tx, scope, why="moving the disks", now=NOW)
-    held = f"  Held up: {scope} is paused: operator (moving the disks).\n" if shown else ""
+        for scope in scopes:
+            pauses.pause_by_operator(tx, scope, why="moving the disks", now=NOW)
+    held = "".join(
+        f"  Held up: {scope} is paused: operator (moving the disks).\n" for scope in shown
+    )
     assert f"""{HEAD}Stands
   It is still to be archived.
 Next
-{held}  It is looked at now, by any worker.
+{held}  It is looked at {moment}.
   The provider deletes it on 2026-03-11 17:30:00, in 29 days.
 """ == told(books)
+
+
+def test_a_call_that_is_held_up_before_it_is_due(books: Books) -> None:
+    """Its time is told, and that a pause may outlast it."""
+    books.add(called(SID))
+    look(books, Again("not-ready", after=3 * MINUTE), NOW)
+    with books.database.write() as tx:
+        pauses.pause_by_operator(tx, pauses.ALL, why="moving the disks", now=NOW)
+    expected = "  It is looked at again 2026-02-10 17:33:00, unless the pause still stands then.\n"
+    assert expected in told(books)
 
 
 @pytest.mark.parametrize(

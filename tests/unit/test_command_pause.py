@@ -9,6 +9,7 @@ import click
 import pytest
 
 from archive.catalog import pauses
+from archive.errors import Exit
 from tests.unit.books import NOW
 from tests.unit.terminal import TWO_ACCOUNTS, Terminal
 
@@ -101,4 +102,14 @@ def test_an_account_that_is_not_configured_is_told(
 def test_a_pause_needs_its_why(books: Books, two: Terminal) -> None:
     """The next person who wonders has nobody else to ask."""
     assert isinstance(two.run("pause").exception, click.MissingParameter)
+    assert held(books) == {}
+
+
+@pytest.mark.parametrize("why", ["", " ", " \t\n", "\u00a0"])
+def test_a_why_of_blanks_is_none(books: Books, two: Terminal, why: str) -> None:
+    """It is a mistake of usage, and nothing is held."""
+    error = two.refuses("pause", "--why", why)
+    assert error.message == "a pause needs its why"
+    assert "--why" in error.hint
+    assert error.exit_code is Exit.USAGE
     assert held(books) == {}

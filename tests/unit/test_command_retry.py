@@ -45,7 +45,8 @@ def settled(books: Books) -> Books:
         (["--day", "unknown"], {5}),
         ([SIDS[2]], {2}),
         ([SIDS[2], SIDS[3], "--absent"], {3}),
-        ([SIDS[0], SIDS[4]], set()),
+        ([SIDS[2], SIDS[0], SIDS[4], "n" * 32], {2}),
+        (["--reason", "file-missing"], set()),
         (["--account", "main", "--failed"], {1, 5}),
     ],
 )
@@ -61,6 +62,51 @@ def test_calls_are_chosen_by_state_reason_day_and_sid(
     assert expected == found
     assert settled.row(SIDS[0])["state"] == "archived"
     assert settled.balance().faults == []
+
+
+def test_named_calls_that_are_left_alone_are_told(settled: Books, terminal: Terminal) -> None:
+    """Each once with where it stands, on standard error; the others are put back."""
+    unknown = "n" * 32
+    result = terminal.run("retry", SIDS[2], SIDS[0], SIDS[4], unknown, unknown)
+    assert result.return_value == Exit.COMPLETE
+    assert result.stdout == "1 calls are to be looked at again\n"
+    assert result.stderr == (
+        f"{SIDS[0]} is left as it is (archived)\n"
+        f"{SIDS[4]} is left as it is (expected)\n"
+        f"{unknown} is not known\n"
+    )
+    assert settled.row(SIDS[2])["reason"] == "retried"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([SIDS[0]], [f"{SIDS[0]} is left as it is (archived)"]),
+        (["n" * 32, SIDS[4]], [f"{'n' * 32} is not known", f"{SIDS[4]} is left as it is (exp"]),
+        ([SIDS[2], "--failed"], [f"{SIDS[2]} is left as it is (lost: fetch-gone)"]),
+        ([SIDS[2], "--reason", "no-answer"], [f"{SIDS[2]} is left as it is (lost: fetch-gone)"]),
+        ([SIDS[2], "--day", "unknown"], [f"{SIDS[2]} is left as it is (lost: fetch-gone)"]),
+        (["\x1b[2J"], ["'\\x1b[2J' is not known"]),
+    ],
+)
+def test_where_no_named_call_can_be_retried_it_is_a_mistake(
+    settled: Books, terminal: Terminal, words: list[str], told: list[str]
+) -> None:
+    """Of usage: each Sid is named with its reason, and nothing is changed."""
+    error = terminal.refuses("retry", *words)
+    assert error.exit_code is Exit.USAGE
+    for line in told:
+        assert f"\n  {line}" in error.message
+    assert "failed, were lost or absent" in error.hint
+    assert settled.sql("SELECT * FROM calls WHERE reason = 'retried'") == []
+
+
+def test_a_reason_of_a_newer_callvault_is_known_by_its_calls(
+    settled: Books, terminal: Terminal
+) -> None:
+    """It is in the catalog, though this version has no words for it."""
+    settled.sql("UPDATE calls SET reason = 'eaten-by-moths' WHERE sid = ?", SIDS[1])
+    assert terminal.tells("retry", "--reason", "eaten-by-moths") == {"retried": 1}
 
 
 def test_as_json_the_number_alone_is_told(settled: Books, terminal: Terminal) -> None:
@@ -98,6 +144,9 @@ def test_all_accounts_are_meant_where_none_is_named(
         ([], "retry which calls?", "--failed"),
         (["--day", "2026-02-30"], "'2026-02-30' is no day", "YYYY-MM-DD"),
         (["--failed", "--account", "third"], "there is no account 'third'", "use: main"),
+        (["--reason", "fetch-gonee"], "there is no reason 'fetch-gonee'", "mean: fetch-gone"),
+        (["--reason", "qqqq"], "there is no reason 'qqqq'", "'callvault report' names them"),
+        (["--lost", "--reason", "\x1b"], "there is no reason '\\x1b'", "report"),
     ],
 )
 def test_a_choice_that_cannot_be_used_changes_nothing(

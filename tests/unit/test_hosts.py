@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
@@ -226,6 +226,41 @@ def test_a_refusal_never_shows_the_query() -> None:
 def test_an_objects_name_is_the_file_name_without_the_query(url: str, expected: str) -> None:
     """Bounded, and never empty, even of what is no URL; it need not be the Sid."""
     assert expected == object_name(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://h/x/a%1b%5B2Jb.mp3", "a%1B[2Jb.mp3"),
+        ("https://h/x/a%00.mp3", "a%00.mp3"),
+        ("https://h/x/a%C2%9Bb.mp3", "a%C2%9Bb.mp3"),
+        ("https://h/x/a%E2%80%AE3pm.mp3", "a%E2%80%AE3pm.mp3"),
+        ("https://h/x/a\x1bb.mp3", "a%1Bb.mp3"),
+        ("https://h/x/a\ud800b.mp3", "a%ED%A0%80b.mp3"),
+        ("https://h/x/caf%C3%A9.mp3", "caf\u00e9.mp3"),
+        ("https://h/" + "%1b" * 100, "%1B" * 85),
+    ],
+)
+def test_what_an_objects_name_may_do_to_a_terminal_stays_encoded(url: str, expected: str) -> None:
+    """Escapes, NUL, the other controls, and what turns the direction of writing."""
+    assert expected == object_name(url)
+
+
+@given(st.text(max_size=300))
+def test_an_objects_name_can_be_shown_whatever_the_url_holds(name: str) -> None:
+    """Encoded or as it is: printable, bounded, never empty."""
+    for sent in (name, quote(name, errors="surrogatepass")):
+        found = object_name(f"https://h/x/{sent}")
+        assert found.isprintable()
+        assert 0 < len(found) <= 255
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/%"), min_size=1))
+def test_nothing_of_an_objects_name_is_lost(name: str) -> None:
+    """So two recordings of a call whose names differ are two; only a long name is cut."""
+    found = object_name(f"https://h/x/{quote(name)}")
+    if len(found) < 255:
+        assert name == unquote(found)
 
 
 def test_a_signature_counts_in_the_query_alone() -> None:

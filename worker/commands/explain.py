@@ -10,7 +10,7 @@ import click
 
 from archive.call import UNSETTLED, State
 from archive.catalog.database import Database
-from archive.catalog.pauses import Paused, account_scope, pauses
+from archive.catalog.pauses import ALL, Paused, account_scope, host_scope, pauses
 from archive.catalog.story import CallStory, accounts_of, read_story
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
+
+_OF_A_HOST: Final = host_scope("")
 
 _STANDS: Final = {
     State.EXPECTED: "It is still to be archived",
@@ -119,11 +121,13 @@ def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iter
     remedy = meaning_of(story.reason).remedy
     match story.state:
         case State.EXPECTED:
-            scopes = {account_scope(story.account), "all"}
-            for paused in held:
-                if paused.scope in scopes or paused.scope.startswith("host:"):
-                    yield f"Held up: {paused.scope} is paused: {paused.reason} ({paused.detail})."
-            moment = "now, by any worker" if story.due <= now else due
+            scopes = {account_scope(story.account), ALL}
+            holding = [
+                one for one in held if one.scope in scopes or one.scope.startswith(_OF_A_HOST)
+            ]
+            for paused in holding:
+                yield f"Held up: {paused.scope} is paused: {paused.reason} ({paused.detail})."
+            moment = _moment(holding, "" if story.due <= now else due)
             yield f"It is looked at {'again ' if story.looks else ''}{moment}."
         case State.LEASED:
             yield "Its worker settles it, or it is given back when that has been silent for 45 s."
@@ -133,6 +137,19 @@ def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iter
             yield f"To have it tried again: callvault retry {story.facts.sid}"
         case _:
             yield "Nothing: this is settled."
+
+
+def _moment(holding: list[Paused], due: str) -> str:
+    """Say when a call is looked at; ``due`` is empty where its time has come."""
+    many = len(holding) > 1
+    if not holding:
+        return due or "now, by any worker"
+    if due:
+        return f"{due}, unless {'a' if many else 'the'} pause still stands then"
+    lifted = f"when the {'pauses are' if many else 'pause is'} lifted"
+    if all(one.scope.startswith(_OF_A_HOST) for one in holding):
+        return f"{lifted}, or before that by the workers of another host"
+    return lifted
 
 
 def _left(left: timedelta) -> str:

@@ -10,7 +10,7 @@ import click
 from archive.catalog import pauses
 from archive.catalog.database import Database
 from archive.clock import system_clock
-from archive.errors import Exit
+from archive.errors import Exit, InputError
 from worker.commands.options import account_option
 from worker.settings import Settings, load_settings
 
@@ -27,6 +27,10 @@ def pause(config: Path | None, *, why: str, account: str | None) -> int:
 
     Downloads that have begun go on to their end. Nothing fails because of it.
     """
+    if not why.strip():
+        raise InputError(
+            "a pause needs its why", hint='say it in some words: --why "moving the disks"'
+        )
     settings = load_settings(config, os.environ)
     scope = _scope(settings, account)
     database = Database(settings.catalog_path)

@@ -34,3 +34,13 @@ WHERE account IN (SELECT value FROM json_each(:accounts))
   AND (:reason IS NULL OR reason = :reason)
   AND (:day IS NULL OR day = :day)
   AND (:sids IS NULL OR sid IN (SELECT value FROM json_each(:sids)));
+
+-- name: standings(accounts, sids)
+-- Where the calls of these Sids stand, in all of these accounts that know them.
+SELECT sid, state, reason, day FROM calls
+WHERE account IN (SELECT value FROM json_each(:accounts))
+  AND sid IN (SELECT value FROM json_each(:sids));
+
+-- name: has_reason(reason)^
+-- Whether any call has this reason, as one of a newer callvault may. Reads all calls if none has.
+SELECT EXISTS (SELECT 1 FROM calls WHERE reason = :reason);
