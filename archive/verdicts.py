@@ -222,7 +222,8 @@ RULES: Final[dict[Symptom, Rule]] = {
     ),
     # Only seen of young calls (see `archive.fetch.refusal`), so it ends by itself.
     Symptom.FETCH_NOT_YET: Rule(act=Act.WAIT, base=15 * _S),
-    Symptom.FETCH_GONE: _fresh_url(Act.LOST, limit=2),
+    # While the recording should still be there, looks are further apart: `jobs.settling.no_sooner`.
+    Symptom.FETCH_GONE: _fresh_url(Act.LOST, limit=3),
     Symptom.FETCH_REDIRECT: _fresh_url(limit=2),
     Symptom.FETCH_ODD_STATUS: _passing(),
     Symptom.BODY_SHORT: _passing(),

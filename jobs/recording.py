@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import aiofiles.os
@@ -20,11 +21,11 @@ from archive.proof import Proof
 from archive.provider_time import end_of
 from archive.store import Pending, is_full
 from archive.verdicts import Failed, Lost, Pause, Symptom, Verdict
-from jobs.settling import judge_trouble, with_known_end
+from jobs.settling import delete_by, judge_trouble, no_sooner, with_known_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from pathlib import Path
 
     from archive.audio import AudioFacts
@@ -97,12 +98,12 @@ async def archive_recording(
         CatalogError: the catalog cannot be written.
     """
     sid = target.place.sid
-    retry_after = None
+    retry_after = timedelta(0)
     try:
         return await _attempt(parts, line, target, lease, known)
     except FetchTroubleError as trouble:
         symptom, detail = trouble.symptom, trouble.detail
-        retry_after = trouble.retry_after
+        retry_after = trouble.retry_after or retry_after
     except OSError as error:
         symptom = Symptom.DISK_FULL if is_full(error) else Symptom.DISK_REFUSES
         detail = error.strerror or type(error).__name__
@@ -111,7 +112,14 @@ async def archive_recording(
     except Exception:  # noqa: BLE001 - whatever it is, it concerns this one call
         _log.exception("an unexpected error", call_sid=sid)
         symptom, detail = Symptom.INTERNAL_ERROR, "see the log"
-    verdict = judge_trouble(target.call, symptom, parts.dice(), retry_after)
+    retention = timedelta(days=line.account.retention_days)
+    least = no_sooner(
+        symptom,
+        deleted=delete_by(target.call, target.facts, retention),
+        now=parts.clock(),
+        readiness=parts.readiness,
+    )
+    verdict = judge_trouble(target.call, symptom, parts.dice(), max(retry_after, least))
     _log.debug("not archived", call_sid=sid, detail=detail, verdict=repr(verdict))
     if target.place.number > 1:
         detail = f"recording {target.place.number}, {target.place.object_name}: {detail}"

@@ -171,6 +171,8 @@ class Stage:
         rule, asked = self.rule, timedelta(seconds=self.trouble.asked_s or 0)
         if self.trouble.symptom is Symptom.API_TOO_MANY:
             asked = timedelta(0)  # the limiter held everybody back for that long already
+        if self.trouble.symptom is Symptom.FETCH_GONE:
+            asked = self.worker.parts.readiness.recheck  # weeks before its deletion
         whole = backoff(strikes, rule.base, rule.cap, 0)
         assert max(asked, whole / 2) - A_BIT <= delay <= max(asked, whole)
 
