@@ -30,6 +30,8 @@ OF_ALL_CALLS = [
     Symptom.API_TLS,
     Symptom.API_FORBIDDEN_ADDRESS,
     Symptom.FETCH_TLS,
+    Symptom.FETCH_HOST_DOWN,
+    Symptom.FETCH_REFUSES_ALL,
     Symptom.API_TIMEOUT,
     Symptom.API_SERVER_ERROR,
     Symptom.API_TOO_MANY,
