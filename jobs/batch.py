@@ -204,13 +204,14 @@ class _Run:
             where = f"{account.api_base} ({account.region})"
             await self._pause(verdict, f"{where}: {trouble.detail}")
             return
-        # Resolving worked: what held this up at the API is gone.
+        # Resolving worked: what held this up at the API is gone, and counts no longer.
+        self._strikes = self._strikes if self._probing else 0
         await self._lift(
             p for p in held.values() if p.reason not in OF_DOWNLOADS | OF_HOSTS | OF_WRITES
         )
         calls = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(calls)
-        if self._halted:
+        if self._is_over():
             return
         # Where there was nothing to download, the file that was written for a probe has to do.
         gone = (
@@ -281,7 +282,7 @@ class _Run:
         async with asyncio.TaskGroup() as downloads:
             for missing, proofs in lacking:
                 downloads.create_task(self._download(missing, proofs))
-        if not self._halted:
+        if not self._is_over():
             await self._believe()
 
     async def _probe_hosts(self, lacking: list[tuple[list[Target], list[Proof]]]) -> None:
@@ -300,7 +301,7 @@ class _Run:
         parts = self._parts
         async with parts.capacity.download():
             self._room.leave(1)
-            if self._halted or parts.stopping.is_set():
+            if self._is_over() or parts.stopping.is_set():
                 return
             haul = await archive_call(parts, self._line, targets, self._lease, had)
         # Whatever came of it: what halts all downloads is told apart by `_halted`.
@@ -334,6 +335,10 @@ class _Run:
         health.troubled(doubt.find.sid)
         if len(self._doubts) >= PROBED if self._probing else health.is_bad:
             await self._halt_for(doubt)
+
+    def _is_over(self) -> bool:
+        """Tell whether no more downloads may begin; another batch may have found the host down."""
+        return self._halted or (not self._probing and self._line.health.is_bad)
 
     async def _note_success(self, sid: str) -> None:
         self._line.health.came(sid)
