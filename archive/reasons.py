@@ -46,6 +46,8 @@ _SYMPTOMS: Final[dict[Symptom, str]] = {
     Symptom.FETCH_TOO_MANY: "the recording's host answered that it is asked too often",
     Symptom.FETCH_REFUSED: "the recording's host refused to hand it out",
     Symptom.FETCH_EXPIRED: "the recording's URL had expired",
+    Symptom.FETCH_HOST_DOWN: "no recording came, one after the other: their host is down",
+    Symptom.FETCH_REFUSES_ALL: "the recordings' host refused to hand out any of them",
     Symptom.FETCH_BAD_ADDRESS: "the recording's host does not serve this machine's address",
     Symptom.FETCH_NOT_YET: "the recording's URL was known, but the recording was not there yet",
     Symptom.FETCH_GONE: "the recording is no longer where its URL points",

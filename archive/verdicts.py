@@ -93,6 +93,8 @@ class Symptom(StrEnum):
     FETCH_TOO_MANY = "fetch-too-many"
     FETCH_REFUSED = "fetch-refused"
     FETCH_EXPIRED = "fetch-expired"
+    FETCH_HOST_DOWN = "fetch-host-down"
+    FETCH_REFUSES_ALL = "fetch-refuses-all"
     FETCH_BAD_ADDRESS = "fetch-bad-address"
     FETCH_NOT_YET = "fetch-not-yet"
     FETCH_GONE = "fetch-gone"
@@ -217,12 +219,22 @@ RULES: Final[dict[Symptom, Rule]] = {
     Symptom.FETCH_TOO_MANY: _passing(base=15 * _S),
     Symptom.FETCH_REFUSED: _fresh_url(),
     Symptom.FETCH_EXPIRED: _fresh_url(),
+    # Of many recordings in a row, see `jobs.health`.
+    Symptom.FETCH_HOST_DOWN: _provider_away(
+        base=_MIN,
+        hint="see whether the recordings' hosts can be reached from here: DNS, firewall, proxy",
+    ),
+    Symptom.FETCH_REFUSES_ALL: _provider_away(
+        base=_MIN,
+        hint="see whether the key may read recordings, or only listed addresses",
+    ),
     Symptom.FETCH_BAD_ADDRESS: _needs_somebody(
         Act.PAUSE_ACCOUNT, "have this machine's public address put on the account's list"
     ),
     # Only seen of young calls (see `archive.fetch.refusal`), so it ends by itself.
     Symptom.FETCH_NOT_YET: Rule(act=Act.WAIT, base=15 * _S),
-    Symptom.FETCH_GONE: _fresh_url(Act.LOST, limit=2),
+    # While the recording should still be there, looks are further apart: `jobs.settling.no_sooner`.
+    Symptom.FETCH_GONE: _fresh_url(Act.LOST, limit=3),
     Symptom.FETCH_REDIRECT: _fresh_url(limit=2),
     Symptom.FETCH_ODD_STATUS: _passing(),
     Symptom.BODY_SHORT: _passing(),

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from arq import Retry
@@ -19,20 +19,27 @@ from archive.api import ApiTroubleError
 from archive.catalog import pauses, work
 from archive.errors import CatalogError, QueueError, leaves
 from archive.store import is_full
-from archive.verdicts import Absent, Failed, Lost, Pause, Symptom, Verdict, judge
+from archive.verdicts import Absent, Failed, Lost, Pause, Symptom, judge
 from archive.wire import CallAnswer
-from jobs.parts import Line, Parts, parts_of
+from jobs.health import (
+    OF_ALL,
+    OF_DOWNLOADS,
+    OF_HOSTS,
+    OF_WRITES,
+    PROBED,
+    pause_for,
+    pause_if_held,
+)
+from jobs.parts import Line, Parts, parts_of, unless
 from jobs.payload import Batch, NewerPayloadError, decode_batch
-from jobs.recording import archive_call, with_flag
+from jobs.recording import Doubt, adoptable, archive_call
 from jobs.resolve import resolve
 from jobs.settling import judge_call
 from jobs.targets import Target, targets_of, url_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
-    from datetime import datetime
+    from collections.abc import Iterable
 
-    from archive.catalog.database import Tx
     from archive.catalog.pauses import Paused
     from archive.catalog.work import ClaimedCall
     from archive.proof import Proof
@@ -42,12 +49,7 @@ _NEWER_AGAIN_S: Final = 15
 _MIB: Final = 2**20
 _REST: Final = timedelta(minutes=1)
 _QUEUE_REST: Final = timedelta(seconds=5)
-T = TypeVar("T")
-_OF_DOWNLOADS: Final = frozenset({Symptom.FETCH_TLS, Symptom.FETCH_BAD_ADDRESS})
-"""Reasons of pauses that only a download can find gone: that the API answers says nothing."""
 _GIVEN_UP: Final = (Absent, Lost, Failed)
-_OF_WRITES: Final = frozenset({Symptom.DISK_FULL, Symptom.DISK_REFUSES})
-"""Reasons that only a recording on disk can find gone: room alone is not enough."""
 _log = structlog.get_logger()
 
 
@@ -84,7 +86,7 @@ async def _hold(parts: Parts, batch: Batch, lease: str, job_id: str, lost: async
     parts.in_work.note(lease)
     async with parts.capacity.room(len(batch.sids)) as room:
         if not parts.stopping.is_set() and not lost.is_set():
-            await _unless(lost, _Run(parts, batch, lease, room).run())
+            await unless(lost, _Run(parts, batch, lease, room).run())
 
 
 async def _give_back(parts: Parts, lease: str) -> None:
@@ -115,6 +117,10 @@ class _Run:
         self._halted = False
         self._downloaded = False
         self._written = False
+        self._came = False
+        self._probing = False
+        self._strikes = 0
+        self._doubts: list[Doubt] = []
 
     async def run(self) -> None:
         """Archive the batch; what is not settled when this ends is given back by the caller."""
@@ -124,6 +130,7 @@ class _Run:
             return
         if not await self._disk_has_room(held):
             return
+        self._look_at_hosts(held)
         claimed = await parts.catalog.write(
             work.claim,
             account=self._batch.account,
@@ -143,6 +150,13 @@ class _Run:
             await self._put_off(_REST)
             raise
 
+    def _look_at_hosts(self, held: dict[str, Paused]) -> None:
+        paused = held.get(pauses.account_scope(self._batch.account))
+        self._strikes = paused.strikes if paused else 0
+        self._probing = paused is not None and paused.reason in OF_HOSTS
+        if not self._probing:
+            self._line.health.begin()
+
     async def _put_off(self, rest: timedelta) -> None:
         parts = self._parts
         until = parts.clock() + rest
@@ -160,48 +174,50 @@ class _Run:
     async def _disk_has_room(self, held: dict[str, Paused]) -> bool:
         store = self._parts.store
         try:
-            if any(paused.reason in _OF_WRITES for paused in held.values()):
+            if any(paused.reason in OF_WRITES for paused in held.values()):
                 # Nothing is asked of the provider for a disk that still refuses everything.
                 await asyncio.to_thread(store.probe, self._lease)
             free = await asyncio.to_thread(store.free_bytes)
         except OSError as error:
             symptom = Symptom.DISK_FULL if is_full(error) else Symptom.DISK_REFUSES
             detail = f"writing below {store.root}: {error.strerror or type(error).__name__}"
-            await self._pause(_host_pause(symptom), detail)
+            await self._pause(pause_for(symptom), detail)
             return False
         if free >= self._parts.min_free:
             return True
         least = self._parts.min_free // _MIB
         detail = f"{free // _MIB} MiB are free, less than min_free ({least} MiB)"
-        await self._pause(_host_pause(Symptom.DISK_FULL), detail)
+        await self._pause(pause_for(Symptom.DISK_FULL), detail)
         return False
 
     async def _archive(self, claimed: list[ClaimedCall], held: dict[str, Paused]) -> None:
         parts = self._parts
         asking = resolve(self._line.api, [c.facts for c in claimed], parts.clock())
         try:
-            answers = await _unless(parts.stopping, asking)
+            answers = await unless(parts.stopping, asking)
             if answers is None:
                 return
         except ApiTroubleError as trouble:
-            scope = held.get(pauses.account_scope(self._batch.account))
-            verdict = judge(
-                trouble.symptom,
-                strikes=scope.strikes if scope else 0,
-                jitter=parts.dice(),
-                retry_after=trouble.retry_after,
-            )
-            await self._account_trouble(verdict, trouble.detail)
+            verdict = self._judge_account(trouble.symptom, trouble.retry_after)
+            # The pause holds the calls back, and a new run may probe it at once.
+            account = self._line.account
+            where = f"{account.api_base} ({account.region})"
+            await self._pause(verdict, f"{where}: {trouble.detail}")
             return
-        # Resolving worked: what held this up at the API is gone.
-        await self._lift(p for p in held.values() if p.reason not in _OF_DOWNLOADS | _OF_WRITES)
+        # Resolving worked: what held this up at the API is gone, and counts no longer.
+        self._strikes = self._strikes if self._probing else 0
+        await self._lift(
+            p for p in held.values() if p.reason not in OF_DOWNLOADS | OF_HOSTS | OF_WRITES
+        )
         calls = await self._settle_without_url(claimed, answers)
         await self._adopt_or_download(calls)
-        if self._halted:
+        if self._is_over():
             return
         # Where there was nothing to download, the file that was written for a probe has to do.
-        gone = (_OF_DOWNLOADS if self._downloaded else set()) | (
-            _OF_WRITES if self._written or not self._downloaded else set()
+        gone = (
+            (OF_DOWNLOADS if self._downloaded else set())
+            | (OF_HOSTS if self._came else set())
+            | (OF_WRITES if self._written or not self._downloaded else set())
         )
         await self._lift(p for p in held.values() if p.reason in gone)
 
@@ -210,13 +226,13 @@ class _Run:
             if await self._parts.catalog.write(pauses.lift_probed, paused):
                 _log.info("pause lifted", scope=paused.scope)
 
-    async def _account_trouble(self, verdict: Verdict, detail: str) -> None:
-        """Give the batch back; a trouble of the API is no call's own."""
+    def _judge_account(self, symptom: Symptom, retry_after: timedelta | None) -> Pause:
+        """Return the pause for a trouble of all of the account's calls."""
+        dice, strikes = self._parts.dice(), self._strikes
+        verdict = judge(symptom, strikes=strikes, jitter=dice, retry_after=retry_after)
         # What concerns one call alone was settled as its own answer, see `jobs.resolve`.
         assert isinstance(verdict, Pause)
-        # The pause holds the calls back, and a new run may probe it at once.
-        account = self._line.account
-        await self._pause(verdict, f"{account.api_base} ({account.region}): {detail}")
+        return verdict
 
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]
@@ -256,28 +272,44 @@ class _Run:
 
     async def _adopt_or_download(self, calls: list[list[Target]]) -> None:
         parts = self._parts
-        found = await asyncio.to_thread(_adoptable, parts, calls)
+        found = await asyncio.to_thread(adoptable, parts.store, calls)
         whole = [proofs for proofs, missing in found if not missing]
         finds = [work.Find(sid=proofs[0].sid, proofs=tuple(proofs)) for proofs in whole]
         await self._keep(finds, downloaded=0)
         self._room.leave(len(finds))
+        lacking = [(missing, proofs) for proofs, missing in found if missing]
+        await self._probe_hosts(lacking)
         async with asyncio.TaskGroup() as downloads:
-            for proofs, missing in found:
-                if missing:
-                    downloads.create_task(self._download(missing, proofs))
+            for missing, proofs in lacking:
+                downloads.create_task(self._download(missing, proofs))
+        if not self._is_over():
+            await self._believe()
+
+    async def _probe_hosts(self, lacking: list[tuple[list[Target], list[Proof]]]) -> None:
+        """While the hosts are said to be down, try one recording after the other until one comes.
+
+        Any of them, and not always the first ones: these may be the only ones that do not come.
+        """
+        while self._probing and lacking and not self._halted:
+            turn = int(self._parts.dice() * len(lacking)) % len(lacking)
+            await self._download(*lacking.pop(turn))
+        if self._probing and self._doubts and not self._halted:
+            await self._halt_for(self._doubts[-1])
 
     async def _download(self, targets: list[Target], had: list[Proof]) -> None:
         """Fetch what a call lacks; ``had`` lay in its place already."""
         parts = self._parts
         async with parts.capacity.download():
             self._room.leave(1)
-            if self._halted or parts.stopping.is_set():
+            if self._is_over() or parts.stopping.is_set():
                 return
             haul = await archive_call(parts, self._line, targets, self._lease, had)
         # Whatever came of it: what halts all downloads is told apart by `_halted`.
         self._downloaded = True
         setback = haul.setback
         verdict, detail = (setback.verdict, setback.detail) if setback else (None, "")
+        if haul.same or len(haul.proofs) > len(had):
+            await self._note_success(targets[0].place.sid)
         if isinstance(verdict, Pause):
             await self._halt(targets[0], verdict, detail)
             return
@@ -290,7 +322,40 @@ class _Run:
             outcome=verdict,
             detail=detail,
         )
-        await self._keep([find], downloaded=sum(proof.size for proof in fresh))
+        common = OF_ALL.get(verdict.reason) if verdict and not (fresh or haul.same) else None
+        if setback and common:
+            await self._doubt(Doubt(targets[0], find, setback, common))
+        else:
+            await self._keep([find], downloaded=sum(proof.size for proof in fresh))
+
+    async def _doubt(self, doubt: Doubt) -> None:
+        """Write nothing down yet: if it is a trouble of all recordings, no call pays for it."""
+        health = self._line.health
+        self._doubts.append(doubt)
+        health.troubled(doubt.find.sid)
+        if len(self._doubts) >= PROBED if self._probing else health.is_bad:
+            await self._halt_for(doubt)
+
+    def _is_over(self) -> bool:
+        """Tell whether no more downloads may begin; another batch may have found the host down."""
+        return self._halted or (not self._probing and self._line.health.is_bad)
+
+    async def _note_success(self, sid: str) -> None:
+        self._line.health.came(sid)
+        self._came = True
+        self._probing = False
+        if not self._halted:
+            await self._believe()
+
+    async def _believe(self) -> None:
+        """Write down what was in doubt: it was each call's own trouble."""
+        finds = [doubt.find for doubt in self._doubts]
+        self._doubts.clear()
+        await self._keep(finds, downloaded=0)
+
+    async def _halt_for(self, doubt: Doubt) -> None:
+        verdict = self._judge_account(doubt.common, doubt.setback.asked)
+        await self._halt(doubt.target, verdict, doubt.setback.detail)
 
     async def _halt(self, target: Target, verdict: Pause, detail: str) -> None:
         """Begin no more downloads: what kept one recording from us keeps all of them."""
@@ -327,63 +392,7 @@ class _Run:
             else pauses.account_scope(self._batch.account)
         )
         paused = await parts.catalog.write(
-            _pause_if_held, self._lease, scope, verdict, detail, parts.clock()
+            pause_if_held, self._lease, scope, verdict, detail, parts.clock()
         )
         if paused:
             _log.warning("paused", scope=scope, reason=verdict.reason, detail=detail)
-
-
-async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Return the work's result, or None if the event comes first: the work is then cancelled."""
-    working = asyncio.create_task(work)
-    stopped = asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return await working if working.done() else None
-    finally:
-        for task in (working, stopped):
-            task.cancel()
-        await asyncio.gather(working, stopped, return_exceptions=True)
-
-
-def _pause_if_held(
-    tx: Tx, lease: str, scope: str, verdict: Pause, detail: str, now: datetime
-) -> bool:
-    """Pause, unless the batch was given to others; return whether it was its own.
-
-    What a late one meets says nothing of the disk: its part files were swept.
-    """
-    if not work.is_in_work(tx, lease):
-        return False
-    pauses.pause(
-        tx,
-        scope,
-        reason=verdict.reason,
-        detail=detail,
-        fatal=verdict.fatal,
-        after=verdict.after,
-        now=now,
-    )
-    return True
-
-
-def _host_pause(symptom: Symptom) -> Pause:
-    verdict = judge(symptom, strikes=0, jitter=0.0)
-    assert isinstance(verdict, Pause)
-    return verdict
-
-
-def _adoptable(parts: Parts, calls: list[list[Target]]) -> list[tuple[list[Proof], list[Target]]]:
-    """Tell for each call which recordings lie in their place already, and which do not; blocks."""
-    found = []
-    for targets in calls:
-        proofs: list[Proof] = []
-        missing: list[Target] = []
-        for target in targets:
-            proof = parts.store.adopt(target.place, target.kept)
-            if proof is None:
-                missing.append(target)
-            else:
-                proofs.append(with_flag(proof, target.facts))
-        found.append((proofs, missing))
-    return found

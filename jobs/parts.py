@@ -6,10 +6,12 @@ import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jobs.health import Health
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from archive.accounts import Account
     from archive.api import Api
@@ -21,17 +23,19 @@ if TYPE_CHECKING:
     from archive.store import Store
     from jobs.capacity import Capacity
 
+T = TypeVar("T")
 CTX_KEY = "parts"
 """Where arq's context holds them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One account with its connections to the provider."""
+    """One account with its connections to the provider, and how its recordings fare on them."""
 
     account: Account
     api: Api
     fetcher: Fetcher
+    health: Health = field(default_factory=Health)
 
 
 @dataclass(slots=True)
@@ -107,3 +111,16 @@ def parts_of(ctx: dict[str, Any]) -> Parts:
     """Return the parts in arq's context."""
     parts: Parts = ctx[CTX_KEY]
     return parts
+
+
+async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the work's result, or None if the event comes first: the work is then cancelled."""
+    working = asyncio.create_task(work)
+    stopped = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        for task in (working, stopped):
+            task.cancel()
+        await asyncio.gather(working, stopped, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import aiofiles.os
@@ -18,17 +19,18 @@ from archive.errors import CatalogError
 from archive.frames import sample
 from archive.proof import Proof
 from archive.provider_time import end_of
-from archive.store import Pending, is_full
+from archive.store import Pending, Store, is_full
 from archive.verdicts import Failed, Lost, Pause, Symptom, Verdict
-from jobs.settling import judge_trouble, with_known_end
+from jobs.settling import delete_by, judge_trouble, no_sooner, with_known_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from pathlib import Path
 
     from archive.audio import AudioFacts
     from archive.call import CallFacts
+    from archive.catalog.work import Find
     from archive.fetch import Fetched
     from jobs.parts import Line, Parts
     from jobs.targets import Target
@@ -39,10 +41,14 @@ _log = structlog.get_logger()
 
 
 class Setback(msgspec.Struct, frozen=True):
-    """What follows where a recording could not be archived, and what was seen."""
+    """What follows where a recording could not be archived, and what was seen.
+
+    ``asked`` is how long the host asked to be left alone.
+    """
 
     verdict: Verdict
     detail: str
+    asked: timedelta
 
 
 class Haul(msgspec.Struct, frozen=True):
@@ -51,6 +57,15 @@ class Haul(msgspec.Struct, frozen=True):
     proofs: tuple[Proof, ...]
     same: tuple[Candidate, ...]
     setback: Setback | None
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """A recording that did not come, for a trouble that may be one of all recordings."""
+
+    target: Target
+    find: Find
+    setback: Setback
+    common: Symptom
 
 
 async def archive_call(
@@ -97,12 +112,12 @@ async def archive_recording(
         CatalogError: the catalog cannot be written.
     """
     sid = target.place.sid
-    retry_after = None
+    retry_after = timedelta(0)
     try:
         return await _attempt(parts, line, target, lease, known)
     except FetchTroubleError as trouble:
         symptom, detail = trouble.symptom, trouble.detail
-        retry_after = trouble.retry_after
+        retry_after = trouble.retry_after or retry_after
     except OSError as error:
         symptom = Symptom.DISK_FULL if is_full(error) else Symptom.DISK_REFUSES
         detail = error.strerror or type(error).__name__
@@ -111,11 +126,18 @@ async def archive_recording(
     except Exception:  # noqa: BLE001 - whatever it is, it concerns this one call
         _log.exception("an unexpected error", call_sid=sid)
         symptom, detail = Symptom.INTERNAL_ERROR, "see the log"
-    verdict = judge_trouble(target.call, symptom, parts.dice(), retry_after)
+    retention = timedelta(days=line.account.retention_days)
+    least = no_sooner(
+        symptom,
+        deleted=delete_by(target.call, target.facts, retention),
+        now=parts.clock(),
+        readiness=parts.readiness,
+    )
+    verdict = judge_trouble(target.call, symptom, parts.dice(), max(retry_after, least))
     _log.debug("not archived", call_sid=sid, detail=detail, verdict=repr(verdict))
     if target.place.number > 1:
         detail = f"recording {target.place.number}, {target.place.object_name}: {detail}"
-    return Setback(verdict, detail)
+    return Setback(verdict, detail, retry_after)
 
 
 async def _attempt(
@@ -191,6 +213,22 @@ async def _look(fetched: Fetched) -> AudioFacts:
 def with_flag(proof: Proof, facts: CallFacts) -> Proof:
     """Return the proof with what is odd about the recording beside its call: damage comes first."""
     return msgspec.structs.replace(proof, flag=proof.flag or flag_of(proof.seconds, facts))
+
+
+def adoptable(store: Store, calls: list[list[Target]]) -> list[tuple[list[Proof], list[Target]]]:
+    """Tell for each call which recordings lie in their place already, and which do not; blocks."""
+    found = []
+    for targets in calls:
+        proofs: list[Proof] = []
+        missing: list[Target] = []
+        for target in targets:
+            proof = store.adopt(target.place, target.kept)
+            if proof is None:
+                missing.append(target)
+            else:
+                proofs.append(with_flag(proof, target.facts))
+        found.append((proofs, missing))
+    return found
 
 
 def _age(target: Target, now: datetime) -> timedelta | None:

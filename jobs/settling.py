@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +11,7 @@ from archive.readiness import Readiness, judge_missing
 from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from archive.call import CallFacts
     from archive.catalog.work import ClaimedCall, Outcome
@@ -37,7 +38,7 @@ def judge_call(
             with_known_end(call, answer.facts, now),
             former=_former_word(call),
             late_looks=call.late_looks,
-            delete_by=_delete_by(call, answer, retention),
+            delete_by=delete_by(call, answer.facts, retention),
             now=now,
             readiness=readiness,
         )
@@ -58,12 +59,12 @@ def with_known_end(call: ClaimedCall, facts: CallFacts, now: datetime) -> CallFa
     return msgspec.structs.replace(facts, ended_at=known)
 
 
-def _delete_by(call: ClaimedCall, answer: CallAnswer, retention: timedelta) -> datetime:
-    """Return when the recording is deleted, by what the answer says of the call's start.
+def delete_by(call: ClaimedCall, facts: CallFacts, retention: timedelta) -> datetime:
+    """Return when the recording is deleted, by what the answer's facts say of the call's start.
 
     What the catalog has may be a guess of the time when nobody had told the call's date.
     """
-    began = answer.facts.began_at
+    began = facts.began_at
     return call.delete_by if began is None else began + retention
 
 
@@ -73,12 +74,24 @@ def _former_word(call: ClaimedCall) -> CallFacts | None:
     return None if was_asked_for else call.facts
 
 
+def no_sooner(
+    symptom: Symptom, *, deleted: datetime, now: datetime, readiness: Readiness
+) -> timedelta:
+    """Return how long at least to wait before a recording that a symptom was seen of is asked for.
+
+    A recording that is gone before the day it is ``deleted`` may be a fault of its host, which
+    takes longer to mend than three short delays last. After that day, gone is what it should be.
+    """
+    early = symptom is Symptom.FETCH_GONE and now < deleted
+    return readiness.recheck if early else timedelta(0)
+
+
 def judge_trouble(
     call: ClaimedCall, symptom: Symptom, jitter: float, retry_after: timedelta | None = None
 ) -> Verdict:
     """Decide about a call that a symptom was seen of, counting what it went through before.
 
-    ``retry_after`` is what the host asked for, if it did.
+    ``retry_after`` is what is never waited less than: what the host asked for, or `no_sooner`.
     """
     counts = {Act.REFRESH: call.refreshes, Act.LOOK: call.late_looks, Act.AGAIN: call.tries}
     strikes = counts.get(RULES[symptom].act, 0)

@@ -248,3 +248,41 @@ async def test_one_refused_sid_keeps_no_other_call_from_its_recording(
         await worker.run(*(call["sid"] for call in calls))
         assert {call["sid"]: call["sha256"] for call in sound} == worker.recordings()
         assert await standing(worker, odd["sid"]) == ("expected", Symptom.API_REFUSED)
+
+
+async def test_a_recording_that_is_gone_for_twenty_minutes_is_archived_then(
+    tmp_path: Path, recorded: Recorded, pool: ArqRedis
+) -> None:
+    """Weeks before its deletion, three looks at a 404 make no call lost within half an hour."""
+    (call,) = recorded.take(1)
+    sid = call["sid"]
+    async with working(tmp_path, recorded, pool) as worker:
+        recorded.provider.spoil({"kind": "not-found", "where": "hosts", "sid": sid})
+        await worker.take_in(called(call))
+        since = worker.now
+        for _ in range(3):
+            await worker.run(sid)
+            assert await standing(worker, sid) == ("expected", "fetch-gone")
+            worker.now = from_ms((await worker.row(sid))["due_ms"])
+        assert 3 * RECHECK - timedelta(seconds=1) <= worker.now - since
+        recorded.provider.heal()
+        await worker.run(sid)
+        assert await standing(worker, sid) == ("archived", "")
+
+
+async def test_a_recording_that_is_gone_after_its_deletion_is_lost_at_once(
+    tmp_path: Path, recorded: Recorded, pool: ArqRedis
+) -> None:
+    """Nothing is to be waited for: the table's seconds are enough."""
+    (call,) = recorded.take(1)
+    sid = call["sid"]
+    async with working(tmp_path, recorded, pool) as worker:
+        worker.now = datetime.fromisoformat(call["started_at"]) + timedelta(days=30)
+        recorded.provider.spoil({"kind": "not-found", "where": "hosts", "sid": sid})
+        await worker.take_in(called(call))
+        since = worker.now
+        for _ in range(4):
+            await worker.run(sid)
+            worker.now = max(worker.now, from_ms((await worker.row(sid))["due_ms"]))
+        assert worker.now - since <= timedelta(seconds=2 + 4 + 8)
+        assert await standing(worker, sid) == ("lost", "fetch-gone")

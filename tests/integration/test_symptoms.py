@@ -15,6 +15,7 @@ import pytest
 from archive.catalog import pauses
 from archive.clock import from_ms
 from archive.verdicts import RULES, Act, Rule, Symptom, backoff
+from jobs.health import OF_HOSTS
 from tests.integration.authority import Authority
 from tests.integration.troubles import TROUBLES, Scene, Trouble
 from tests.integration.working import SECRETS, Worker, called
@@ -164,13 +165,16 @@ class Stage:
         self._assert_kept()
 
     def _strikes_before(self, held: Paused) -> int:
-        # A pause that a download or the disk makes does not grow.
-        return held.strikes - 1 if self.trouble.symptom.startswith("api-") else 0
+        # A pause that one download or the disk makes does not grow.
+        grows = self.trouble.symptom in OF_HOSTS or self.trouble.symptom.startswith("api-")
+        return held.strikes - 1 if grows else 0
 
     def _assert_delay(self, delay: timedelta, strikes: int) -> None:
         rule, asked = self.rule, timedelta(seconds=self.trouble.asked_s or 0)
         if self.trouble.symptom is Symptom.API_TOO_MANY:
             asked = timedelta(0)  # the limiter held everybody back for that long already
+        if self.trouble.symptom is Symptom.FETCH_GONE:
+            asked = self.worker.parts.readiness.recheck  # weeks before its deletion
         whole = backoff(strikes, rule.base, rule.cap, 0)
         assert max(asked, whole / 2) - A_BIT <= delay <= max(asked, whole)
 

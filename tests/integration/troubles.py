@@ -364,6 +364,8 @@ TROUBLES: Final[list[Trouble]] = [
     *_by(Symptom.FETCH_REFUSED, "hosts", "bad-request", "unauthorised", "forbidden"),
     *_by(Symptom.FETCH_EXPIRED, "hosts", "expired"),
     Trouble(symptom=Symptom.FETCH_EXPIRED, name="dead-url", faults=_DEAD, presigned=True),
+    *_by(Symptom.FETCH_HOST_DOWN, "hosts", "outage", "error-503", calls=12),
+    *_by(Symptom.FETCH_REFUSES_ALL, "hosts", "forbidden", "expired", calls=12),
     *_by(Symptom.FETCH_BAD_ADDRESS, "hosts", "bad-ip"),
     *_by(Symptom.FETCH_NOT_YET, "hosts", "not-found", "gone", age=5 * _MINUTES),
     *_by(Symptom.FETCH_GONE, "hosts", "not-found", "gone"),

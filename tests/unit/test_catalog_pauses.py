@@ -51,8 +51,10 @@ def test_the_same_trouble_of_other_batches_is_no_new_strike(books: Books) -> Non
 
 
 def test_a_new_run_probes_at_once(books: Books) -> None:
-    """Also what a former run gave up as fatal."""
+    """Also what a former run gave up as fatal, or after many probes: it counts its own."""
+    pause(books, NOW - 9 * MINUTE, fatal=True)
     pause(books, NOW, fatal=True)
+    assert held(books)[0].strikes == 2
     with books.database.write() as tx:
         pauses.probe_all(tx, NOW)
     (paused,) = held(books)

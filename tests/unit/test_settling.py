@@ -26,7 +26,7 @@ from archive.verdicts import (
     Verdict,
 )
 from archive.wire import CallAnswer
-from jobs.settling import judge_call, judge_trouble, with_known_end
+from jobs.settling import delete_by, judge_call, judge_trouble, no_sooner, with_known_end
 from tests.unit.books import SIDS, called
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_tries_refreshes_and_late_looks_are_counted_apart(
     ("symptom", "call"),
     [
         (Symptom.FETCH_GONE, having_found("fetch-refused", 2, claimed(refreshes=2))),
-        (Symptom.FETCH_GONE, having_found("fetch-gone", 1, claimed(refreshes=9))),
+        (Symptom.FETCH_GONE, having_found("fetch-gone", 2, claimed(refreshes=9))),
         (Symptom.FETCH_REDIRECT, having_found("fetch-gone", 2, claimed(refreshes=2))),
         (Symptom.BODY_NOT_AUDIO, having_found("fetch-redirect", 5, claimed(refreshes=5))),
         (Symptom.API_REFUSED, having_found("fetch-timeout", 9, claimed(tries=9))),
@@ -152,6 +152,24 @@ def test_tries_refreshes_and_late_looks_are_counted_apart(
 def test_only_what_is_seen_again_and_again_is_believed(symptom: Symptom, call: ClaimedCall) -> None:
     """After other troubles, the first 404 is a first 404 and no loss."""
     assert isinstance(judge_trouble(call, symptom, 0.0), Again | Refresh)
+
+
+@given(symptom=st.sampled_from(Symptom), left=st.timedeltas(-90 * DAY, 90 * DAY))
+def test_only_what_is_gone_too_early_waits_for_the_next_look(
+    symptom: Symptom, left: timedelta
+) -> None:
+    """From its deletion on, and for all other symptoms, the delay of the table is enough."""
+    readiness = Readiness(recheck=timedelta(minutes=7))
+    early = symptom is Symptom.FETCH_GONE and left > timedelta(0)
+    expected = timedelta(minutes=7) if early else timedelta(0)
+    assert expected == no_sooner(symptom, deleted=NOW + left, now=NOW, readiness=readiness)
+
+
+def test_a_recording_is_deleted_so_long_after_the_start_that_the_provider_tells() -> None:
+    """What the catalog has may be a guess: it counts where the provider tells no start."""
+    dated = CallFacts(sid="abcdef", started_at=NOW - 20 * DAY)
+    assert delete_by(claimed(), dated, 30 * DAY) == NOW + 10 * DAY
+    assert delete_by(claimed(), CallFacts(sid="abcdef"), 30 * DAY) == NOW + DAY
 
 
 @pytest.mark.parametrize("symptom", [Symptom.FETCH_GONE, Symptom.FETCH_REFUSED])

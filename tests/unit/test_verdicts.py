@@ -30,6 +30,8 @@ OF_ALL_CALLS = [
     Symptom.API_TLS,
     Symptom.API_FORBIDDEN_ADDRESS,
     Symptom.FETCH_TLS,
+    Symptom.FETCH_HOST_DOWN,
+    Symptom.FETCH_REFUSES_ALL,
     Symptom.API_TIMEOUT,
     Symptom.API_SERVER_ERROR,
     Symptom.API_TOO_MANY,
@@ -138,5 +140,5 @@ def test_a_symptom_seen_for_the_first_time_has_its_verdict(
 
 def test_a_recording_whose_url_is_dead_again_and_again_is_lost() -> None:
     """Gone from where the provider says it is, it is no fault that a person could mend."""
-    assert Lost("fetch-gone") == judge(Symptom.FETCH_GONE, strikes=2, jitter=0)
+    assert Lost("fetch-gone") == judge(Symptom.FETCH_GONE, strikes=3, jitter=0)
     assert Failed("fetch-refused") == judge(Symptom.FETCH_REFUSED, strikes=6, jitter=0)

@@ -15,8 +15,8 @@ ON CONFLICT (scope) DO UPDATE SET
 WHERE pauses.reason <> 'operator' OR excluded.reason = 'operator';
 
 -- name: probe_all(now_ms)!
--- A new run tries what a former one gave up.
-UPDATE pauses SET probe_ms = :now_ms, fatal = 0 WHERE reason <> 'operator';
+-- A new run tries what a former one gave up, and gives up after as many probes of its own.
+UPDATE pauses SET probe_ms = :now_ms, fatal = 0, strikes = 1 WHERE reason <> 'operator';
 
 -- name: lift(scope)!
 DELETE FROM pauses WHERE scope = :scope;
