@@ -113,6 +113,7 @@ class Store:
             probe = root / PARTS / part_name("probe", str(os.getpid()), "part")
             probe.write_bytes(b"")
             probe.unlink()
+            self._opened = _identity(root)
         except OSError as error:
             raise StoreError(
                 f"writing to the archive's root {root}: {error.strerror}",
@@ -138,7 +139,14 @@ class Store:
             path.unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
-        """Return how much room the disk has."""
+        """Return how much room the disk has.
+
+        Raises:
+            OSError: the root is not there, or is another folder than the one that was opened: a disk
+                that is unmounted leaves an empty one in its place, which takes everything.
+        """
+        if self._opened != _identity(self.root):
+            raise OSError(errno.ENODEV, "it is another folder than before; is its disk unmounted?")
         return shutil.disk_usage(self.root).free
 
     def publish(self, group: Sequence[Pending]) -> list[Proof | OSError]:
@@ -333,6 +341,11 @@ class Store:
         except (OSError, msgspec.DecodeError):
             return None
         return described if isinstance(described, dict) else None
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def is_full(error: OSError) -> bool:

@@ -367,3 +367,20 @@ def test_a_new_root_holds_nothing_but_the_parts_folder(tmp_path: Path) -> None:
     store = Store(tmp_path / "a" / "root")
     assert [path.name for path in store.root.rglob("*")] == [PARTS]
     assert store.free_bytes() > 0
+
+
+def test_a_root_that_was_exchanged_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    """As when its disk is unmounted: an empty folder is there, and would take everything."""
+    root = tmp_path / "root"
+    store = Store(root)
+    assert store.free_bytes() > 0
+    root.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        store.free_bytes()
+    root.mkdir()
+    with pytest.raises(OSError, match="another folder") as caught:
+        store.free_bytes()
+    assert not is_full(caught.value)
+    root.rmdir()
+    (tmp_path / "away").rename(root)
+    assert store.free_bytes() > 0
