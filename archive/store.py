@@ -142,8 +142,8 @@ class Store:
         """Return how much room the disk has.
 
         Raises:
-            OSError: the root is not there, or is another folder than the one that was opened: a disk
-                that is unmounted leaves an empty one in its place, which takes everything.
+            OSError: the root is not there, or is another folder than the one that was opened: a
+                disk that is unmounted leaves an empty one in its place, which takes everything.
         """
         if self._opened != _identity(self.root):
             raise OSError(errno.ENODEV, "it is another folder than before; is its disk unmounted?")
