@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from io import BufferedReader, TextIOWrapper
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from archive.call import is_sid
 from archive.catalog.rebuild import Recorded
 from archive.durations import flag_of
 from archive.layout import CHECKSUMS
+from archive.regular import open_regular
 from archive.sidecar import BadSidecarError, Sidecar, read_sidecar
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def look_at(
         sha256 = mine.sha256
     else:
         try:
-            with (root / path).open("rb") as opened:
+            with open_regular(root / path) as opened:
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             trouble = f"cannot be read: {error.strerror}"
@@ -120,7 +122,7 @@ def recorded_by_head(root: Path, file: File, sid: str) -> Recorded | None:
     """Return a recording as its own beginning shows it; None if it is no audio."""
     path = PurePosixPath(file.path)
     try:
-        with (root / path).open("rb") as opened:
+        with open_regular(root / path) as opened:
             audio = look_at_head(opened.read(HEAD), file.size)
     except (OSError, NotAudioError):
         return None
@@ -162,7 +164,8 @@ def listed_in(root: Path, hour: str) -> dict[str, str]:
     day, _, folder = hour.rpartition("/")
     found: dict[str, str] = {}
     try:
-        with (root / day / CHECKSUMS).open(encoding="utf-8", errors="replace") as opened:
+        raw = BufferedReader(open_regular(root / day / CHECKSUMS))
+        with TextIOWrapper(raw, encoding="utf-8", errors="replace") as opened:
             for line in opened:
                 sha256, _, name = line.rstrip("\n").partition("  ")
                 if name.startswith(f"{folder}/"):

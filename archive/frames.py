@@ -26,6 +26,7 @@ from archive.mpeg import (
     encoder_header,
     parse_frame,
 )
+from archive.regular import open_regular
 from archive.riff import read_wav
 from archive.tags import (
     PADDING,
@@ -111,7 +112,7 @@ def _opened(body: bytes | Path) -> Iterator[tuple[Read, int]]:
     if isinstance(body, bytes):
         yield (lambda at, length: body[at : at + length]), len(body)
         return
-    with body.open("rb", buffering=0) as file:
+    with open_regular(body) as file:
         handle = file.fileno()
         yield (lambda at, length: os.pread(handle, length, at)), os.fstat(handle).st_size
 

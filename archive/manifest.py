@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from datetime import datetime
+from io import BufferedReader
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from msgspec import Meta
 
 from archive.call import CallFacts, State, is_sid
 from archive.layout import MANIFEST
+from archive.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +158,7 @@ def lines_of(file: Path, folder: str) -> Iterator[Line | BadLineError]:
     Raises:
         OSError: it cannot be read.
     """
-    with file.open("rb") as opened:
+    with BufferedReader(open_regular(file)) as opened:
         for text in opened:
             try:
                 yield decode(text, folder)

@@ -8,6 +8,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from archive.regular import open_regular
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,7 +58,7 @@ def hash_file(path: Path, pace: Pace) -> tuple[str, int]:
     """
     digest = hashlib.sha256()
     size = 0
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         while block := file.read(_BLOCK):
             pace.take(len(block))
             digest.update(block)

@@ -19,6 +19,7 @@ from archive.evidence import HEAD
 from archive.flags import DAMAGES
 from archive.layout import QUARANTINE
 from archive.reading import Pace, hash_file
+from archive.regular import IrregularError, open_regular
 from archive.sidecar import describe
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class Repairer:
             sha256, _ = hash_file(file, Pace(None))
         except FileNotFoundError:
             return
+        except IrregularError:
+            sha256 = ""
         if sha256 == finding.sha256 and finding.kind != "damaged":
             return
         set_aside(self._root, file, account=finding.account, sid=finding.sid, why=finding.kind)
@@ -153,7 +156,7 @@ class Repairer:
             facts = rows.facts(tx, finding.account, finding.sid)
         if kept is None or facts is None:
             return NOT_DONE
-        with (self._root / kept.path).open("rb") as file:
+        with open_regular(self._root / kept.path) as file:
             head = file.read(HEAD)
         try:
             audio = look_at_head(head, kept.bytes)
@@ -172,14 +175,17 @@ def set_aside(root: Path, file: Path, *, account: str, sid: str, why: str) -> No
     Raises:
         OSError: it cannot be moved.
     """
-    sha256, _ = hash_file(file, Pace(None))
+    try:
+        digits = hash_file(file, Pace(None))[0][:12]
+    except IrregularError:
+        digits = "no-file"
     folder = root / QUARANTINE / account
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"{sid}.{sha256[:12]}.{why}"
+    kept = folder / f"{sid}.{digits}.{why}"
     number = 1
-    while kept.exists():
+    while os.path.lexists(kept):
         number += 1
-        kept = folder / f"{sid}.{sha256[:12]}.{why}.{number}"
+        kept = folder / f"{sid}.{digits}.{why}.{number}"
     file.rename(kept)
     for changed in (folder, folder.parent, root, file.parent):
         flush_folder(changed)

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from archive.audio import AudioFacts  # noqa: TC001 - msgspec reads the types when it decodes
 from archive.call import CallFacts, is_sid
+from archive.regular import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,8 @@ def read_sidecar(file: Path) -> Sidecar:
         BadSidecarError: it is none.
     """
     try:
-        told = _decoder.decode(file.read_bytes())
+        with open_regular(file) as opened:
+            told = _decoder.decode(opened.readall())
     except (msgspec.DecodeError, ValueError) as error:
         raise BadSidecarError(str(error)) from error
     if not is_sid(told.sid):

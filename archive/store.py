@@ -33,6 +33,7 @@ from archive.layout import (
     stem_of,
 )
 from archive.proof import Proof
+from archive.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -384,7 +385,7 @@ def _flush_file(path: Path) -> None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

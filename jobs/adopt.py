@@ -31,6 +31,7 @@ from archive.frames import walk
 from archive.names import possible_sids, the_sid
 from archive.store import Pending, Place, is_full
 from archive.timings import HEARTBEAT_S
+from jobs.rescue import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,6 +141,9 @@ class Adopter:
         if self._dry_run:
             await self._take_all(folder)
             return self._adopted
+        # What an adopt that was killed held is given back, once nobody can be at it any more.
+        await self._catalog.write(processes.rescue, self._clock())
+        await sweep(self._catalog, self._store)
         await self._catalog.write(processes.beat, self._sign, self._clock())
         beating = asyncio.create_task(self._beat())
         try:
@@ -229,7 +233,7 @@ class Adopter:
             same = seen.sha256 in had
             return (ALREADY, "") if same else (DIFFERS, "another recording is archived")
         if standing.state is State.LEASED:
-            return BUSY, "a worker is archiving it"
+            return BUSY, "a worker has it, or an adopt that was killed: that lapses in 45 s"
         if standing.state not in _ADOPTABLE:
             return LEFT_OUT, f"its call is {standing.state}"
         if seen.damage and standing.may_be_fetched(self._clock()):

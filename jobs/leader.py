@@ -6,6 +6,7 @@ What the leader does is harmless when two do it, so this saves work and is no lo
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -67,22 +68,33 @@ class Leader:
 
 
 class Duty:
-    """Something the leader does every ``every_s`` seconds."""
+    """Something the leader does every ``every_s`` seconds; long work is followed by a longer rest.
 
-    def __init__(self, name: str, every_s: float, work: Callable[[], Awaitable[object]]) -> None:
+    That takes at most a fifth of the time, whatever the size of the catalog. But no rest is longer
+    than ``longest_rest_s``: what took long may have waited for a lock, or for Redis.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        every_s: float,
+        work: Callable[[], Awaitable[object]],
+        *,
+        longest_rest_s: float = RESCUE_S,
+    ) -> None:
         self.name = name
         self._every_s = every_s
         self._work = work
+        self._longest_rest_s = longest_rest_s
         self._next = 0.0
 
     async def turn(self, now_s: float) -> None:
-        """Do it if it is due; long work is followed by a longer rest."""
+        """Do it if it is due."""
         if now_s < self._next:
             return
         await self._work()
         took = asyncio.get_running_loop().time() - now_s
-        # At most a fifth of the time, whatever the size of the catalog.
-        self._next = now_s + took + max(self._every_s, 4 * took)
+        self._next = now_s + took + max(self._every_s, min(4 * took, self._longest_rest_s))
 
 
 async def _tell_nobody(_: CallvaultError | None) -> None:
@@ -153,5 +165,5 @@ def housekeeping(
     return [
         Duty("rescue", RESCUE_S, rescue),
         Duty("dispatch", DISPATCH_S, dispatch),
-        Duty("day files", RESCUE_S, write_days),
+        Duty("day files", RESCUE_S, write_days, longest_rest_s=math.inf),
     ]

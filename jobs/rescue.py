@@ -11,7 +11,7 @@ import structlog
 from archive.catalog import processes, work
 from archive.clock import EPOCH
 from archive.errors import CatalogError
-from archive.timings import HEARTBEAT_S, LEASE_S
+from archive.timings import HEARTBEAT_S
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LONG_WAIT: Final = timedelta(seconds=HEARTBEAT_S)
 _TO_BEAT: Final = timedelta(seconds=3 * HEARTBEAT_S)
 """What a process needs that could not beat: to give up waiting for the lock, and beat again."""
+_ORPHANED: Final = timedelta(seconds=5 * HEARTBEAT_S)
+"""A batch that was about to be noted may be doubled by this, which harms nothing."""
 _SWEEP: Final = timedelta(minutes=5)
 _log = structlog.get_logger()
 
@@ -94,11 +96,7 @@ class Rescuer:
             for job_id, age in running.items()
             if job_id not in known
         }
-        old = [
-            job_id
-            for job_id, since in self._orphans.items()
-            if (now - since).total_seconds() > LEASE_S
-        ]
+        old = [job_id for job_id, since in self._orphans.items() if now - since > _ORPHANED]
         await self._queue.forget(old)
 
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 from archive.api import PATIENCE, Api
 from archive.body import USUAL, Bounds
+from archive.catalog import balance
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
+from archive.errors import StoreError
 from archive.fetch import Fetcher
+from archive.layout import PARTS
 from archive.outbound import open_session as open_outbound
 from archive.publisher import Publisher
 from archive.store import Store
+from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
@@ -111,6 +115,25 @@ def api_of(
     )
 
 
+async def open_store(settings: Settings, catalog: Catalog) -> Store:
+    """Open the archive's files, which are begun only where the catalog knows of none.
+
+    Raises:
+        StoreError: the root cannot be written to, or is empty though the catalog knows recordings.
+    """
+    root = settings.archive.root
+    if await catalog.read(balance.has_recordings):
+        try:
+            await asyncio.to_thread(check_root, root)
+        except StoreError as error:
+            raise StoreError(
+                f"{error.message}, but the catalog knows recordings in it",
+                hint="check that its disk is mounted; to begin anew in an empty folder, make "
+                f"{root / PARTS} and run: callvault verify --repair",
+            ) from error
+    return Store(root, sidecar=settings.archive.sidecar)
+
+
 @asynccontextmanager
 async def open_parts(
     settings: Settings,
@@ -150,7 +173,7 @@ async def open_parts(
         }
         catalog = await Catalog.open(settings.catalog_path)
         stack.push_async_callback(catalog.close)
-        store = Store(settings.archive.root, sidecar=settings.archive.sidecar)
+        store = await open_store(settings, catalog)
         publisher = await stack.enter_async_context(Publisher(store))
         yield Parts(
             process=process,

@@ -30,11 +30,10 @@ from archive.errors import (
 )
 from archive.outbound import check_environment
 from archive.reasons import meaning_of
-from archive.store import Store
 from jobs.daykeeper import write_changed_days
 from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
-from worker.build import host_name
+from worker.build import host_name, open_store
 from worker.child import run_child
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
 
     from archive.catalog.balance import Tally
     from archive.catalog.pauses import Paused
+    from archive.store import Store
     from worker.progress import Progress
 
 _RESTART_CAP_S: Final = 30.0
@@ -100,9 +100,9 @@ class Supervisor:
         for account in settings.accounts.values():
             only = len(settings.accounts) == 1
             credentials_for(account, self._environment, only_account=only)
-        store = Store(settings.archive.root, sidecar=settings.archive.sidecar)
         catalog = await Catalog.open(settings.catalog_path)
         try:
+            store = await open_store(settings, catalog)
             if not (self._drain and await self._is_settled(catalog)):
                 await self._work(catalog, store)
             # What a stop has no time for stays marked, and the next run writes it.

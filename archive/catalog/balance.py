@@ -106,6 +106,11 @@ def tally(tx: Tx, accounts: Iterable[str], now: datetime) -> Tally:
     return Tally(states=states, waiting=waiting["calls"], next_due=due)
 
 
+def has_recordings(tx: Tx) -> bool:
+    """Tell whether any recording is archived."""
+    return bool(tx.value("has_recordings"))
+
+
 def troubled_since(tx: Tx, since: datetime) -> int:
     """Count calls that were lost or failed since a moment."""
     return int(tx.value("troubled_since", since_ms=to_ms(since)))

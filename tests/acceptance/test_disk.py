@@ -115,3 +115,25 @@ def test_permissions_that_are_taken_away(begin: Callable[..., Vault]) -> None:
     vault.good("work", "--drain")
     assert vault.status()["paused"] is None
     assert_archive_is_true(vault)
+
+
+def test_a_root_that_is_empty_all_at_once_is_not_begun_anew(begin: Callable[..., Vault]) -> None:
+    """As an unmounted disk leaves it: exit 7 and what to look at, whatever is asked.
+
+    With the disk back all is as before; one who means it makes the folder himself.
+    """
+    vault = begin("--calls", "12", "--mix", "clean", "--bytes", "5KB")
+    vault.good("run", "calls.csv", "--drain")
+    away = vault.folder / "away"
+    vault.root.rename(away)
+    vault.root.mkdir()
+
+    vault.change("UPDATE calls SET state = 'expected' WHERE rowid = 1")
+    for words in (["work", "--drain"], ["verify"], ["adopt", str(away)]):
+        vault.run(*words).says(7, "no archive in", "mounted")
+    assert list(vault.root.iterdir()) == []
+
+    vault.root.rmdir()
+    away.rename(vault.root)
+    vault.good("work", "--drain")
+    assert_archive_is_true(vault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 from typing import TYPE_CHECKING
 
 from archive.errors import QueueError
@@ -108,3 +109,28 @@ async def test_trouble_is_waited_out(redis: Redis) -> None:
         await lead(Leader(redis), [Duty("duty", 0.01, work)], stopping)
 
     assert tries == 2
+
+
+async def test_work_that_waited_is_done_again_soon() -> None:
+    """Whatever held it up (a lock, a Redis that was frozen): its next turn comes soon.
+
+    What merely takes long is done a fifth of the time.
+    """
+    done = 0
+
+    async def work() -> None:
+        nonlocal done
+        done += 1
+        # Longer than a beat of the clock, so that four times that is more than the longest rest.
+        await asyncio.to_thread(asyncio.run, asyncio.sleep(0.05))
+
+    loop = asyncio.get_running_loop()
+    rescue = Duty("rescue", 0.0, work, longest_rest_s=0.01)
+    files = Duty("day files", 0.0, work, longest_rest_s=math.inf)
+    for duty, expected in ((rescue, 2), (files, 1)):
+        done = 0
+        began = loop.time()
+        await duty.turn(began)
+        took = loop.time() - began
+        await duty.turn(began + 2 * took)
+        assert done == expected

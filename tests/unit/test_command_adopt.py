@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archive.call import CallFacts
+from archive.clock import system_clock
 from archive.errors import CatalogError, InputError
 from archive.verdicts import Absent, Again, Failed, Lost
 from tests.unit.books import SIDS, called
@@ -141,12 +142,24 @@ def test_the_call_must_be_known(vaulted: Vaulted) -> None:
 def test_a_call_that_a_worker_holds_is_left_to_it(vaulted: Vaulted) -> None:
     """Its lease is not touched."""
     vaulted.books.add(called(SIDS[0]))
-    vaulted.books.claim(SIDS[0], lease="a worker's")
+    vaulted.books.claim(SIDS[0], lease="a worker's", now=system_clock())
     put(vaulted, f"{SIDS[0]}.mp3", sound(0))
     result = vaulted.terminal.run("adopt", str(vaulted.folder / "downloads"), "--json")
     assert result.return_value == 5
     assert json.loads(result.stdout)["busy"] == 1
     assert vaulted.books.row(SIDS[0])["lease"] == "a worker's"
+
+
+def test_what_a_killed_one_held_is_taken_over(vaulted: Vaulted) -> None:
+    """Once its lease has lapsed: its call is free again, and its part files go."""
+    vaulted.books.add(called(SIDS[0]))
+    vaulted.books.claim(SIDS[0], lease="dead")
+    parts = vaulted.root / ".parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    (parts / f"dead.{SIDS[0]}.part").write_bytes(b"half")
+    put(vaulted, f"{SIDS[0]}.mp3", sound(0))
+    assert adopt(vaulted, code=0) == {"files": 1, "adopted": 1}
+    assert list(parts.iterdir()) == []
 
 
 def test_a_dry_run_changes_nothing(vaulted: Vaulted) -> None:

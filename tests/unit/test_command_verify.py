@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from archive.errors import CatalogError, InputError, StoreError
 from archive.layout import CHECKSUMS, MANIFEST
-from tests.unit.books import NOW, SIDS, called
+from tests.unit.books import NOW, SIDS, called, proved
 from tests.unit.vaulted import DAY, HOUR, Vaulted, sound
 
 if TYPE_CHECKING:
@@ -387,3 +388,46 @@ def test_the_other_recordings_of_a_call_stay(vaulted: Vaulted) -> None:
     assert vaulted.state(SIDS[0]) == ("expected", "file-missing")
     assert [second] == [row[0] for row in vaulted.books.sql("SELECT path FROM recordings")]
     assert not vaulted.books.balance().faults
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_file_in_a_files_place_is_waited_for_by_nobody(
+    vaulted: Vaulted, kind: str
+) -> None:
+    """A pipe would be waited for for ever: it is a fault like any other, and is set aside."""
+    first, second, _ = full(vaulted)
+    strange = [vaulted.file(first), vaulted.sidecar(second)]
+    for path in strange:
+        path.unlink()
+        match kind:
+            case "pipe":
+                os.mkfifo(path)
+            case "link":
+                path.symlink_to(vaulted.folder / "config.toml")
+            case _:
+                path.mkdir()
+
+    assert verify(vaulted, code=6)["faults"] >= 1
+    verify(vaulted, "--repair", code=5)
+    assert vaulted.state(SIDS[0])[:1] == ("expected",)
+    assert not os.path.lexists(vaulted.file(first))
+
+
+def test_all_wrong_recordings_of_a_call_are_put_back_in_line(vaulted: Vaulted) -> None:
+    """Each of them, though the first has put the call in line already: none is beyond repair."""
+    full(vaulted, 1)
+    base = "https://recordings.exotel.com/exotelrecordings/acme1"
+    urls = tuple(f"{base}/{name}.mp3" for name in (SIDS[0], f"{SIDS[0]}_2"))
+    vaulted.books.add(called(SIDS[0], recording_urls=urls))
+    second = proved(SIDS[0], object_name=f"{SIDS[0]}_2.mp3", number=2)
+    vaulted.books.claim(SIDS[0], lease="second")
+    vaulted.books.archive(second, lease="second")
+    vaulted.books.end("second")
+    keep_with_provider(vaulted)
+    for path in list(vaulted.root.glob("main/*/*/*/*/*.mp3")):
+        path.unlink()
+    vaulted.write_days()
+
+    told = verify(vaulted, "--repair", code=5)
+    found = [one for one in told["findings"] if one["kind"] == "missing"]
+    assert [one["outcome"] for one in found] == ["to be fetched again"] * 2

@@ -15,7 +15,6 @@ from archive.catalog.processes import Beat
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError
-from archive.store import Store
 from jobs.adopt import (
     ADOPTED,
     ALREADY,
@@ -30,7 +29,7 @@ from jobs.adopt import (
     Adopted,
     Adopter,
 )
-from worker.build import host_name
+from worker.build import host_name, open_store
 from worker.commands.options import human_bytes, json_option, print_json, progress_option
 from worker.logs import configure_logging
 from worker.meter import Meter
@@ -122,9 +121,9 @@ async def _run(
     copies: bool,
     dry_run: bool,
 ) -> Adopted:
-    store = Store(settings.archive.root, sidecar=settings.archive.sidecar)
     catalog = await Catalog.open(settings.catalog_path)
     try:
+        store = await open_store(settings, catalog)
         return await Adopter(
             catalog=catalog,
             store=store,

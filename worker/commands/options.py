@@ -85,7 +85,9 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
         database.close()
 
 
-def status_document(counted: Balance, held: list[Paused]) -> dict[str, Any]:
+def status_document(
+    counted: Balance, held: list[Paused], met: list[Trouble], workers: int
+) -> dict[str, Any]:
     """Return the promised fields of ``status --json``."""
     return {
         "known": counted.known,
@@ -94,6 +96,8 @@ def status_document(counted: Balance, held: list[Paused]) -> dict[str, Any]:
         "bytes": counted.bytes,
         "balanced": not counted.faults,
         "paused": paused_text(held),
+        "workers": workers,
+        "troubles": met,
     }
 
 
@@ -130,7 +134,7 @@ def say_balance(settings: Settings, *, as_json: bool) -> None:
     """Print the balance at the end of a run, with reasons."""
     counted, held = read_balance(settings)
     if as_json:
-        print_json(status_document(counted, held))
+        print_json(status_document(counted, held, *read_troubles(settings)))
         return
     for line in balance_lines(counted, reasons=True):
         click.echo(line)

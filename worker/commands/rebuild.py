@@ -58,7 +58,7 @@ def rebuild(
     with Meter("rebuilding", total=None, shows_bar=shows_bar) as meter:
         found, counted = _rebuild(settings, meter, trust_sidecars=trust_sidecars)
     if as_json:
-        print_json({**msgspec.structs.asdict(found), "status": status_document(counted, [])})
+        print_json({**msgspec.structs.asdict(found), "status": status_document(counted, [], [], 0)})
     else:
         _print(settings, found, counted)
     return _code(found, counted)

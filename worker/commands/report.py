@@ -45,7 +45,7 @@ def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
     counted, held = read_balance(settings, account=name)
     troubles, workers = read_troubles(settings)
     if as_json:
-        print_json({**status_document(counted, held), "workers": workers, "troubles": troubles})
+        print_json(status_document(counted, held, troubles, workers))
     else:
         _print(counted, held, reasons=False)
         for trouble in troubles:

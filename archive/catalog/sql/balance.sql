@@ -45,6 +45,9 @@ SELECT COUNT(*) AS calls, MIN(due_ms) AS next_ms FROM calls
 WHERE account IN (SELECT value FROM json_each(:accounts))
   AND state = 'expected' AND due_ms > :now_ms;
 
+-- name: has_recordings()^
+SELECT EXISTS (SELECT 1 FROM recordings);
+
 -- name: troubled_since(since_ms)^
 SELECT COUNT(*) FROM calls WHERE state IN ('lost', 'failed') AND settled_ms >= :since_ms;
 

@@ -73,15 +73,16 @@ SELECT state FROM calls WHERE account = :account AND sid = :sid;
 SELECT path FROM recordings WHERE account = :account AND sid = :sid AND sha256 = :sha256;
 
 -- name: may_be_fetched(account, sid, now_ms)
--- Whether the provider may still have it; of a call of unknown date nobody knows.
+-- Whether the provider may still have it; of a call of unknown date nobody knows. One that is in line
+-- already has another recording that is wrong.
 SELECT (began_ms IS NULL AND created_ms IS NULL) OR delete_by_ms > :now_ms AS may FROM calls
-WHERE account = :account AND sid = :sid AND state = 'archived';
+WHERE account = :account AND sid = :sid AND state IN ('archived', 'expected');
 
 -- name: put_in_line(account, sid, path, sha256, reason, now_ms)!
 -- A call whose file is wrong is looked at again, if its recording is still the one that was checked.
 UPDATE calls SET state = 'expected', reason = :reason, due_ms = :now_ms, settled_ms = NULL, tries = 0,
   refreshes = 0, late_looks = 0
-WHERE account = :account AND sid = :sid AND state = 'archived' AND EXISTS (
+WHERE account = :account AND sid = :sid AND state IN ('archived', 'expected') AND EXISTS (
   SELECT 1 FROM recordings AS r
   WHERE r.account = :account AND r.sid = :sid AND r.path = :path AND r.sha256 = :sha256
 );
