@@ -11,19 +11,18 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog import dayfiles
 from archive.catalog import verify as rows
 from archive.catalog.verify import Finding, Kept
 from archive.evidence import sid_of, sidecar_beside
 from archive.flags import DAMAGES
 from archive.frames import walk
-from archive.layout import CHECKSUMS, MANIFEST, SUFFIXES
+from archive.layout import SUFFIXES
+from archive.lists import MANIFEST_DIFFERS, look_at_lists
 from archive.manifest import folder_of
 from archive.reading import Pace, hash_file, side_by_side
 from archive.tree import check_root, days_on_disk, files_of, hours_on_disk, strays
@@ -31,7 +30,7 @@ from archive.tree import check_root, days_on_disk, files_of, hours_on_disk, stra
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from archive.catalog.database import Database, Tx
+    from archive.catalog.database import Database
 
 _SUFFIXES: Final = frozenset(f".{suffix}" for suffix in SUFFIXES)
 _HOURS: Final = frozenset(f"{hour:02}" for hour in range(24))
@@ -112,7 +111,7 @@ class Verifier:
             if day != account:
                 for hour in sorted(_HOURS.union(p[-2:] for p in hours_on_disk(self._root, day))):
                     self._look_at_hour(f"{day}/{hour}", pool)
-            self._note(self._look_at_lists(account, day))
+            self._note(look_at_lists(self._database, self._root, account, day))
 
     def _days_of(self, account: str) -> list[str]:
         """Return all folders that have lists: of days on disk, of recordings and of calls."""
@@ -174,37 +173,6 @@ class Verifier:
         wrong = [n for n, one, other in zip(names, told, real, strict=True) if one != other]
         return f"the catalog has another {' and '.join(wrong)}" if wrong else ""
 
-    def _look_at_lists(self, account: str, day: str) -> list[Finding]:
-        """SHA256SUMS and the manifest of a folder, unless they are known to be behind."""
-        found = []
-        with self._database.read() as tx:
-            if dayfiles.changes_of(tx, day):
-                return []
-            if day != account and (kind := self._checksums_differ(tx, day)):
-                found.append(Finding(kind=kind, path=f"{day}/{CHECKSUMS}", account=account))
-            if not (self._root / day / MANIFEST).is_file() and self._has_calls(tx, account, day):
-                path = f"{day}/{MANIFEST}"
-                found.append(Finding(kind="manifest-missing", path=path, account=account))
-        return found
-
-    def _has_calls(self, tx: Tx, account: str, day: str) -> bool:
-        name = "-".join(day.split("/")[1:])
-        return next(iter(dayfiles.manifest_lines(tx, account, name)), None) is not None
-
-    def _checksums_differ(self, tx: Tx, day: str) -> str:
-        expected = (
-            f"{sha256}  {path.removeprefix(day + '/')}\n"
-            for path, sha256 in dayfiles.recordings_below(tx, day)
-        )
-        try:
-            with (self._root / day / CHECKSUMS).open(encoding="utf-8", errors="replace") as file:
-                same = all(one == other for one, other in zip_longest(expected, file))
-                return "" if same else "checksums-differ"
-        except FileNotFoundError:
-            return "" if next(expected, None) is None else "checksums-missing"
-        except OSError:
-            return "checksums-differ"
-
     def _note(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
             with self._database.scratch() as tx:
@@ -224,6 +192,7 @@ class Verifier:
             "checksums-missing": self._list_again,
             "checksums-differ": self._list_again,
             "manifest-missing": self._list_again,
+            MANIFEST_DIFFERS: self._list_again,
         }
         # Files too many last: by then it is certain which ones are missing.
         for kinds in (again.keys() - {"extra"}, {"extra"}):
@@ -272,9 +241,8 @@ class Verifier:
     def _list_again(self, finding: Finding) -> None:
         """One that is being written meanwhile is no finding."""
         day = finding.path.rpartition("/")[0]
-        if not any(
-            again.path == finding.path for again in self._look_at_lists(finding.account, day)
-        ):
+        again = look_at_lists(self._database, self._root, finding.account, day)
+        if not any(found.path == finding.path for found in again):
             self._drop(finding)
 
     def _extra_again(self, finding: Finding) -> None:

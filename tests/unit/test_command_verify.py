@@ -212,6 +212,10 @@ def test_a_sidecar_that_is_missing_or_differs_is_written_anew(vaulted: Vaulted) 
         (CHECKSUMS, "more", "checksums-differ"),
         (CHECKSUMS, "less", "checksums-differ"),
         (MANIFEST, "", "manifest-missing"),
+        (MANIFEST, "more", "manifest-differs"),
+        (MANIFEST, "less", "manifest-differs"),
+        (MANIFEST, "garbage", "manifest-differs"),
+        (MANIFEST, "cut", "manifest-differs"),
     ],
 )
 def test_lists_are_held_against_the_catalog(
@@ -224,11 +228,33 @@ def test_lists_are_held_against_the_catalog(
     file.unlink()
     if damage:
         lines = text.splitlines(keepends=True)
-        file.write_text(text + lines[0] if damage == "more" else "".join(lines[1:]))
+        wrong = {
+            "more": text + lines[0],
+            "less": "".join(lines[1:]),
+            "garbage": text + "\0" * 3_000_000,
+            "cut": text[:-1],
+        }
+        file.write_text(wrong[damage])
     assert kinds(verify(vaulted, code=6)) == {f"{DAY}/{name}": kind}
     verify(vaulted, "--repair", code=5)
     vaulted.write_days()
     assert text == file.read_text()
+    assert verify(vaulted, code=0)["faults"] == 0
+
+
+def test_a_manifest_tells_the_same_in_any_order_and_while_calls_are_leased(
+    vaulted: Vaulted,
+) -> None:
+    """A claim marks no day, and moves a call in the order in which manifests are written."""
+    full(vaulted)
+    vaulted.books.add(called(SIDS[5]), called(SIDS[6]))
+    vaulted.books.claim(SIDS[5])
+    vaulted.write_days()
+    file = vaulted.root / DAY / MANIFEST
+    assert verify(vaulted, code=0)["faults"] == 0
+    vaulted.books.end()
+    assert verify(vaulted, code=0)["faults"] == 0
+    file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
     assert verify(vaulted, code=0)["faults"] == 0
 
 
