@@ -88,6 +88,7 @@ def write_whole(target: Path, lines: Iterable[bytes]) -> None:
     Raises:
         OSError: it cannot be written; the old file stays.
     """
+    _remove_leavings(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with temporary.open("wb", buffering=_BUFFER) as file:
@@ -99,6 +100,25 @@ def write_whole(target: Path, lines: Iterable[bytes]) -> None:
         with suppress(FileNotFoundError):
             temporary.unlink()
     flush_folder(target.parent)
+
+
+def _remove_leavings(target: Path) -> None:
+    """Remove what processes that were killed in the middle of this file have left beside it."""
+    for left in target.parent.glob(f".{target.name}.*"):
+        pid = left.name.rpartition(".")[2]
+        if pid.isdecimal() and not _lives(int(pid)):
+            with suppress(FileNotFoundError):
+                left.unlink()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def flush_folder(folder: Path) -> None:

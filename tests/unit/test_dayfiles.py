@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -122,3 +123,19 @@ def test_a_manifest_that_is_set_aside_is_kept_under_another_name(tmp_path: Path)
     assert set_aside_manifest(tmp_path, DAY, now) == "manifest.20260210T123001000500Z.jsonl"
     (kept,) = (tmp_path / DAY).iterdir()
     assert kept.read_bytes() == b"1\n"
+
+
+def test_what_a_killed_process_left_of_a_file_goes_with_the_next_one(tmp_path: Path) -> None:
+    """One that lives keeps what it is writing; names of other kinds are left alone."""
+    with subprocess.Popen([SHA256SUM], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as dead:  # noqa: S603 - a program of coreutils, no shell
+        dead.wait()
+    folder = tmp_path / DAY
+    folder.mkdir(parents=True)
+    names = [f".{MANIFEST}.{pid}" for pid in (dead.pid, os.getppid(), 10**30)]
+    for name in (*names, f".{MANIFEST}.notes", f".{CHECKSUMS}.{dead.pid}"):
+        (folder / name).write_bytes(b"half")
+
+    write_manifest(tmp_path, DAY, [b"{}\n"])
+
+    expected = {MANIFEST, names[1], f".{MANIFEST}.notes", f".{CHECKSUMS}.{dead.pid}"}
+    assert expected == {path.name for path in folder.iterdir()}
