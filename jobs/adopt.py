@@ -14,7 +14,6 @@ import secrets
 import shutil
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -29,12 +28,15 @@ from archive.evidence import HEAD
 from archive.flags import NOT_AUDIO as NO_AUDIO
 from archive.frames import walk
 from archive.names import possible_sids, the_sid
+from archive.regular import open_regular
 from archive.store import Pending, Place, is_full
 from archive.timings import HEARTBEAT_S
+from jobs.adoptable import files_below, may_be_recording
 from jobs.rescue import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from archive.accounts import Account
     from archive.catalog.adopt import Standing
@@ -72,9 +74,13 @@ OUTCOMES: Final = (
 
 
 class Adopted(msgspec.Struct, kw_only=True):
-    """What came of the files: how many, by outcome, and the bytes of those that were taken in."""
+    """What came of the files: how many, by outcome, and the bytes of those that were taken in.
+
+    ``passed_over`` is how many other files there were, symbolic links included.
+    """
 
     files: int = 0
+    passed_over: int = 0
     bytes: int = 0
     outcomes: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
 
@@ -160,11 +166,18 @@ class Adopter:
             await self._catalog.write(processes.beat, self._sign, self._clock())
 
     async def _take_all(self, folder: Path) -> None:
-        files = _files_below(folder)
+        files = self._candidates(folder)
         while chunk := await asyncio.to_thread(list, islice(files, _CHUNK)):
             waiting = chunk
             while waiting:
                 waiting = await self._take_chunk(waiting)
+
+    def _candidates(self, folder: Path) -> Iterator[Path]:
+        for file in files_below(folder):
+            if may_be_recording(file):
+                yield file
+            else:
+                self._adopted.passed_over += 1
 
     async def _take_chunk(self, files: list[Path]) -> list[Path]:
         """Take files in; return those whose call another file of the chunk is of."""
@@ -241,13 +254,18 @@ class Adopter:
         return None
 
     def _look(self, file: Path, standing: Standing, lease: str) -> _Found:
-        """Look at a file: under a part's name, where it is to be taken in. Blocks."""
+        """Look at a file: under a part's name, where it is to be taken in. Blocks.
+
+        Raises:
+            NotAudioError: it is no recording, or no regular file any more.
+            OSError: it cannot be read or staged.
+        """
         looked = file
         if not self._dry_run and standing.state in _ADOPTABLE:
             looked = self._store.part(lease, self._place(file, standing))
             self._stage(file, looked)
-        size = looked.stat().st_size
-        with looked.open("rb") as opened:
+        with open_regular(looked) as opened:
+            size = os.fstat(opened.fileno()).st_size
             audio = look_at_head(opened.read(HEAD), size)
             opened.seek(0)
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -260,11 +278,13 @@ class Adopter:
         """Give a file a part's name as well, or copy it where that cannot be."""
         if not self._copies:
             with suppress(OSError):  # another file system, or one without links
-                os.link(file, part)
+                os.link(file, part, follow_symlinks=False)
                 return
-        if self._store.free_bytes() - file.stat().st_size < self._min_free:
-            raise self._full()
-        shutil.copyfile(file, part)
+        with open_regular(file) as source:
+            if self._store.free_bytes() - os.fstat(source.fileno()).st_size < self._min_free:
+                raise self._full()
+            with part.open("wb") as target:
+                shutil.copyfileobj(source, target)
 
     async def _publish(self, found: list[_Found], lease: str) -> None:
         account = self._account.name
@@ -347,14 +367,3 @@ def _about(seen: _Found, archived_at: str) -> dict[str, Any]:
         "archived_at": archived_at,
         "adopted_from": str(seen.file),
     }
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and below it, but for hidden ones; links to folders are left."""
-    for where, folders, files in os.walk(folder):
-        folders.sort()
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in sorted(files):
-            file = Path(where, name)
-            if not name.startswith(".") and file.is_file():
-                yield file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -131,9 +132,14 @@ def test_the_call_must_be_known(vaulted: Vaulted) -> None:
     unknown = put(vaulted, f"{SIDS[5]}.mp3", sound(5))
     put(vaulted, "notes.txt", b"of somebody")
     put(vaulted, ".hidden.mp3", sound(0))
-    assert adopt(vaulted, code=5) == {"files": 2, "unknown": 2}
+    assert adopt(vaulted, code=5) == {"files": 1, "unknown": 1, "passed_over": 1}
     put(vaulted, f"{SIDS[0]} {SIDS[1]}.mp3", sound(0))
-    assert adopt(vaulted, code=6) == {"files": 3, "unknown": 2, "ambiguous": 1}
+    assert adopt(vaulted, code=6) == {
+        "files": 2,
+        "unknown": 1,
+        "ambiguous": 1,
+        "passed_over": 1,
+    }
     result = vaulted.terminal.run("adopt", str(unknown.parent))
     assert f"unknown: {unknown}" in result.stderr
     assert "enqueue cdr" in result.stderr
@@ -234,3 +240,35 @@ def test_a_call_with_an_open_recording_is_still_looked_at(vaulted: Vaulted) -> N
     assert adopt(vaulted, code=0) == {"files": 1, "adopted": 1}
     assert vaulted.state(SIDS[0]) == ("expected", "another-recording")
     assert len(vaulted.books.sql("SELECT * FROM recordings")) == 1
+
+
+def test_only_names_of_recordings_are_looked_at(vaulted: Vaulted) -> None:
+    """Sidecars, parts and lists are one count, named nowhere, and change no exit code."""
+    vaulted.books.add(called(SIDS[0]), called(SIDS[1]))
+    put(vaulted, f"{SIDS[0]}.MP3", sound(0))
+    others = [f"{SIDS[1]}.json", f"{SIDS[1]}.mp3.part", "SHA256SUMS", "notes.txt", SIDS[1]]
+    for name in others:
+        put(vaulted, name, sound(1))
+    folder = str(vaulted.folder / "downloads")
+    assert adopt(vaulted, code=0) == {"files": 1, "adopted": 1, "passed_over": 5}
+    result = vaulted.terminal.run("adopt", folder)
+    assert result.return_value == 0
+    assert "           5  other files passed over" in result.stdout.splitlines()
+    assert [name for name in others if name in result.output] == []
+    assert vaulted.state(SIDS[1]) == ("expected", "")
+
+
+@pytest.mark.parametrize("words", [(), ("--copy",), ("--dry-run",)])
+def test_what_is_no_regular_file_is_passed_over(vaulted: Vaulted, words: tuple[str, ...]) -> None:
+    """Links to a recording, to nothing and to a folder, and a pipe: none comes into the archive."""
+    vaulted.books.add(*(called(sid) for sid in SIDS[:4]))
+    real = vaulted.folder / "elsewhere.mp3"
+    real.write_bytes(sound(0))
+    folder = put(vaulted, "notes.txt", b"").parent
+    (folder / f"{SIDS[0]}.mp3").symlink_to(real)
+    (folder / f"{SIDS[1]}.mp3").symlink_to(vaulted.folder / "nowhere")
+    os.mkfifo(folder / f"{SIDS[2]}.mp3")
+    (folder / "linked").symlink_to(vaulted.folder, target_is_directory=True)
+    assert adopt(vaulted, *words, code=0) == {"passed_over": 4}
+    assert [vaulted.state(sid)[0] for sid in SIDS[:4]] == ["expected"] * 4
+    assert not (vaulted.root / DAY).exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 
 from archive.catalog.processes import Beat
 from archive.catalog.writer import Catalog
@@ -51,6 +52,7 @@ _WORDS: Final = {
     LEFT_OUT: "of a call that is left out or deleted",
     UNREADABLE: "cannot be read or put in place",
 }
+_TOLD: Final = ("files", "bytes", "passed_over")
 _LATER: Final = frozenset({UNKNOWN, BUSY})
 _WRONG: Final = frozenset({AMBIGUOUS, DIFFERS, NOT_AUDIO, DAMAGED, UNREADABLE})
 
@@ -86,7 +88,8 @@ def adopt(
         run = _run(settings, chosen, folder.resolve(), meter, copies=copies, dry_run=dry_run)
         adopted = asyncio.run(run)
     if as_json:
-        print_json({"files": adopted.files, "bytes": adopted.bytes, **adopted.outcomes})
+        told = msgspec.structs.asdict(adopted)
+        print_json({**{name: told[name] for name in _TOLD}, **adopted.outcomes})
     else:
         _print(adopted, dry_run=dry_run)
     if any(adopted.outcomes[outcome] for outcome in _WRONG):
@@ -160,5 +163,7 @@ def _print(adopted: Adopted, *, dry_run: bool) -> None:
         if count or outcome == ADOPTED:
             size = f", {human_bytes(adopted.bytes)}" if outcome == ADOPTED else ""
             click.echo(f"{count:>12,}  {_WORDS[outcome]}{size}")
+    if adopted.passed_over:
+        click.echo(f"{adopted.passed_over:>12,}  other files passed over")
     if adopted.outcomes[UNKNOWN]:
         click.echo("a call must be known first: callvault enqueue cdr EXPORT", err=True)
