@@ -1,6 +1,7 @@
 """What may be taken in of a folder that others fill: regular files with a recording's name.
 
-Between the look at a name and its opening anything may happen to it, so each opening looks again (`archive.regular`).
+Between the look at a name and its opening anything may happen to it, so each opening looks again
+(`archive.regular`).
 """
 
 from __future__ import annotations
