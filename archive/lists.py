@@ -1,21 +1,22 @@
 """Holding the lists of a folder against the catalog: ``SHA256SUMS`` and ``manifest.jsonl``.
 
-A list that is known to be behind is none of its business: the next run writes it anew. Only the
-catalog can be changed here, by a mark. These functions block.
+A list that is known to be behind is none of its business: the next run writes it anew. These
+functions block.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from io import BufferedReader, TextIOWrapper
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from archive.catalog import dayfiles
-from archive.catalog import verify as rows
 from archive.catalog.verify import Finding
 from archive.layout import CHECKSUMS, MANIFEST
 from archive.manifest import day_of_folder, encode
+from archive.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,28 +52,6 @@ def look_at_lists(database: Database, root: Path, account: str, folder: str) -> 
     ]
 
 
-def mark_differing(database: Database) -> list[Finding]:
-    """Mark the days whose manifest was found to differ; return those findings.
-
-    Raises:
-        CatalogError: the catalog cannot be written.
-    """
-    marked, last = [], 0
-    while page := _page(database, last):
-        last = page[-1].id
-        for finding in page:
-            if finding.kind == MANIFEST_DIFFERS:
-                with database.write() as tx:
-                    dayfiles.mark_day(tx, finding.path.rpartition("/")[0])
-                marked.append(finding)
-    return marked
-
-
-def _page(database: Database, last: int) -> list[Finding]:
-    with database.scratch() as tx:
-        return rows.page_after(tx, last)
-
-
 def _missing_manifest(database: Database, folder: str) -> str:
     account, day = day_of_folder(folder) or ("", "")
     with database.read() as tx:
@@ -89,7 +68,7 @@ def _differing_manifest(database: Database, root: Path, folder: str) -> str:
     account, day = day_of_folder(folder) or ("", "")
     place = root / folder / MANIFEST
     try:
-        with place.open("rb") as file:
+        with BufferedReader(open_regular(place)) as file:
             with database.read() as tx:
                 if dayfiles.changes_of(tx, folder):
                     return ""
@@ -132,7 +111,8 @@ def _checksums_differ(tx: Tx, root: Path, folder: str) -> str:
         for path, sha256 in dayfiles.recordings_below(tx, folder)
     )
     try:
-        with (root / folder / CHECKSUMS).open(encoding="utf-8", errors="replace") as file:
+        raw = BufferedReader(open_regular(root / folder / CHECKSUMS))
+        with TextIOWrapper(raw, encoding="utf-8", errors="replace") as file:
             same = all(one == other for one, other in zip_longest(expected, file))
             return "" if same else "checksums-differ"
     except FileNotFoundError:

@@ -37,6 +37,9 @@ MARKED: Final = "to be written anew"
 BEYOND: Final = "beyond repair"
 NOT_DONE: Final = "could not be repaired"
 
+_LISTS: Final = frozenset(
+    {"checksums-missing", "checksums-differ", "manifest-missing", "manifest-differs"}
+)
 _REASONS: Final = {
     "missing": "file-missing",
     "changed": "file-changed",
@@ -90,7 +93,7 @@ class Repairer:
             return self._mend(finding)
         if finding.kind in {"sidecar-missing", "sidecar-differs"}:
             return self._describe(finding)
-        if finding.kind in {"checksums-missing", "checksums-differ", "manifest-missing"}:
+        if finding.kind in _LISTS:
             with self._database.write() as tx:
                 day_rows.mark_day(tx, finding.path.rpartition("/")[0])
             return MARKED

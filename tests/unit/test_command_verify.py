@@ -457,3 +457,13 @@ def test_all_wrong_recordings_of_a_call_are_put_back_in_line(vaulted: Vaulted) -
     told = verify(vaulted, "--repair", code=5)
     found = [one for one in told["findings"] if one["kind"] == "missing"]
     assert [one["outcome"] for one in found] == ["to be fetched again"] * 2
+
+
+@pytest.mark.parametrize("name", [CHECKSUMS, MANIFEST])
+def test_a_pipe_in_a_lists_place_is_waited_for_by_nobody(vaulted: Vaulted, name: str) -> None:
+    """It is a fault like any other, of the list."""
+    full(vaulted)
+    place = vaulted.root / DAY / name
+    place.unlink()
+    os.mkfifo(place)
+    assert verify(vaulted, code=6)["faults"] == 1

@@ -17,7 +17,6 @@ from archive.catalog import verify as rows
 from archive.catalog.database import Database
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError, StoreError
-from archive.lists import mark_differing
 from archive.reading import Pace
 from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
 from archive.tree import accounts_on_disk, check_root
@@ -81,7 +80,6 @@ def verify(
             ).run()
         if repair:
             Repairer(database=database, root=settings.archive.root, clock=system_clock).run()
-            _mark(database)
         if as_json:
             _print_json(database, seen)
         else:
@@ -91,13 +89,6 @@ def verify(
         raise StoreError(f"reading the archive: {error}") from error
     finally:
         database.close()
-
-
-def _mark(database: Database) -> None:
-    """Have the manifests that differ written anew by the next run."""
-    for finding in mark_differing(database):
-        with database.scratch() as tx:
-            rows.conclude(tx, finding, MARKED)
 
 
 def parse_rate(text: str) -> float:
