@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from archive.call import CallFacts, State
+from archive.catalog import work
 from archive.catalog.rows import facts_of
-from archive.clock import from_ms, to_ms
+from archive.clock import from_ms
+from archive.verdicts import Again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,34 +62,7 @@ def archive(tx: Tx, proof: Proof, *, lease: str, account: str, detail: str, now:
 
     A call of which a source told of further recordings is still to be looked at for those.
     """
-    waits = bool(tx.value("has_open_candidate", account=account, sid=proof.sid))
-    look = {
-        "lease": lease,
-        "account": account,
-        "sid": proof.sid,
-        "state": (State.EXPECTED if waits else State.ARCHIVED).value,
-        "reason": "another-recording" if waits else "",
-    }
-    tx.run_many("add_look", [{**look, "at_ms": to_ms(now), "detail": detail[:300]}])
-    counts = {"tries": 0, "refreshes": 0, "looks": 0, "late_looks": 0}
-    settled = {"due_ms": to_ms(now) if waits else None, "settled_ms": None if waits else to_ms(now)}
-    row = {**look, **counts, **settled}
-    if not tx.run_many("settle", [row]):
-        return False
-    tx.run(
-        "add_recording",
-        account=account,
-        sid=proof.sid,
-        object_name=proof.object_name,
-        path=proof.path,
-        sha256=proof.sha256,
-        bytes=proof.size,
-        format=proof.format,
-        channels=proof.channels,
-        sample_rate=proof.sample_rate,
-        seconds=proof.seconds,
-        flag=proof.flag,
-        archived_ms=to_ms(now),
-    )
-    tx.run("mark_day", folder=proof.day_folder)
-    return True
+    waits = tx.value("has_open_candidate", account=account, sid=proof.sid)
+    outcome = Again("another-recording", after=timedelta(0)) if waits else None
+    find = work.Find(sid=proof.sid, proofs=(proof,), outcome=outcome, detail=detail)
+    return bool(work.archive(tx, [find], lease=lease, account=account, now=now))
