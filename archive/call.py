@@ -46,6 +46,7 @@ class Source(StrEnum):
     CDR = "cdr"
     SIDS = "sids"
     LISTING = "listing"
+    WEBHOOK = "webhook"
     REBUILD = "rebuild"
 
 
@@ -54,9 +55,10 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``duration_s`` is in whole seconds and includes ringing; ``talk_s`` is the time both parties
     spoke (the provider's ConversationDuration). ``status``, ``direction`` and ``leg2_status`` are
-    the provider's words in lower case, or empty. ``recording_urls`` are where an export says that
-    its recordings are: not to be trusted, and unset of calls that no export tells of just now, so
-    that sidecars and manifests have none.
+    the provider's words in lower case, or empty. ``group`` is the team that a dashboard report
+    names. ``recording_urls`` are where an export or a callback says that its recordings are: not to
+    be trusted, and unset of calls that no source tells of just now, so that sidecars and manifests
+    have none.
     """
 
     sid: str
@@ -71,6 +73,7 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
     from_number: str = ""
     to_number: str = ""
     exophone: str = ""
+    group: str = ""
     recording_urls: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property

@@ -51,6 +51,7 @@ def facts_columns(facts: CallFacts, account: Account, now: datetime) -> dict[str
         "from_number": facts.from_number,
         "to_number": facts.to_number,
         "exophone": facts.exophone,
+        "group_name": facts.group,
         "told_url": usual_url(facts),
     }
 
@@ -90,6 +91,7 @@ def facts_of(row: sqlite3.Row) -> CallFacts:
         from_number=row["from_number"],
         to_number=row["to_number"],
         exophone=row["exophone"],
+        group=row["group_name"],
         recording_urls=(row["told_url"],) if row["told_url"] else msgspec.UNSET,
     )
 

@@ -1,13 +1,14 @@
 -- How calls enter the catalog.
 
--- name: add_call(account, sid, day, due_ms, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, told_url)*!
+-- name: add_call(account, sid, day, due_ms, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url)*!
 -- Known calls are left alone; the number of rows says how many were new.
 INSERT INTO calls (
   account, sid, day, due_ms, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s,
-  status, leg2_status, direction, from_number, to_number, exophone, told_url
+  status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url
 ) VALUES (
   :account, :sid, :day, :due_ms, :delete_by_ms, :created_ms, :began_ms, :ended_ms, :duration_s,
-  :talk_s, :status, :leg2_status, :direction, :from_number, :to_number, :exophone, :told_url
+  :talk_s, :status, :leg2_status, :direction, :from_number, :to_number, :exophone, :group_name,
+  :told_url
 )
 ON CONFLICT (account, sid) DO NOTHING;
 
@@ -16,7 +17,7 @@ INSERT INTO sightings (account, sid, source, seen_ms)
 VALUES (:account, :sid, :source, :seen_ms)
 ON CONFLICT (account, sid, source) DO NOTHING;
 
--- name: fill_blanks(account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, told_url)*!
+-- name: fill_blanks(account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url)*!
 -- A second sighting adds what was unknown and changes nothing that was known.
 UPDATE calls SET
   day = CASE WHEN day = '' THEN :day ELSE day END,
@@ -32,11 +33,13 @@ UPDATE calls SET
   from_number = CASE WHEN from_number = '' THEN :from_number ELSE from_number END,
   to_number = CASE WHEN to_number = '' THEN :to_number ELSE to_number END,
   exophone = CASE WHEN exophone = '' THEN :exophone ELSE exophone END,
+  group_name = CASE WHEN group_name = '' THEN :group_name ELSE group_name END,
   told_url = CASE WHEN told_url = '' THEN :told_url ELSE told_url END
 WHERE account = :account AND sid = :sid
   AND (created_ms IS NULL OR began_ms IS NULL OR ended_ms IS NULL OR duration_s IS NULL
     OR talk_s IS NULL OR status = '' OR leg2_status = '' OR direction = '' OR from_number = ''
-    OR to_number = '' OR exophone = '' OR (told_url = '' AND :told_url <> ''));
+    OR to_number = '' OR exophone = ''
+    OR (group_name = '' AND :group_name <> '') OR (told_url = '' AND :told_url <> ''));
 
 -- name: given_up_untold(account, sids)
 -- Calls that were given up when no source had told where a recording is.

@@ -33,13 +33,13 @@ UPDATE calls SET state = 'leased', lease = :lease
 WHERE account = :account AND state = 'expected'
   AND sid IN (SELECT value FROM json_each(:sids))
 RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
-  from_number, to_number, exophone, told_url, delete_by_ms, tries, refreshes, late_looks, looks,
+  from_number, to_number, exophone, group_name, told_url, delete_by_ms, tries, refreshes, late_looks, looks,
   (SELECT json_group_array(l.reason) FROM (
      SELECT o.reason FROM looks AS o
      WHERE o.account = calls.account AND o.sid = calls.sid ORDER BY o.rowid
    ) AS l) AS found;
 
--- name: learn(lease, account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone)*!
+-- name: learn(lease, account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name)*!
 -- What the provider says of a call replaces what an export said of it.
 UPDATE calls SET
   day = CASE WHEN :day = '' THEN day ELSE :day END,
@@ -55,7 +55,8 @@ UPDATE calls SET
   direction = CASE WHEN :direction = '' THEN direction ELSE :direction END,
   from_number = CASE WHEN :from_number = '' THEN from_number ELSE :from_number END,
   to_number = CASE WHEN :to_number = '' THEN to_number ELSE :to_number END,
-  exophone = CASE WHEN :exophone = '' THEN exophone ELSE :exophone END
+  exophone = CASE WHEN :exophone = '' THEN exophone ELSE :exophone END,
+  group_name = CASE WHEN :group_name = '' THEN group_name ELSE :group_name END
 WHERE account = :account AND sid = :sid AND lease = :lease;
 
 -- name: settle(lease, account, sid, state, reason, due_ms, settled_ms, tries, refreshes, looks, late_looks)*!
