@@ -67,14 +67,15 @@ def add_prepared(
         recall_untold(tx, usual, account=account, now=now)
         tx.run_many("fill_blanks", named)
     seen = to_ms(now)
-    tx.run_many("add_sighting", [(account.name, values[1], source.value, seen) for values in rows])
+    sightings = [(account.name, values[1], source.value, seen) for values in rows]
+    if tx.run_many("add_sighting", sightings):
+        days = {str(values[2]) for values in rows}
+        if new < len(rows):
+            # What is known already may stand on another day than this source says.
+            days |= days_of_known(tx, account.name, (str(values[1]) for values in rows))
+        mark_days_of(tx, account.name, days)
     told = [(str(values[1]), urls) for values, urls in calls if urls]
     add_candidates(tx, told, account=account, source=source, now=now)
-    # What is known already may stand on another day than this source says.
-    days = {str(values[2]) for values in rows}
-    if new < len(rows):
-        days |= days_of_known(tx, account.name, (str(values[1]) for values in rows))
-    mark_days_of(tx, account.name, days)
     return Intake(new=new, known=len(rows) - new)
 
 
