@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "enqueue": ("enqueue", "Make calls known, from CDR exports, Sids or the provider's listing."),
     "work": ("work", "Run the workers; with --drain until every known call is settled."),
     "run": ("work", "Everything at once on one machine: take exports in, then work."),
+    "web": ("web", "Receive the provider's callbacks; health and metrics."),
     "status": ("report", "Show how many calls stand where."),
     "report": ("report", "Show the balance with reasons, of all days or one."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),

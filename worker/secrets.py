@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _KEY: Final = "EXOTEL_API_KEY"
 _TOKEN: Final = "EXOTEL_API_TOKEN"  # noqa: S105 - the name of a variable
+WEBHOOK: Final = "EXOTEL_WEBHOOK_SECRET"
+"""The variable of the webhook's secret."""
+_LEAST_SECRET: Final = 16
 _FOLDER: Final = "CREDENTIALS_DIRECTORY"
 
 
@@ -43,6 +46,30 @@ def credentials_for(
     return credentials
 
 
+def webhook_secret_for(
+    account: Account, environment: Mapping[str, str], *, only_account: bool
+) -> str:
+    """Return the secret that callbacks of an account have to show; empty if it has none.
+
+    Looked for as the key is: ``EXOTEL_WEBHOOK_SECRET_<NAME>``, ``EXOTEL_WEBHOOK_SECRET`` and the
+    credential ``exotel-webhook-secret``.
+
+    Raises:
+        CredentialsError: it is too short to be one, or cannot stand in a path.
+    """
+    secret = _look_for(WEBHOOK, account, environment, only_account=only_account)
+    if not secret:
+        return ""
+    _check(WEBHOOK, secret, account)
+    if len(secret) < _LEAST_SECRET or any(character in secret for character in " /?#%"):
+        raise CredentialsError(
+            f"{WEBHOOK} of the account {account.name!r} cannot be a secret",
+            hint=f"{_LEAST_SECRET} characters at least, and no space or any of /?#%; make one "
+            "with: openssl rand -hex 24",
+        )
+    return secret
+
+
 def _check(variable: str, value: str, account: Account) -> None:
     if not (value.isascii() and value.isprintable()):
         raise CredentialsError(
@@ -54,8 +81,32 @@ def _check(variable: str, value: str, account: Account) -> None:
 def _find(
     variable: str, account: Account, environment: Mapping[str, str], *, only_account: bool
 ) -> str:
-    own = f"{variable}_{account.name.upper().replace('-', '_')}"
-    credential = variable.lower().replace("_", "-")
+    if found := _look_for(variable, account, environment, only_account=only_account):
+        return found
+    name = variable if only_account else _own(variable, account)
+    credential = _credential(variable)
+    if not only_account:
+        credential = f"{credential}-{account.name}"
+    raise CredentialsError(
+        f"no {name} for the account {account.name!r}",
+        hint=f"set the environment variable {name}, or give the unit a credential "
+        f"{credential} with LoadCredential=",
+    )
+
+
+def _own(variable: str, account: Account) -> str:
+    return f"{variable}_{account.name.upper().replace('-', '_')}"
+
+
+def _credential(variable: str) -> str:
+    return variable.lower().replace("_", "-")
+
+
+def _look_for(
+    variable: str, account: Account, environment: Mapping[str, str], *, only_account: bool
+) -> str:
+    """Return what is in the environment or the credentials, without the white space around it."""
+    own, credential = _own(variable, account), _credential(variable)
     variables = [own, variable] if only_account else [own]
     names = [f"{credential}-{account.name}", *([credential] if only_account else [])]
     for name in variables:
@@ -65,11 +116,7 @@ def _find(
         for name in names:
             if value := _read(Path(folder) / name):
                 return value
-    raise CredentialsError(
-        f"no {variables[-1]} for the account {account.name!r}",
-        hint=f"set the environment variable {variables[-1]}, or give the unit a credential "
-        f"{names[-1]} with LoadCredential=",
-    )
+    return ""
 
 
 def _read(file: Path) -> str:

@@ -32,6 +32,7 @@ from archive.accounts import Account
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
 from archive.readiness import Readiness
+from web.client import read_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,6 +106,32 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
         return self.processes or os.cpu_count() or 1
 
 
+NetworkText = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?\Z",
+        description="addresses or networks such as 203.0.113.7 or 203.0.113.0/24",
+    ),
+]
+
+
+class Web(msgspec.Struct, frozen=True, kw_only=True):
+    """Where callbacks are received, from whom, and how many.
+
+    ``allow`` empty: from anywhere. ``trusted_proxies`` are those whose X-Forwarded-For counts.
+    ``spool`` is how much of what the catalog has not taken in yet may lie on disk.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    allow: tuple[NetworkText, ...] = ()
+    trusted_proxies: tuple[NetworkText, ...] = ()
+    metrics_allow: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1")
+    per_second: Annotated[int, Meta(ge=1, le=100_000)] = 500
+    body: Size = Size(64 * 2**10)
+    spool: Size = Size(2**30)
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """How to log: ``auto`` is for people on a terminal and JSON lines elsewhere."""
 
@@ -121,6 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     catalog: CatalogSettings
     archive: Archive
     worker: Workers
+    web: Web
     log: Log
     source: str
 
@@ -153,6 +181,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "catalog": CatalogSettings,
     "archive": Archive,
     "worker": Workers,
+    "web": Web,
     "log": Log,
 }
 
@@ -217,6 +246,7 @@ class _Reader:
             known = ", ".join(["accounts", *_SECTIONS])
             self._mistake(unknown, None, f"unknown section; there are {known}")
         sections = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
+        self._check_networks(sections["web"])
         accounts = self._accounts()
         for name in sorted(self._environment):
             self._mistake(name, self._environment[name], "unknown environment variable")
@@ -309,6 +339,14 @@ class _Reader:
         if not _is_safe_base(account.api_base):
             allowed = "https://HOST (plain http only to this machine itself)"
             self._mistake(f"{where}.api_base", account.api_base, allowed)
+
+    def _check_networks(self, web: Web | None) -> None:
+        for key in ("allow", "trusted_proxies", "metrics_allow") if web else ():
+            for text in getattr(web, key):
+                try:
+                    read_network(text)
+                except ValueError as error:
+                    self._mistake(f"web.{key}", text, str(error))
 
     def _absolute(self, settings: Settings) -> Settings:
         """Take relative paths as relative to the settings file, wherever a command is started."""

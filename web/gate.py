@@ -1,0 +1,97 @@
+"""The door: no connection stays longer than one request may take, and only so many at once.
+
+aiohttp waits for ever for a request's first lines. So each connection serves one request, and is
+closed when its time is over, whatever it is at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONNECTION_S: Final = 30.0
+"""How long a connection may be there."""
+MOST: Final = 512
+"""How many may be there at once; the next ones are closed at once."""
+
+
+class Gate:
+    """Makes the protocols of connections, around those of ``inner``."""
+
+    def __init__(
+        self,
+        inner: Callable[[], asyncio.Protocol],
+        *,
+        connection_s: float = CONNECTION_S,
+        most: int = MOST,
+    ) -> None:
+        self._inner = inner
+        self._connection_s = connection_s
+        self._most = most
+        self._there = 0
+
+    def __call__(self) -> asyncio.Protocol:
+        """Make the protocol of one connection."""
+        return _Timed(self, self._inner())
+
+    def enter(self) -> bool:
+        """Count a connection in; False if there are too many."""
+        self._there += 1
+        return self._there <= self._most
+
+    def leave(self) -> None:
+        """Count a connection out."""
+        self._there -= 1
+
+    @property
+    def connection_s(self) -> float:
+        """How long a connection may be there, in seconds."""
+        return self._connection_s
+
+
+class _Timed(asyncio.Protocol):
+    """Hands everything on to the inner protocol, and closes the connection in time."""
+
+    def __init__(self, gate: Gate, inner: asyncio.Protocol) -> None:
+        self._gate = gate
+        self._inner = inner
+        self._end: asyncio.TimerHandle | None = None
+        self._entered = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, if there is room."""
+        assert isinstance(transport, asyncio.Transport)
+        self._entered = self._gate.enter()
+        self._inner.connection_made(transport)
+        if not self._entered:
+            transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._end = loop.call_later(self._gate.connection_s, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._gate.leave()
+        if self._end is not None:
+            self._end.cancel()
+        self._inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what came."""
+        if self._entered:
+            self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Hand on that no more will come."""
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """Hand on that the other end reads too slowly."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hand on that it reads again."""
+        self._inner.resume_writing()

@@ -1,0 +1,200 @@
+"""The web server as a process runs it: built, served until told to stop, and ended well."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiohttp import web
+
+from archive.catalog import balance
+from archive.catalog.writer import Catalog
+from archive.clock import system_clock
+from archive.errors import CatalogError, CredentialsError, InputError
+from jobs.callbacks import sid_in
+from jobs.spool import Kept, Spool
+from jobs.taking import Taker
+from web.app import Parts, UnusableError, create_app
+from web.client import read_network
+from web.gate import CONNECTION_S, Gate
+from web.guard import Rate, Secrets
+from worker.metrics import Metrics
+from worker.secrets import WEBHOOK, webhook_secret_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from archive.clock import Clock
+    from worker.settings import Settings
+
+SPOOL: Final = "spool"
+"""The folder of callbacks that the catalog has not taken in yet, below [queue] state."""
+_PATIENCE_S: Final = 2.0
+_LAST_TAKE_S: Final = 10.0
+_ANSWER_S: Final = 10.0
+_BACKLOG: Final = 1_024
+_log = structlog.get_logger()
+
+
+def secrets_of(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the webhook's secret of each account that has one.
+
+    Raises:
+        CredentialsError: no account has one, or one cannot be a secret.
+    """
+    accounts = settings.accounts
+    only = len(accounts) == 1
+    told = {
+        name: webhook_secret_for(account, environment, only_account=only)
+        for name, account in accounts.items()
+    }
+    found = {name: secret for name, secret in told.items() if secret}
+    if not found:
+        variable = WEBHOOK if only else f"{WEBHOOK}_NAME"
+        raise CredentialsError(
+            "there is no secret that callbacks could show",
+            hint=f"set {variable} in the environment, or give the unit a credential of that name "
+            "in lower case with '-'; make one with: openssl rand -hex 24",
+        )
+    return found
+
+
+class Receiver:
+    """Keeps callbacks in the spool, and tells how it is about them."""
+
+    def __init__(
+        self, spool: Spool, catalog: Catalog, taker: Taker, clock: Clock = system_clock
+    ) -> None:
+        self._spool = spool
+        self._catalog = catalog
+        self._taker = taker
+        self._clock = clock
+
+    async def keep(self, account: str, fields: Mapping[str, str]) -> None:
+        """Keep a callback: see `web.app.Keep`."""
+        if sid_in(fields) is None:
+            raise UnusableError("it names no call")
+        await self._spool.keep(Kept(self._clock(), account, dict(fields)))
+
+    async def health(self) -> dict[str, object]:
+        """Tell whether callbacks are kept, and taken into the catalog."""
+        try:
+            await asyncio.wait_for(self._catalog.read(balance.has_recordings), _PATIENCE_S)
+        except (CatalogError, TimeoutError):
+            catalog = "cannot be read"
+        else:
+            catalog = "ok"
+        since = self._taker.troubled_since
+        return {
+            "ready": catalog == "ok" and since is None,
+            "catalog": catalog,
+            "waiting_since": None if since is None else since.isoformat(timespec="seconds"),
+            "spool_bytes": self._spool.size,
+        }
+
+
+async def serve(
+    settings: Settings,
+    environment: Mapping[str, str],
+    stopping: asyncio.Event,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    connection_s: float = CONNECTION_S,
+) -> None:
+    """Receive callbacks, and answer for health and metrics, until ``stopping``.
+
+    ``on_ready`` is told the address once requests are answered. In the end what was answered is in
+    the catalog, or lies in the spool for the next time.
+
+    Raises:
+        CredentialsError: there is no secret.
+        InputError: the port cannot be had.
+        StoreError: the spool cannot be written to, or another process has it.
+        CatalogError: the catalog cannot be opened.
+    """
+    secrets = secrets_of(settings, environment)
+    wanted = settings.web
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listen(wanted.host, wanted.port))
+        catalog = await Catalog.open(settings.catalog_path)
+        stack.push_async_callback(catalog.close)
+        folder = settings.queue.state / SPOOL
+        spool = await Spool.open(folder, most_bytes=wanted.spool)
+        stack.push_async_callback(spool.close)
+        metrics = Metrics(catalog, list(settings.accounts), system_clock, lambda: spool.size)
+        taker = Taker(
+            spool=spool,
+            catalog=catalog,
+            accounts=settings.accounts,
+            readiness=settings.readiness,
+            clock=system_clock,
+            tell=metrics.taken,
+        )
+        stack.push_async_callback(_take_the_rest, taker)
+        taking = asyncio.create_task(taker.keep_taking())
+        stack.push_async_callback(_end, taking)
+        receiver = Receiver(spool, catalog, taker)
+        app = create_app(
+            Parts(
+                keep=receiver.keep,
+                health=receiver.health,
+                metrics=metrics.exposition,
+                count=metrics.count,
+                secrets=Secrets(secrets),
+                rate=Rate(wanted.per_second),
+                most_bytes=wanted.body,
+                allow=tuple(map(read_network, wanted.allow)),
+                metrics_allow=tuple(map(read_network, wanted.metrics_allow)),
+                trusted_proxies=tuple(map(read_network, wanted.trusted_proxies)),
+            )
+        )
+        runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=0, shutdown_timeout=_ANSWER_S
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        assert runner.server is not None
+        server = await asyncio.get_running_loop().create_server(
+            Gate(runner.server, connection_s=connection_s), sock=listener, backlog=_BACKLOG
+        )
+        stack.callback(server.close)
+        address = _address(listener)
+        _log.info("receiving callbacks", address=address, accounts=", ".join(secrets))
+        if on_ready is not None:
+            on_ready(address)
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({stopped, taking}, return_when=asyncio.FIRST_COMPLETED)
+        await _end(stopped)
+        if taking.done() and not taking.cancelled():
+            taking.result()  # it goes on for ever, unless something unforeseen ended it
+
+
+async def _take_the_rest(taker: Taker) -> None:
+    with suppress(TimeoutError):  # what is left lies in the spool for the next time
+        await asyncio.wait_for(taker.take_all(), _LAST_TAKE_S)
+
+
+async def _end(task: asyncio.Task[object]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(
+            f"listening on {host} port {port}: {words}", hint="set [web] host and port"
+        ) from error
+    listener.settimeout(0)
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
