@@ -45,6 +45,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "queue": settings.Queue,
     "worker": settings.Workers,
     "readiness": Readiness,
+    "web": settings.Web,
     "log": settings.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name"}}
