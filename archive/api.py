@@ -168,8 +168,12 @@ class Api:
             raise ApiTroubleError(Symptom.API_NONSENSE, "the answer is about another call")
         return believable(answer, self._clock())
 
-    async def listing(self, window: Window) -> AsyncIterator[Page]:
+    async def listing(
+        self, window: Window, *, longer_than: timedelta | None = None
+    ) -> AsyncIterator[Page]:
         """Walk all calls created in a window of at most 31 days, oldest first, page by page.
+
+        With ``longer_than`` only those whose Duration, in whole seconds, is at least that.
 
         Raises:
             ApiTroubleError: there is no usable answer.
@@ -180,6 +184,8 @@ class Api:
             "PageSize": str(SIDS_PER_REQUEST),
             "details": "true",
         }
+        if longer_than is not None:
+            query["Duration"] = f"gte:{longer_than // timedelta(seconds=1)}s"
         uri = f"{self._root}.json?{urlencode(query)}"
         seen = {uri}
         while uri:
