@@ -5,20 +5,21 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from archive.api import windows
 from archive.catalog.intake import Intake, count_calls
 from archive.catalog.listed import take_listed
 from archive.history import HISTORY
+from archive.windows import windows
 from jobs.intake import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archive.accounts import Account
-    from archive.api import Api, Window
+    from archive.api import Api
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
     from archive.readiness import Readiness
+    from archive.windows import Window
     from archive.wire import Page
 
 _SETTLING: Final = timedelta(minutes=1)

@@ -31,6 +31,7 @@ from msgspec import Meta
 from archive.accounts import Account
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
+from archive.polling import Poll
 from archive.readiness import Readiness
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     catalog: CatalogSettings
     archive: Archive
     worker: Workers
+    poll: Poll
     log: Log
     source: str
 
@@ -153,6 +155,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "catalog": CatalogSettings,
     "archive": Archive,
     "worker": Workers,
+    "poll": Poll,
     "log": Log,
 }
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from archive.api import Api, Window
+    from archive.api import Api
     from archive.catalog.work import Outcome
+    from archive.windows import Window
     from tests.unit.books import Books
 
 MOMENTS = st.timedeltas(-2 * HISTORY, timedelta(days=9)).map(lambda off: NOW + off)

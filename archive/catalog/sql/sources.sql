@@ -30,3 +30,16 @@ INSERT INTO watermarks (account, walk, until_ms, moved_ms)
 VALUES (:account, :walk, :until_ms, :moved_ms)
 ON CONFLICT (account, walk) DO UPDATE SET until_ms = excluded.until_ms, moved_ms = excluded.moved_ms
 WHERE excluded.until_ms > watermarks.until_ms;
+
+-- name: first_day(account)^
+-- The first day of which calls are known; NULL if none is.
+SELECT MIN(day) FROM calls WHERE account = :account AND day <> '';
+
+-- name: calls_between(account, first_day, last_day, from_ms, to_ms, most)^
+-- How many calls of a time are known, counted up to a number.
+SELECT COUNT(*) FROM (
+  SELECT sid FROM calls
+  WHERE account = :account AND day BETWEEN :first_day AND :last_day
+    AND COALESCE(created_ms, began_ms) BETWEEN :from_ms AND :to_ms
+  LIMIT :most
+) AS some;
