@@ -150,7 +150,10 @@ class Poller:
         if not is_due(walk, mark, now):
             return
         longer_than = LONG if walk is Walk.LONG else None
-        for window in next_windows(walk, mark, now, self._poll):
+        heard = heard_since(mark, now, self._rest + PAUSE)
+        believed = True
+        windows = next_windows(walk, mark, now, self._poll)
+        for window in windows:
             report = await take_window(
                 self._clerk,
                 self._api,
@@ -159,23 +162,21 @@ class Poller:
                 on_page=done.count_page,
             )
             done.add(report)
-            odd = False
             if walk is Walk.RECENT:
                 odd, done.alarm = await self._judge_empty(window, report)
                 if done.alarm is not None:
                     return
                 done.until = window.end
-            moment = self._clock()
-            heard = None if odd else heard_since(mark, moment, self._rest + PAUSE)
+                believed = believed and not odd
+            whole = believed and window is windows[-1]
             await self._catalog.write(
                 watermarks.complete,
                 self.account.name,
                 walk,
                 window.end,
-                heard_since=heard,
-                now=moment,
+                heard_since=heard if whole else None,
+                now=self._clock(),
             )
-            mark = await self._mark(walk)
 
     async def _sweep(self, done: Round) -> None:
         """Ask for long calls; a provider that refuses just this question holds up nothing else."""
