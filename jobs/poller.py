@@ -151,7 +151,8 @@ class Poller:
             return
         longer_than = LONG if walk is Walk.LONG else None
         heard = heard_since(mark, now, self._rest + PAUSE)
-        believed = True
+        # Only the recent walk reaches the live edge each time.
+        believed = walk is Walk.RECENT
         windows = next_windows(walk, mark, now, self._poll)
         for window in windows:
             report = await take_window(
