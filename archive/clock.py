@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 
 
 class Clock(Protocol):
@@ -23,7 +24,7 @@ def system_clock() -> datetime:
 
 def to_ms(moment: datetime) -> int:
     """Return whole milliseconds since 1970 in UTC, the form in which the catalog keeps times."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // _MS
 
 
 def from_ms(ms: int) -> datetime:

@@ -36,6 +36,16 @@ class CallvaultError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # What a process that reads for another one meets is raised there, hint and all.
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[E], args: tuple[object, ...], state: dict[str, object]) -> E:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
+
 
 class InputError(CallvaultError):
     """A file or an argument cannot be used as it is."""

@@ -52,8 +52,9 @@ class Clerk:
         """
         if self._dry_run:
             # Nothing is written, so what a former page would have added is remembered here.
-            fresh = [a.facts for a in page.calls if a.facts.sid not in self._counted]
-            self._counted.update(call.sid for call in fresh)
+            sids = [answer.facts.sid for answer in page.calls]
+            fresh = [sid for sid in sids if sid not in self._counted]
+            self._counted.update(fresh)
             intake = await self._catalog.read(count_calls, fresh, account=self._account)
             return Intake(new=intake.new, known=len(page.calls) - intake.new)
         return await self._catalog.write(

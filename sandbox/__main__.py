@@ -5,19 +5,21 @@ import json
 import os
 import secrets
 import socket
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import click
 import uvloop
 
-from sandbox import export, fault_json, options, serving, several
+from sandbox import calling_back, export, fault_json, options, serving, several
 from sandbox.access import Credentials, Signer
 from sandbox.api import Api
 from sandbox.app import Sandbox, api_app, recording_app, storage_app
+from sandbox.callbacks import Fate
 from sandbox.calls import FormatChoice, Mix, Provider, Readiness
 from sandbox.export import Family
 from sandbox.fault_book import MOST_RULES, Book
@@ -61,6 +63,11 @@ class Options(TypedDict):
     rate_headers: bool
     retention_days: float
     several: float
+    hours: float
+    callback: str | None
+    callbacks_lost: int
+    callbacks_doubled: int
+    callbacks_late: int
     faults: float
     fault_seed: str
     fault_kinds: str
@@ -109,6 +116,13 @@ class Options(TypedDict):
     default=0.0,
     help="Share of recorded calls with two or three recordings.",
 )
+@click.option(
+    "--hours", type=click.FloatRange(0, 1), default=0.0, help="Share of calls of up to four hours."
+)
+@click.option("--callback", metavar="URL", help="Where to post a StatusCallback when a call ends.")
+@click.option("--callbacks-lost", type=click.IntRange(0, 100), default=0, help="Of a hundred.")
+@click.option("--callbacks-doubled", type=click.IntRange(0, 100), default=0, help="Of a hundred.")
+@click.option("--callbacks-late", type=click.IntRange(0, 100), default=0, help="Of a hundred.")
 @click.option(
     "--faults", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that go wrong."
 )
@@ -185,6 +199,7 @@ def _provider(given: Options, now: datetime) -> Provider:
         late=given["late"],
         retention=timedelta(days=given["retention_days"]),
         several=given["several"],
+        hours=given["hours"],
     )
 
 
@@ -263,9 +278,22 @@ def _serve(
         list(zip(apps, listeners, strict=True)),
         json.dumps(ready),
         until_stdin_closes=given["until_stdin_closes"],
+        beside=_calling_back(given, provider, recording_host),
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serving_forever)
+
+
+def _calling_back(
+    given: Options, provider: Provider, recording_host: str
+) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    """Return what sends callbacks, where they are asked for."""
+    url = given["callback"]
+    if url is None:
+        return None
+    fate = Fate(given["callbacks_lost"], given["callbacks_doubled"], given["callbacks_late"])
+    callbacks = calling_back.due(provider, recording_host, fate, datetime.now(UTC))
+    return partial(calling_back.call_back, url, callbacks, minute=provider.minute)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,7 @@ _DIRECTIONS = ("outbound-api", "outbound-dial")
 _DELAYS = ((86, 1, 5), (98, 5, 15), (100, 15, 40))
 
 _SHORTEST, _LONGEST, _LONG = 5, 60, 180
+_FOUR_HOURS = 4 * 3_600
 _LATE_SHORTEST = 8
 _LATE_MARGIN = timedelta(seconds=1)
 
@@ -173,7 +174,8 @@ class Provider:
     ``first`` is the start of the first call; ``minute`` is how many real seconds one minute of the
     provider's processing lasts. The last ``late`` calls end just before ``launched`` and are all
     recorded, so that their recordings become ready while somebody watches. ``several`` is the share
-    of recorded calls with more than one recording (`sandbox.several`).
+    of recorded calls with more than one recording (`sandbox.several`), and ``hours`` the share of
+    those whose kind has no length of its own that last up to four hours.
     """
 
     calls: int
@@ -191,6 +193,7 @@ class Provider:
     late: int = 0
     retention: timedelta = timedelta(days=30)
     several: float = 0.0
+    hours: float = 0.0
 
     @cached_property
     def _codec(self) -> SidCodec:
@@ -204,7 +207,8 @@ class Provider:
     def longest(self) -> timedelta:
         """Give a length that no call exceeds: how far back calls may still be going on."""
         sizes = (self._length(Kind.MP3, 0), self._length(Kind.DUAL, 0))
-        return timedelta(seconds=max(_LONG, *sizes) + 1)
+        most = _FOUR_HOURS if self.hours and self.recording_bytes is None else _LONG
+        return timedelta(seconds=max(most, *sizes) + 1)
 
     def sid(self, index: int) -> str:
         """Give the Sid of the call with this index."""
@@ -339,6 +343,8 @@ class Provider:
             return _LONGEST - place * (_LONGEST - _LATE_SHORTEST) // self.late
         if kind is Kind.LONG:
             return _LONG
+        if (dice.agent ^ dice.delay) < self.hours * _WORD:
+            return _LONGEST + dice.length * (_FOUR_HOURS - _LONGEST) // _WORD
         share = dice.length * dice.length // _WORD
         return _SHORTEST + share * (_LONGEST - _SHORTEST + 1) // _WORD
 

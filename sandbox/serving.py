@@ -6,7 +6,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -29,9 +30,16 @@ def address(listener: socket.socket) -> str:
 
 
 async def serve(
-    served: Sequence[tuple[web.Application, socket.socket]], ready: str, *, until_stdin_closes: bool
+    served: Sequence[tuple[web.Application, socket.socket]],
+    ready: str,
+    *,
+    until_stdin_closes: bool,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Serve every application on its listener, print ``ready``, and go on until told to end."""
+    """Serve every application on its listener, print ``ready``, and go on until told to end.
+
+    ``beside`` is done meanwhile.
+    """
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,7 +49,11 @@ async def serve(
     if until_stdin_closes:
         arguments = (loop, ended)
         threading.Thread(target=_watch_stdin, args=arguments, daemon=True).start()
+    working = asyncio.create_task(beside()) if beside else None
     await ended.wait()
+    if working:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
     for runner in runners:
         await runner.cleanup()
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.call import State
-from archive.catalog.rows import usual_url
 from archive.catalog.story import put_back
 from archive.clock import to_ms
 from archive.hosts import object_name, own_recording
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from archive.accounts import Account
-    from archive.call import CallFacts, Source
+    from archive.call import Source
     from archive.catalog.database import Tx
 
 MOST: Final = 20
@@ -43,20 +42,26 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def add_candidates(
-    tx: Tx, calls: Iterable[CallFacts], *, account: Account, source: Source, now: datetime
+    tx: Tx,
+    told: Iterable[tuple[str, Sequence[str]]],
+    *,
+    account: Account,
+    source: Source,
+    now: datetime,
 ) -> int:
-    """Keep what a source told of recordings that the API may not tell of; return how many are new.
+    """Keep the URLs that a source told of calls' recordings (by Sid); return how many are new.
 
-    A settled call of which a further recording becomes known is looked at once more.
+    The usual one of a call is in its own row: see `archive.catalog.rows.usual_url`. A settled call
+    of which a further recording becomes known is looked at once more.
     """
     new: set[str] = set()
     count = 0
-    for facts in calls:
-        for candidate in _worth_keeping(facts, account):
+    for sid, urls in told:
+        for candidate in _worth_keeping(urls, account):
             found = tx.rows(
                 "add_candidate",
                 account=account.name,
-                sid=facts.sid,
+                sid=sid,
                 object_name=candidate.object_name,
                 url=candidate.url,
                 source=source.value,
@@ -78,19 +83,20 @@ def add_candidates(
     return count
 
 
-def _worth_keeping(facts: CallFacts, account: Account) -> list[Candidate]:
-    """Return the trusted ones of a call's URLs; the usual one alone is kept with the call."""
-    if usual_url(facts):
-        return []
-    urls = [own_recording(url, account) for url in (facts.recording_urls or ())[:MOST]]
-    found = {object_name(url): Candidate(object_name(url), url) for url in urls if url}
+def _worth_keeping(urls: Sequence[str], account: Account) -> list[Candidate]:
+    """Return the trusted ones of a call's URLs."""
+    own = [own_recording(url, account) for url in urls[:MOST]]
+    found = {object_name(url): Candidate(object_name(url), url) for url in own if url}
     return list(found.values())
 
 
-def recall_untold(tx: Tx, calls: Iterable[CallFacts], *, account: Account, now: datetime) -> int:
+def recall_untold(tx: Tx, told: Sequence[str], *, account: Account, now: datetime) -> int:
     """Take calls back that were given up, and of which an export tells a recording after all."""
-    told = [facts.sid for facts in calls if usual_url(facts)]
-    rows = tx.rows("given_up_untold", account=account.name, sids=json.dumps(told)) if told else []
+    rows = (
+        tx.rows("given_up_untold", account=account.name, sids=json.dumps(list(told)))
+        if told
+        else []
+    )
     if not rows:
         return 0
     return put_back(

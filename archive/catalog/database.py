@@ -21,7 +21,7 @@ from archive.errors import CatalogError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 OLDEST_SQLITE: Final = (3, 35, 0)
@@ -29,6 +29,8 @@ OLDEST_SQLITE: Final = (3, 35, 0)
 
 _NAP_S: Final = (0.001, 0.004)
 """Between two looks at a lock that somebody has; the time of a short transaction."""
+_CACHE_KIB: Final = 64 * 1024
+_FOLD_PAGES: Final = 1_000
 _PACKAGE: Final = "archive.catalog"
 
 
@@ -61,24 +63,39 @@ class Tx:
         """Run a statement and return how many rows it changed."""
         return int(getattr(self._queries, query)(self.connection, **parameters))
 
-    def run_many(self, query: str, rows: Iterable[Mapping[str, object]]) -> int:
-        """Run a statement once a row and return how many rows it changed in all."""
+    def run_many(
+        self, query: str, rows: Iterable[Mapping[str, object]] | Iterable[Sequence[object]]
+    ) -> int:
+        """Run a statement once a row and return how many rows it changed in all.
+
+        A row gives its values by name, or in order where the statement has no names.
+        """
         return int(getattr(self._queries, query)(self.connection, rows))
 
 
 class Database:
     """One connection to the catalog. Not shared between threads.
 
-    ``patience_s`` is how long a write waits for others.
+    ``patience_s`` is how long a write waits for others, ``cache_kib`` how much of the file is kept
+    in memory, and ``fold_pages`` how long the WAL may grow before it is folded into the file.
 
     Raises:
         CatalogError: SQLite is too old, or the file cannot be opened or is no catalog.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = LOCK_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patience_s: float = LOCK_S,
+        cache_kib: int = _CACHE_KIB,
+        fold_pages: int = _FOLD_PAGES,
+    ) -> None:
         self.path = path
         self._patience_s = patience_s
         self._connection = _connect(path)
+        self._connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {fold_pages}")
         self._file = _identity(path)
 
     @contextmanager
@@ -216,10 +233,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         )
         connection.row_factory = sqlite3.Row
         try:
+            # Of a new catalog only: an import writes a quarter less by it than with half of that.
+            connection.execute("PRAGMA page_size = 8192")
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL: a commit is on disk when it returns, also after a power cut.
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA cache_size = -65536")
             _migrate(connection)
         except BaseException:
             connection.close()

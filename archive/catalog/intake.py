@@ -9,16 +9,17 @@ import msgspec
 
 from archive.catalog.candidates import add_candidates, recall_untold
 from archive.catalog.dayfiles import days_of_known, mark_days_of
-from archive.catalog.rows import new_columns
+from archive.catalog.rows import NEW_COLUMNS, prepare
 from archive.clock import to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from archive.accounts import Account
     from archive.call import CallFacts, Source
     from archive.catalog.database import Tx
+    from archive.catalog.rows import NewCall
     from archive.readiness import Readiness
 
 
@@ -47,32 +48,44 @@ def add_calls(
 
     A known call keeps what is known of it, its state included; only blanks are filled.
     """
-    rows = [new_columns(facts, account, readiness, now) for facts in calls]
+    prepared = [prepare(facts, account, readiness, now) for facts in calls]
+    return add_prepared(tx, prepared, account=account, source=source, now=now)
+
+
+def add_prepared(
+    tx: Tx, calls: Iterable[NewCall], *, account: Account, source: Source, now: datetime
+) -> Intake:
+    """Take calls in that `archive.catalog.rows.prepare` made ready: see `add_calls`."""
+    # Sorted by their Sid, since the rows that two of the trees keep apart by Sid then lie on pages
+    # that are written once: with many rows that is half of the time.
+    calls = sorted(calls, key=_sid)
+    rows = [values for values, _ in calls]
     new = tx.run_many("add_call", rows)
-    told = [facts for facts in calls if facts.recording_urls]
     if new < len(rows):
-        recall_untold(tx, told, account=account, now=now)
-        tx.run_many("fill_blanks", rows)
+        named = [dict(zip(NEW_COLUMNS, values, strict=True)) for values in rows]
+        usual = [str(row["sid"]) for row in named if row["told_url"]]
+        recall_untold(tx, usual, account=account, now=now)
+        tx.run_many("fill_blanks", named)
     seen = to_ms(now)
-    tx.run_many(
-        "add_sighting",
-        (
-            {"account": account.name, "sid": facts.sid, "source": source.value, "seen_ms": seen}
-            for facts in calls
-        ),
-    )
+    sightings = [(account.name, values[1], source.value, seen) for values in rows]
+    if tx.run_many("add_sighting", sightings):
+        days = {str(values[2]) for values in rows}
+        if new < len(rows):
+            # What is known already may stand on another day than this source says.
+            days |= days_of_known(tx, account.name, (str(values[1]) for values in rows))
+        mark_days_of(tx, account.name, days)
+    told = [(str(values[1]), urls) for values, urls in calls if urls]
     add_candidates(tx, told, account=account, source=source, now=now)
-    # What is known already may stand on another day than this source says.
-    days = {str(row["day"]) for row in rows}
-    if new < len(rows):
-        days |= days_of_known(tx, account.name, (facts.sid for facts in calls))
-    mark_days_of(tx, account.name, days)
     return Intake(new=new, known=len(rows) - new)
 
 
-def count_calls(tx: Tx, calls: Sequence[CallFacts], *, account: Account) -> Intake:
-    """Count what `add_calls` would do, and do nothing."""
-    sids = {facts.sid for facts in calls}
-    known = len(tx.rows("known_sids", account=account.name, sids=json.dumps(sorted(sids))))
-    new = len(sids) - known
-    return Intake(new=new, known=len(calls) - new)
+def _sid(call: NewCall) -> str:
+    return str(call[0][1])
+
+
+def count_calls(tx: Tx, sids: Sequence[str], *, account: Account) -> Intake:
+    """Count what taking in calls of these Sids would do, and do nothing."""
+    different = sorted(set(sids))
+    known = len(tx.rows("known_sids", account=account.name, sids=json.dumps(different)))
+    new = len(different) - known
+    return Intake(new=new, known=len(sids) - new)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from archive.call import CallFacts
+from archive.call import CallFacts, State
 from archive.clock import from_ms, to_ms
 from archive.proof import Proof
 from archive.provider_time import day_of
@@ -22,6 +24,38 @@ if TYPE_CHECKING:
 
 
 _LONGEST_URL: Final = 512
+_EXPECTED: Final = State.EXPECTED.value
+_QUARTER_MS: Final = 15 * 60 * 1000
+
+Value: TypeAlias = "str | int | None"
+NewCall: TypeAlias = "tuple[tuple[Value, ...], tuple[str, ...]]"
+"""A call as it is taken in: the values of `NEW_COLUMNS`, and the URLs of its further recordings.
+
+Plain tuples: a million of them go from one process to another, and into the catalog.
+"""
+
+# In the order of `_facts_values`.
+_OF_FACTS: Final = (
+    "account",
+    "sid",
+    "day",
+    "delete_by_ms",
+    "created_ms",
+    "began_ms",
+    "ended_ms",
+    "duration_s",
+    "talk_s",
+    "status",
+    "leg2_status",
+    "direction",
+    "from_number",
+    "to_number",
+    "exophone",
+    "group_name",
+    "told_url",
+)
+NEW_COLUMNS: Final = (*_OF_FACTS, "state", "reason", "settled_ms", "due_ms")
+"""The columns of a new call, in the order in which ``add_call`` takes them."""
 
 
 def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
@@ -35,25 +69,41 @@ def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
 
 def facts_columns(facts: CallFacts, account: Account, now: datetime) -> dict[str, object]:
     """Return the columns of ``calls`` that follow from a call's facts."""
-    return {
-        "account": account.name,
-        "sid": facts.sid,
-        "day": day_of(facts.began_at, account.zone),
-        "delete_by_ms": to_ms(delete_by(facts, account, now)),
-        "created_ms": _ms(facts.created_at),
-        "began_ms": _ms(facts.started_at),
-        "ended_ms": _ms(facts.ended_at),
-        "duration_s": facts.duration_s,
-        "talk_s": facts.talk_s,
-        "status": facts.status,
-        "leg2_status": facts.leg2_status,
-        "direction": facts.direction,
-        "from_number": facts.from_number,
-        "to_number": facts.to_number,
-        "exophone": facts.exophone,
-        "group_name": facts.group,
-        "told_url": usual_url(facts),
-    }
+    return dict(zip(_OF_FACTS, _facts_values(facts, account, now), strict=True))
+
+
+def _facts_values(facts: CallFacts, account: Account, now: datetime) -> tuple[Value, ...]:
+    """Return the values of `_OF_FACTS`. Made for millions of calls."""
+    created, began, ended = facts.created_at, facts.started_at, facts.ended_at
+    created_ms = None if created is None else to_ms(created)
+    # Most calls start in the second in which they are created.
+    began_ms = created_ms if began is created else _ms(began)
+    known_ms = created_ms if began_ms is None else began_ms
+    return (
+        account.name,
+        facts.sid,
+        "" if known_ms is None else _day_of(known_ms // _QUARTER_MS, account.timezone),
+        to_ms(delete_by(facts, account, now)),
+        created_ms,
+        began_ms,
+        None if ended is None else to_ms(ended),
+        facts.duration_s,
+        facts.talk_s,
+        facts.status,
+        facts.leg2_status,
+        facts.direction,
+        facts.from_number,
+        facts.to_number,
+        facts.exophone,
+        facts.group,
+        usual_url(facts),
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _day_of(quarter: int, timezone: str) -> str:
+    """Return the day of a quarter of an hour: no zone begins its days within one."""
+    return day_of(from_ms(quarter * _QUARTER_MS), ZoneInfo(timezone))
 
 
 def usual_url(facts: CallFacts) -> str:
@@ -62,18 +112,21 @@ def usual_url(facts: CallFacts) -> str:
     Nearly every row has just this one. It is kept in the call's own row, which costs next to
     nothing, and is not trusted before it is used.
     """
-    told = facts.recording_urls or ()
-    if len(told) != 1 or f"/{facts.sid}." not in told[0] or len(told[0]) > _LONGEST_URL:
+    told = facts.recording_urls
+    if not told or len(told) != 1:
         return ""
-    return told[0].partition("?")[0]
+    url = told[0]
+    if f"/{facts.sid}." not in url or len(url) > _LONGEST_URL:
+        return ""
+    return url.partition("?")[0]
 
 
-def new_columns(
-    facts: CallFacts, account: Account, readiness: Readiness, now: datetime
-) -> dict[str, object]:
-    """Return the columns of a call that was not known before."""
-    due = to_ms(first_due(facts, now, readiness))
-    return {**facts_columns(facts, account, now), "due_ms": due}
+def prepare(facts: CallFacts, account: Account, readiness: Readiness, now: datetime) -> NewCall:
+    """Return a call as it is taken in if it was not known before."""
+    values = _facts_values(facts, account, now)
+    told = () if values[-1] else facts.recording_urls or ()
+    due_ms = to_ms(first_due(facts, now, readiness))
+    return (*values, _EXPECTED, "", None, due_ms), told
 
 
 def facts_of(row: sqlite3.Row) -> CallFacts:

@@ -51,7 +51,7 @@ def test_counting_says_what_adding_would_do(books: Books) -> None:
     books.add(called(SIDS[0]))
     calls = [called(sid) for sid in (SIDS[0], SIDS[1], SIDS[1], SIDS[2])]
     with books.database.read() as tx:
-        expected = count_calls(tx, calls, account=ACCOUNT)
+        expected = count_calls(tx, [call.sid for call in calls], account=ACCOUNT)
     assert books.balance().known == 1
     assert expected == books.add(*calls)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,14 @@ from archive.call import CallFacts, Source
 from archive.errors import InputError
 from archive.readiness import Readiness
 from jobs.cdr import Rejected
-from jobs.intake import CHUNK, Desk, Report, next_chunk, sid_rows
+from jobs.intake import (
+    CHUNK,
+    CHUNK_ALONE,
+    Desk,
+    Report,
+    next_chunk,
+    sid_rows,
+)
 from tests.unit.books import ACCOUNT, NOW, SIDS, called
 
 if TYPE_CHECKING:
@@ -83,11 +91,19 @@ def test_bare_sids_are_calls_of_unknown_date() -> None:
 
 def test_a_chunk_grows_while_nobody_else_writes_and_falls_when_others_do() -> None:
     """Never above the most, and never below what is worth a transaction."""
-    alone = [500]
-    while alone[-1] < CHUNK:
-        alone.append(next_chunk(alone[-1], taken=alone[-1], waited_s=0.0, held_s=5.0))
-    assert alone == [500, 750, 1125, 1687, CHUNK]
-    assert next_chunk(CHUNK, taken=CHUNK, waited_s=0.1, held_s=0.4) == 200
-    assert next_chunk(200, taken=200, waited_s=0.1, held_s=0.001) == 200
-    assert next_chunk(200, taken=200, waited_s=0.1, held_s=60.0) == 50
-    assert next_chunk(CHUNK, taken=0, waited_s=0.1, held_s=0.0) == CHUNK
+    grown = [500]
+    while grown[-1] < CHUNK_ALONE:
+        grown.append(grow(grown[-1], alone=True))
+    assert grown == [500, 1000, 2000, 4000, 8000, 16_000, CHUNK_ALONE]
+    assert grow(1500, alone=False) == CHUNK
+    assert grow(CHUNK_ALONE, alone=False) == CHUNK
+    waited = partial(next_chunk, waited_s=0.1, alone=True)
+    assert waited(CHUNK_ALONE, taken=CHUNK, held_s=0.4) == 200
+    assert waited(200, taken=200, held_s=0.001) == 200
+    assert waited(200, taken=200, held_s=60.0) == 50
+    assert waited(CHUNK, taken=0, held_s=0.0) == 2 * CHUNK
+
+
+def grow(size: int, *, alone: bool) -> int:
+    """Return the size of the next chunk, after one that nobody had to wait for."""
+    return next_chunk(size, taken=size, waited_s=0.0, held_s=5.0, alone=alone)

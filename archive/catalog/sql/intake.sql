@@ -1,20 +1,18 @@
 -- How calls enter the catalog.
 
--- name: add_call(account, sid, day, due_ms, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url)*!
--- Known calls are left alone; the number of rows says how many were new.
+-- name: add_call()*!
+-- Known calls are left alone; the number of rows says how many were new. By place and not by name,
+-- since a million rows come here: in the order of archive.catalog.rows.NEW_COLUMNS.
 INSERT INTO calls (
-  account, sid, day, due_ms, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s,
-  status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url
-) VALUES (
-  :account, :sid, :day, :due_ms, :delete_by_ms, :created_ms, :began_ms, :ended_ms, :duration_s,
-  :talk_s, :status, :leg2_status, :direction, :from_number, :to_number, :exophone, :group_name,
-  :told_url
-)
+  account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status,
+  leg2_status, direction, from_number, to_number, exophone, group_name, told_url, state, reason,
+  settled_ms, due_ms
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, sid) DO NOTHING;
 
--- name: add_sighting(account, sid, source, seen_ms)*!
-INSERT INTO sightings (account, sid, source, seen_ms)
-VALUES (:account, :sid, :source, :seen_ms)
+-- name: add_sighting()*!
+-- Account, Sid, source and time, by place as above.
+INSERT INTO sightings (account, sid, source, seen_ms) VALUES (?, ?, ?, ?)
 ON CONFLICT (account, sid, source) DO NOTHING;
 
 -- name: fill_blanks(account, sid, day, delete_by_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url)*!
@@ -36,10 +34,19 @@ UPDATE calls SET
   group_name = CASE WHEN group_name = '' THEN :group_name ELSE group_name END,
   told_url = CASE WHEN told_url = '' THEN :told_url ELSE told_url END
 WHERE account = :account AND sid = :sid
-  AND (created_ms IS NULL OR began_ms IS NULL OR ended_ms IS NULL OR duration_s IS NULL
-    OR talk_s IS NULL OR status = '' OR leg2_status = '' OR direction = '' OR from_number = ''
-    OR to_number = '' OR exophone = ''
-    OR (group_name = '' AND :group_name <> '') OR (told_url = '' AND :told_url <> ''));
+  AND ((created_ms IS NULL AND :created_ms IS NOT NULL)
+    OR (began_ms IS NULL AND :began_ms IS NOT NULL)
+    OR (ended_ms IS NULL AND :ended_ms IS NOT NULL)
+    OR (duration_s IS NULL AND :duration_s IS NOT NULL)
+    OR (talk_s IS NULL AND :talk_s IS NOT NULL)
+    OR (status = '' AND :status <> '')
+    OR (leg2_status = '' AND :leg2_status <> '')
+    OR (direction = '' AND :direction <> '')
+    OR (from_number = '' AND :from_number <> '')
+    OR (to_number = '' AND :to_number <> '')
+    OR (exophone = '' AND :exophone <> '')
+    OR (group_name = '' AND :group_name <> '')
+    OR (told_url = '' AND :told_url <> ''));
 
 -- name: given_up_untold(account, sids)
 -- Calls that were given up when no source had told where a recording is.
