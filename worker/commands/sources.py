@@ -9,6 +9,7 @@ import msgspec
 
 from archive.catalog.database import Database
 from archive.catalog.sources import sources_of
+from archive.provider_time import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from archive.sources import Brought, Silence
     from worker.settings import Settings
 
-_WEEK: Final = timedelta(days=7)
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 
@@ -35,7 +35,7 @@ class AccountSources(msgspec.Struct, frozen=True):
 def read_sources(
     settings: Settings, accounts: Iterable[Account], *, day: str | None, now: datetime
 ) -> list[AccountSources]:
-    """Return what sources brought on a day (``YYYY-MM-DD``), or without one in the last week.
+    """Return what sources brought on a day (``YYYY-MM-DD``), or without one since yesterday's begin.
 
     Nothing for an empty day, which stands for calls of unknown date.
 
@@ -49,10 +49,9 @@ def read_sources(
         with database.read() as tx:
             told = []
             for account in accounts:
-                begin, end = now - _WEEK, now
-                if day is not None:
-                    begin = datetime.fromisoformat(day).replace(tzinfo=account.zone)
-                    end = min(now, begin + _DAY - _SECOND)
+                first = day or day_of(now - _DAY, account.zone)
+                begin = datetime.fromisoformat(first).replace(tzinfo=account.zone)
+                end = now if day is None else min(now, begin + _DAY - _SECOND)
                 sources = sources_of(tx, account, begin, end) if begin < end else []
                 told.append(AccountSources(account.name, begin, end, sources))
             return told
