@@ -35,7 +35,7 @@ class AccountSources(msgspec.Struct, frozen=True):
 def read_sources(
     settings: Settings, accounts: Iterable[Account], *, day: str | None, now: datetime
 ) -> list[AccountSources]:
-    """Return what sources brought on a day (``YYYY-MM-DD``), or without one since yesterday's begin.
+    """Return what sources brought on a day (``YYYY-MM-DD``), or without one yesterday and today.
 
     Nothing for an empty day, which stands for calls of unknown date.
 
