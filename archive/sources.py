@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.call import Source
+from archive.polling import OVERLAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 MINUTE: Final = timedelta(minutes=1)
 LEAST: Final = timedelta(minutes=15)
 """Shorter pauses are a source's habit: callbacks are tried again at 5 and 15 minutes."""
+LATELY: Final = timedelta(minutes=30)
+"""One that was heard so lately may be heard in a moment: rounds of polling may be far apart."""
 HEARD: Final = (Source.LISTING, Source.WEBHOOK)
 """Sources that tell of calls as they come. The others come once a day, or when somebody likes."""
+
+assert OVERLAP < LATELY, "a rest between two rounds must not look like a silence"
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -102,7 +107,7 @@ def _gaps(
         if one.since - last > LEAST and one.since <= end:
             gaps.append((last, one.since))
         last = max(last, one.until)
-    if end - last > LEAST:
+    if end - last > LATELY:
         gaps.append((last, None))
     return gaps
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from archive.catalog.intake import Intake, count_calls
 from archive.catalog.listed import take_listed
+from archive.catalog.watermarks import has_always_some
 from archive.history import HISTORY
 from archive.windows import windows
 from jobs.intake import Report
@@ -106,6 +107,19 @@ async def take_range(
     for window in windows(start, end):
         await take_window(clerk, api, window, on_page=on_page, report=report)
     return report
+
+
+async def alarm_for(
+    catalog: Catalog, account: Account, report: Report, window: Window
+) -> str | None:
+    """Return what is odd about a walk that brought nothing where there always is something.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    if report.rows or not await catalog.read(has_always_some, account, window):
+        return None
+    return "no calls are listed where there always are some: ask again later"
 
 
 def cut_range(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.catalog.sources import Unlisted, sources_of, unlisted_of
-from archive.catalog.watermarks import has_always_some
 from archive.windows import Window, windows
 from jobs.intake import Report
-from jobs.listing import Clerk, cut_range, take_window
+from jobs.listing import Clerk, alarm_for, cut_range, take_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +66,7 @@ async def reconcile(
     first, last = cut_range(begin - _MARGIN, end, now)
     for window in windows(first, last):
         await take_window(clerk, api, window, on_page=on_page, report=report)
-    alarm = None
     asked = Window(max(begin, first), last)
-    if not report.rows and await catalog.read(has_always_some, account, asked):
-        alarm = "no calls are listed where there always are some: ask again later"
     return Reconciled(
         account=account.name,
         begin=begin,
@@ -81,5 +77,5 @@ async def reconcile(
         rejected=report.rejected,
         sources=await catalog.read(sources_of, account, begin, last),
         unlisted=await catalog.read(unlisted_of, account, begin, last, most=_SHOWN),
-        alarm=alarm,
+        alarm=await alarm_for(catalog, account, report, asked),
     )

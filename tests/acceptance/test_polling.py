@@ -121,7 +121,7 @@ def test_reconciling_adds_what_is_unknown_and_tells_of_each_source(
 
 
 def test_an_empty_listing_is_no_success(begin: Callable[..., Vault]) -> None:
-    """Where calls are known of the time, `poll` and `reconcile` end with 5 and say so."""
+    """Where calls are known of the time, `poll`, `reconcile` and `enqueue range` end with 5."""
     vault = begin("--calls", "60", *CLEAN, *yesterday())
     assert vault.provider is not None
     vault.configure(poll={"first": "2d"})
@@ -131,4 +131,6 @@ def test_an_empty_listing_is_no_success(begin: Callable[..., Vault]) -> None:
     for command in ("poll", "reconcile"):
         done = vault.run(command)
         assert (done.code, "where there always are some" in done.out) == (5, True), done
+    ranged = vault.run("enqueue", "range", "--from", "yesterday", "--to", "today")
+    ranged.says(5, "where there always are some")
     assert [found["what"] for found in vault.status()["troubles"]] == ["listing:main"]

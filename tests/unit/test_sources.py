@@ -79,6 +79,14 @@ def test_one_that_is_not_heard_again_is_silent_since_then() -> None:
     assert silences(groups, times) == {"webhook": [(50, None, 3)]}
 
 
+def test_one_that_was_heard_lately_is_not_silent_yet() -> None:
+    """Rounds of polling may be 20 minutes apart, and one may be due in a moment."""
+    groups = [group(215 * MINUTE, "webhook", "webhook", 3)]
+    always = heard("webhook", (0, 240))
+    assert silences(groups, [*heard("listing", (0, 212)), *always]) == {}
+    assert silences(groups, [*heard("listing", (0, 209)), *always]) == {"listing": [(209, None, 3)]}
+
+
 def test_a_night_without_polling_shows_though_its_calls_were_listed_later() -> None:
     """Told late is not told meanwhile."""
     groups = [group(HOUR, "listing webhook", "webhook", 3)]

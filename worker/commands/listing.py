@@ -12,6 +12,7 @@ import click
 from archive.api import ApiTroubleError
 from archive.clock import system_clock
 from archive.errors import Exit
+from archive.windows import Window
 from worker.commands.moments import parse_range
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
 from worker.logs import configure_logging
@@ -49,7 +50,7 @@ def by_range(
     configure_logging(settings.log)
     chosen = settings.account(account)
     first, last = parse_range(start, end, chosen.zone)
-    taken = asyncio.run(_ask(settings, chosen, first, last, dry_run=dry_run))
+    taken, alarm = asyncio.run(_ask(settings, chosen, first, last, dry_run=dry_run))
     if as_json:
         print_json(taken)
     else:
@@ -58,14 +59,17 @@ def by_range(
             f"{taken.rows:,} calls listed: {taken.new:,} calls new, {taken.known:,} already known, "
             f"{taken.rejected:,} rows rejected{would}"
         )
-    return Exit.COMPLETE
+    if alarm is None:
+        return Exit.COMPLETE
+    click.echo(f"ALARM: {alarm}", err=True)
+    return Exit.WORK_REMAINS
 
 
 async def _ask(
     settings: Settings, account: Account, start: datetime, end: datetime, *, dry_run: bool
-) -> Report:
+) -> tuple[Report, str | None]:
     # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
-    from jobs.listing import Clerk, cut_range, take_range  # noqa: PLC0415
+    from jobs.listing import Clerk, alarm_for, cut_range, take_range  # noqa: PLC0415
     from worker.asking import explained, open_asking  # noqa: PLC0415
 
     began, ended = cut_range(start, end, system_clock())
@@ -81,9 +85,11 @@ async def _ask(
             dry_run=dry_run,
         )
         try:
-            return await take_range(clerk, asking.apis[account.name], began, ended, show_listed)
+            taken = await take_range(clerk, asking.apis[account.name], began, ended, show_listed)
         except ApiTroubleError as trouble:
             raise explained(trouble, account) from trouble
+        window = Window(began, ended)
+        return taken, await alarm_for(asking.catalog, account, taken, window)
 
 
 def show_listed(report: Report) -> None:
