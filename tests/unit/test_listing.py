@@ -141,6 +141,16 @@ async def test_a_look_uses_a_listed_url_up(books: Books, outcome: Outcome) -> No
     assert books.row(SIDS[0])["listed_url"] == ""
 
 
+async def test_a_batch_that_dies_uses_nothing_up(books: Books) -> None:
+    """Given back, a call still has its URL; a late finisher takes nothing from it either."""
+    await listed(books, CallAnswer(called(SIDS[0]), recording_url=URL.format(SIDS[0])))
+    books.claim(SIDS[0], lease="dead")
+    assert books.end("dead") == 1
+    assert books.settle(SIDS[0], Lost("fetch-gone"), lease="dead") == 0
+    (again,) = books.claim(SIDS[0], lease="next")
+    assert again.listed_url == URL.format(SIDS[0])
+
+
 async def test_calls_that_were_looked_at_in_vain_get_no_listed_url(books: Books) -> None:
     """The listing would tell the same stale one again."""
     books.add(called(SIDS[0]))
