@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from archive.history import HISTORY, LOOKBACK
+from archive.history import HISTORY
 from archive.outbound import Failure, name_failure
 from archive.provider_time import format_time
 from archive.verdicts import Symptom
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account, Credentials
     from archive.clock import Clock
+    from archive.windows import Window
     from archive.wire import CallAnswer, Page
 
 SIDS_PER_REQUEST: Final = 100
@@ -92,13 +93,6 @@ class ApiTroubleError(Exception):
         self.symptom = symptom
         self.detail = detail
         self.retry_after = retry_after
-
-
-class Window(msgspec.Struct, frozen=True):
-    """A range of DateCreated, both ends included."""
-
-    start: datetime
-    end: datetime
 
 
 class Api:
@@ -168,8 +162,12 @@ class Api:
             raise ApiTroubleError(Symptom.API_NONSENSE, "the answer is about another call")
         return believable(answer, self._clock())
 
-    async def listing(self, window: Window) -> AsyncIterator[Page]:
+    async def listing(
+        self, window: Window, *, longer_than: timedelta | None = None
+    ) -> AsyncIterator[Page]:
         """Walk all calls created in a window of at most 31 days, oldest first, page by page.
+
+        With ``longer_than`` only those whose Duration, in whole seconds, is at least that.
 
         Raises:
             ApiTroubleError: there is no usable answer.
@@ -180,6 +178,8 @@ class Api:
             "PageSize": str(SIDS_PER_REQUEST),
             "details": "true",
         }
+        if longer_than is not None:
+            query["Duration"] = f"gte:{longer_than // timedelta(seconds=1)}s"
         uri = f"{self._root}.json?{urlencode(query)}"
         seen = {uri}
         while uri:
@@ -333,13 +333,3 @@ def _number(response: aiohttp.ClientResponse, header: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) and 0 <= number < 1e11 else None  # noqa: PLR2004 - no number of seconds
-
-
-def windows(start: datetime, end: datetime) -> list[Window]:
-    """Cut a range into windows that the listing takes, oldest first."""
-    cut = []
-    while start < end:
-        stop = min(end, start + LOOKBACK - timedelta(days=1))
-        cut.append(Window(start, stop))
-        start = stop
-    return cut

@@ -1,24 +1,20 @@
-"""From a source to the catalog: CDR exports, bare Sids, and the provider's listing."""
+"""From a source to the catalog: CDR exports and bare Sids. The listing is in `jobs.listing`."""
 
 from __future__ import annotations
 
 import gc
 import time
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.api import windows
-from archive.call import SID_RULE, CallFacts, Source, State, is_sid
+from archive.call import SID_RULE, CallFacts, Source, is_sid
 from archive.catalog import processes
 from archive.catalog.database import Database
 from archive.catalog.intake import Intake, add_prepared, count_calls
 from archive.catalog.rows import prepare
-from archive.catalog.story import put_back
-from archive.history import HISTORY
 from jobs.cdr import Rejected
 
 if TYPE_CHECKING:
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.accounts import Account
-    from archive.api import Api
     from archive.catalog.rows import NewCall
     from archive.clock import Clock
     from archive.readiness import Readiness
@@ -42,7 +37,6 @@ _HOLD_S: Final = 0.04
 """How long a transaction may keep other writers waiting."""
 _AT_ONCE_S: Final = 0.001
 """Who had the lock within this did not wait for it."""
-_SETTLING: Final = timedelta(minutes=1)
 
 
 class Report(msgspec.Struct):
@@ -148,22 +142,6 @@ class Desk:
         )
         return taken
 
-    def take_back(self, sids: list[str]) -> int:
-        """Put calls back that were given up as absent or lost, and have a recording after all."""
-        if self._dry_run or not sids:
-            return 0
-        with self._database.write() as tx:
-            return put_back(
-                tx,
-                accounts=[self._account.name],
-                states=[State.ABSENT, State.LOST],
-                reason=None,
-                day=None,
-                sids=sids,
-                now=self._clock(),
-                why="reappeared",
-            )
-
     def _count(self, calls: list[NewCall]) -> Intake:
         # Nothing is written, so what a former chunk would have added is remembered here.
         sids = [str(values[1]) for values, _ in calls]
@@ -232,31 +210,3 @@ def sid_rows(sids: Iterable[str], source: str) -> Iterator[CallFacts | Rejected]
             yield CallFacts(sid=sid)
         else:
             yield Rejected(source, number, f"{sid[:40]!a} is no Sid ({SID_RULE})")
-
-
-async def take_range(
-    desk: Desk, api: Api, start: datetime, end: datetime, on_page: Callable[[Report], None]
-) -> Report:
-    """Take in all calls that the provider lists as created in a range.
-
-    The range is cut to what the provider keeps (six months) and to the present.
-
-    Raises:
-        ApiTroubleError: the provider gave no usable answer; earlier pages are kept.
-        CatalogError: the catalog cannot be written.
-    """
-    report = Report()
-    for window in windows(start, end):
-        async for page in api.listing(window):
-            report.rows += len(page.calls) + page.unusable
-            report.rejected += page.unusable
-            report.count(desk.take([answer.facts for answer in page.calls], Source.LISTING))
-            desk.take_back([a.facts.sid for a in page.calls if a.recording_url or a.presigned_url])
-            on_page(report)
-    return report
-
-
-def cut_range(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """Return the part of a range that the provider can answer for."""
-    earliest = now - HISTORY + _SETTLING
-    return max(start, earliest), min(end, now)

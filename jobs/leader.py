@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from archive.errors import CallvaultError
 
-_KEY: Final = "callvault:leader"
+DISPATCHING: Final = "callvault:leader"
+"""The place of who dispatches, rescues and writes day files."""
+POLLING: Final = "callvault:poller"
+"""The place of who polls the provider's listing."""
 _KEEP: Final = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
@@ -41,9 +44,10 @@ _log = structlog.get_logger()
 
 
 class Leader:
-    """The leader's place, or a wish for it."""
+    """A leader's place, or a wish for it; ``place`` is which one."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, place: str = DISPATCHING) -> None:
+        self._place = place
         self._token = secrets.token_hex(8)
         self._keep = redis.register_script(_KEEP)
         self._leave = redis.register_script(_LEAVE)
@@ -54,8 +58,8 @@ class Leader:
         Raises:
             QueueError: Redis does not answer.
         """
-        with queue_errors("asking who dispatches"):
-            return bool(await self._keep(keys=[_KEY], args=[self._token, LEADER_S * 1000]))
+        with queue_errors("asking who leads"):
+            return bool(await self._keep(keys=[self._place], args=[self._token, LEADER_S * 1000]))
 
     async def leave(self) -> None:
         """Give the place up, so that another takes it at once.
@@ -63,8 +67,8 @@ class Leader:
         Raises:
             QueueError: Redis does not answer.
         """
-        with queue_errors("leaving the dispatcher's place"):
-            await self._leave(keys=[_KEY], args=[self._token])
+        with queue_errors("leaving the leader's place"):
+            await self._leave(keys=[self._place], args=[self._token])
 
 
 class Duty:

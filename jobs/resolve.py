@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from archive.api import ApiTroubleError, Window
+from archive.api import ApiTroubleError
 from archive.history import HISTORY, LOOKBACK
 from archive.verdicts import Symptom
+from archive.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archive.call import CallFacts
     from archive.catalog.work import ClaimedCall
     from archive.proof import Proof
+    from archive.readiness import Readiness
     from archive.verdicts import Symptom
 
 
@@ -62,6 +63,26 @@ def targets_of(
         )
         targets.append(Target(call, facts, url, place, kept.get(name)))
     return targets
+
+
+def told_by_listing(
+    calls: Iterable[ClaimedCall], account: Account, readiness: Readiness, now: datetime
+) -> dict[str, CallAnswer]:
+    """Return answers for calls that need not be asked for: the listing told all that they would.
+
+    Its words were kept with the call. They are enough where the call's end has settled and the
+    recording has had its time, and where nothing went wrong before: a URL may be stale, and is
+    then asked for afresh, like any other's.
+    """
+    answers = {}
+    for call in calls:
+        facts = msgspec.structs.replace(call.facts, recording_urls=msgspec.UNSET)
+        if call.tries or call.refreshes or call.late_looks or facts.ended_at is None:
+            continue
+        ripe = facts.ended_at + readiness.first_look <= now
+        if ripe and (url := own_recording(call.listed_url, account)):
+            answers[facts.sid] = CallAnswer(facts, recording_url=url)
+    return answers
 
 
 def url_of(answer: CallAnswer | Symptom) -> str:

@@ -19,6 +19,8 @@ from worker.version import VERSION
 # loaded when it is used, so that --help stays quick.
 _COMMANDS: Final = {
     "enqueue": ("enqueue", "Make calls known, from CDR exports, Sids or the provider's listing."),
+    "poll": ("poll", "Ask the provider for new calls, once or on and on."),
+    "reconcile": ("reconcile", "Hold the provider's listing against the catalog."),
     "work": ("work", "Run the workers; with --drain until every known call is settled."),
     "run": ("work", "Everything at once on one machine: take exports in, then work."),
     "web": ("web", "Receive the provider's callbacks; health and metrics."),

@@ -31,6 +31,7 @@ from msgspec import Meta
 from archive.accounts import Account
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
+from archive.polling import Poll
 from archive.readiness import Readiness
 from web.client import read_network
 
@@ -149,6 +150,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     archive: Archive
     worker: Workers
     web: Web
+    poll: Poll
     log: Log
     source: str
 
@@ -182,6 +184,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "archive": Archive,
     "worker": Workers,
     "web": Web,
+    "poll": Poll,
     "log": Log,
 }
 

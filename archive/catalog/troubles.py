@@ -1,6 +1,7 @@
 """What keeps work from going on and is no pause: a queue that is away, workers that fall silent.
 
-A host that leads writes down what it meets, so that `status` can tell without asking anybody.
+A host that leads or polls writes down what it meets, so that `status` can tell without asking
+anybody. What polling meets is written by `archive.catalog.watermarks`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ ROOT: Final = "root"
 """The archive's root is not there."""
 WORKER: Final = "worker"
 """A worker process does not beat."""
+POLLING: Final = "polling:{}"
+"""The provider, asked for an account's calls, does not answer as it should."""
+LISTING: Final = "listing:{}"
+"""It lists no calls where there always are some."""
+_MET: Final = timedelta(hours=6)
+"""Polling is taken to be over where it met its trouble no more for so long."""
 _SILENT: Final = timedelta(seconds=5 * HEARTBEAT_S)
 
 
@@ -50,12 +57,12 @@ def troubles(tx: Tx, now: datetime) -> list[Trouble]:
     """Return what hosts meet now, and worker processes that miss one beat after the other.
 
     A trouble that its host has not met for as long as a lease lasts is left out: nobody leads there
-    any more.
+    any more. What polling met stays for some hours, since rounds may be far apart.
     """
     seen_since = to_ms(now - timedelta(seconds=LEASE_S))
     met = [
         Trouble(row["host"], row["what"], row["detail"], from_ms(row["since_ms"]))
-        for row in tx.rows("troubles", seen_since_ms=seen_since)
+        for row in tx.rows("troubles", seen_since_ms=seen_since, met_since_ms=to_ms(now - _MET))
     ]
     silent = [
         Trouble(

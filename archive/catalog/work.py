@@ -43,6 +43,7 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     ``facts`` are what a source said; after it, what the provider said. ``found`` is what its last
     looks found, as many as have been counted since it became known or was last retried.
     ``candidates`` are recordings that sources told of, ``kept`` those that it has already.
+    ``listed_url`` is where the provider's listing said that its recording is.
     """
 
     facts: CallFacts
@@ -54,6 +55,7 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     found: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     kept: tuple[Proof, ...] = ()
+    listed_url: str = ""
 
 
 Outcome = Again | Refresh | Absent | Lost | Failed
@@ -127,6 +129,7 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             found=_counted(row),
             candidates=told.get(row["sid"], ()),
             kept=kept.get(row["sid"], ()),
+            listed_url=row["listed_url"],
         )
         for row in rows
     ]

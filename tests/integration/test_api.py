@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from archive.accounts import Account, Credentials
-from archive.api import Api, ApiTroubleError, Window
+from archive.api import Api, ApiTroubleError
 from archive.verdicts import Symptom
+from archive.windows import Window
 from tests.integration.servers import serving
 from tests.provider import KEY, TOKEN, Provider, running_provider
 

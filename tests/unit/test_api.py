@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.accounts import Account, Credentials
-from archive.api import Api, ApiTroubleError, Window, windows
+from archive.api import Api, ApiTroubleError
 from archive.history import HISTORY, LOOKBACK
 from archive.verdicts import Symptom
+from archive.windows import Window, windows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

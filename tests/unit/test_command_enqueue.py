@@ -11,7 +11,7 @@ import pytest
 from archive.errors import Exit, InputError
 from tests.unit.books import SIDS
 from tests.unit.terminal import TWO_ACCOUNTS, Terminal
-from worker.commands.enqueue import parse_moment
+from worker.commands.moments import parse_moment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,6 +22,7 @@ from archive.errors import Exit
 from archive.fetch import Fetched
 from archive.flags import FLAGS
 from archive.manifest import Hint, Line, Seen, Told, encode
+from archive.polling import Poll
 from archive.readiness import Readiness
 from archive.store import Pending, Place, Store
 from archive.verdicts import RULES, Rule, Symptom
@@ -46,6 +47,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "worker": settings.Workers,
     "readiness": Readiness,
     "web": settings.Web,
+    "poll": Poll,
     "log": settings.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name"}}

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from archive.call import CallFacts, Source
 from archive.errors import InputError
-from archive.history import HISTORY
 from archive.readiness import Readiness
-from archive.wire import CallAnswer, Page
 from jobs.cdr import Rejected
 from jobs.intake import (
     CHUNK,
     CHUNK_ALONE,
     Desk,
     Report,
-    cut_range,
     next_chunk,
     sid_rows,
-    take_range,
 )
 from tests.unit.books import ACCOUNT, NOW, SIDS, called
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
-    from archive.api import Api, Window
     from tests.unit.books import Books
-
-MOMENTS = st.timedeltas(-2 * HISTORY, timedelta(days=9)).map(lambda off: NOW + off)
 
 
 def desk(books: Books, *, dry_run: bool = False) -> Desk:
@@ -97,43 +87,6 @@ def test_bare_sids_are_calls_of_unknown_date() -> None:
     assert [(row.file, row.line) for row in rejected] == [("-", 3), ("-", 4)]
     assert rejected[0].reason.startswith("'../etc' is no Sid (6 to 64")
     assert all(row.reason.isprintable() and len(row.reason) < 120 for row in rejected)
-
-
-@given(MOMENTS, MOMENTS)
-def test_a_range_is_cut_to_what_the_provider_can_answer(first: object, last: object) -> None:
-    """Six months back, and nothing of the future; within that it stays as it is."""
-    start, end = cut_range(first, last, NOW)  # type: ignore[arg-type]
-    assert start > NOW - HISTORY
-    assert end <= NOW
-    assert start == first or start == NOW - HISTORY + timedelta(minutes=1)
-    assert end in {last, NOW}
-
-
-async def test_a_range_is_taken_page_by_page(books: Books) -> None:
-    """In windows that the provider takes, and told after each page."""
-
-    class Pages:
-        def __init__(self) -> None:
-            self.windows: list[Window] = []
-
-        async def listing(self, window: Window) -> AsyncIterator[Page]:
-            """Yield two pages, the last call of the first once more on the second."""
-            self.windows.append(window)
-            first = len(self.windows) * 3
-            for page in ((first, first + 1), (first + 1, first + 2)):
-                yield Page([CallAnswer(called(f"{index:032}")) for index in page])
-
-    pages, told = Pages(), list[int]()
-    start = NOW - timedelta(days=50)
-    report = await take_range(
-        desk(books), cast("Api", pages), start, NOW, lambda report: told.append(report.rows)
-    )
-    assert Report(rows=8, new=6, known=2) == report
-    assert told == [2, 4, 6, 8]
-    assert (start, NOW) == (pages.windows[0].start, pages.windows[1].end)
-    assert [
-        tuple(row) for row in books.sql("SELECT source, COUNT(*) FROM sightings GROUP BY source")
-    ] == [("listing", 6)]
 
 
 def test_a_chunk_grows_while_nobody_else_writes_and_falls_when_others_do() -> None:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.api import Api, ApiTroubleError, Window
+from archive.api import Api, ApiTroubleError
 from archive.call import CallFacts
 from archive.history import HISTORY, LOOKBACK
 from archive.verdicts import Symptom
+from archive.windows import Window
 from archive.wire import CallAnswer
 from jobs.resolve import resolve, windows_for
 

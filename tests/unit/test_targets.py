@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from archive.catalog.candidates import Candidate
 from archive.catalog.work import ClaimedCall
+from archive.readiness import Readiness
 from archive.verdicts import Symptom
 from archive.wire import CallAnswer
-from jobs.targets import targets_of
+from jobs.targets import targets_of, told_by_listing
 from tests.unit.books import ACCOUNT, NOW, SIDS, called, proved
 
 if TYPE_CHECKING:
@@ -116,3 +119,31 @@ def test_numbers_are_each_calls_own(
         for found_name, found_number, _ in found
         if found_name == name
     )
+
+
+def test_a_call_that_the_listing_told_all_of_is_not_asked_for() -> None:
+    """Its facts are those that the listing told; an export's URLs are none of them."""
+    url = f"{BASE}/{SID}.mp3"
+    facts = called(SID, recording_urls=(f"{BASE}/{SID}.mp3",))
+    call = replace(claimed(), facts=facts, listed_url=url)
+    expected = {SID: CallAnswer(called(SID), url)}
+    assert expected == told_by_listing([call, claimed()], ACCOUNT, Readiness(), NOW)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"listed_url": ""},
+        {"listed_url": "https://recordings.exotel.com/exotelrecordings/acme2/1.mp3"},
+        {"listed_url": f"https://x.example/exotelrecordings/acme1/{SID}.mp3"},
+        {"tries": 1},
+        {"refreshes": 1},
+        {"late_looks": 1},
+        {"facts": called(SID, ended_at=None)},
+        {"facts": called(SID, ended_at=NOW - Readiness().first_look + timedelta(seconds=1))},
+    ],
+)
+def test_other_calls_are_asked_for(changed: dict[str, Any]) -> None:
+    """No trusted URL, trouble before, an end that has not settled, or one that is too young."""
+    call = replace(claimed(), **{"listed_url": f"{BASE}/{SID}.mp3", **changed})
+    assert told_by_listing([call], ACCOUNT, Readiness(), NOW) == {}

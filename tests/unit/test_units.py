@@ -17,12 +17,18 @@ from archive.accounts import Account, Credentials
 from archive.errors import Exit
 from archive.timings import STOP_GRACE_S
 from worker.cli import cli
-from worker.secrets import credentials_for
+from worker.secrets import credentials_for, webhook_secret_for
 from worker.valkey import socket_path
 
 _FOLDER: Final = Path(__file__).parents[2] / "deploy" / "systemd"
-_SERVICES: Final = ("callvault-worker.service", "callvault-nightly.service")
-_UNITS: Final = (*_SERVICES, "callvault-nightly.timer")
+_SERVICES: Final = (
+    "callvault-worker.service",
+    "callvault-nightly.service",
+    "callvault-poller.service",
+    "callvault-reconcile.service",
+    "callvault-web.service",
+)
+_UNITS: Final = (*_SERVICES, "callvault-nightly.timer", "callvault-reconcile.timer")
 _INSTALLED: Final = "/opt/callvault/bin/callvault"
 _ANALYSE: Final = shutil.which("systemd-analyze")
 
@@ -121,9 +127,15 @@ def test_the_credentials_are_found_under_the_names_that_the_unit_gives(
     for line in _values(unit, "LoadCredential"):
         name, _, source = line.partition(":")
         assert source == f"/etc/callvault/{name}"
-        (tmp_path / name).write_text(f"the {name}\n", encoding="utf-8")
+        (tmp_path / name).write_text(
+            f"{'the-' if 'webhook' in name else 'the '}{name}\n", encoding="utf-8"
+        )
     account = Account(name="main", sid="acme1")
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    if unit == "callvault-web.service":
+        secret = webhook_secret_for(account, environment, only_account=True)
+        assert secret == "the-exotel-webhook-secret"
+        return
     found = credentials_for(account, environment, only_account=True)
     assert found == Credentials("the exotel-api-key", "the exotel-api-token")
 
@@ -143,13 +155,30 @@ def test_a_mistake_in_the_settings_starts_no_worker_twice() -> None:
     assert prevented == [str(int(Exit.USAGE))]
 
 
-@pytest.mark.parametrize(
-    "key", ["User", "StateDirectory", "WorkingDirectory", "ReadWritePaths", "LoadCredential"]
-)
-def test_both_services_work_in_the_same_place(key: str) -> None:
-    """The night attaches to the worker's queue, so it has to find the same folders."""
-    worker, night = (_values(unit, key) for unit in _SERVICES)
-    assert worker == night != []
+@pytest.mark.parametrize("key", ["User", "StateDirectory", "WorkingDirectory", "LoadCredential"])
+def test_all_services_work_in_the_same_place(key: str) -> None:
+    """They attach to the worker's queue, so they have to find the same folders."""
+    asking = [unit for unit in _SERVICES if unit != "callvault-web.service"]
+    worker, *others = (_values(unit, key) for unit in asking)
+    assert worker
+    assert all(worker == other for other in others)
+    # The webhook asks the provider nothing, so it has another secret.
+    web = _values("callvault-web.service", key)
+    assert (worker == web) == (key != "LoadCredential")
+
+
+def test_only_who_archives_may_write_recordings() -> None:
+    """Who only asks for calls needs the catalog's folder and no other."""
+    written = {unit: _values(unit, "ReadWritePaths") for unit in _SERVICES}
+    assert [unit for unit, paths in written.items() if paths] == list(_SERVICES[:2])
+    assert written[_SERVICES[0]] == written[_SERVICES[1]]
+
+
+def test_a_reconciliation_is_begun_again_only_where_that_can_help() -> None:
+    """The provider that does not answer may answer later; nothing else mends itself."""
+    (never,) = _values("callvault-reconcile.service", "RestartPreventExitStatus")
+    helps = {Exit.COMPLETE, Exit.WORK_REMAINS}
+    assert {int(code) for code in never.split()} == set(Exit) - helps - {Exit.PERMANENT_LOSSES}
 
 
 def test_the_queue_of_the_units_does_not_lie_in_tmp() -> None:

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
-import re
 import sys
 from contextlib import contextmanager, nullcontext
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from archive.api import ApiTroubleError
 from archive.call import Source
 from archive.clock import system_clock
-from archive.errors import CredentialsError, Exit, FatalError, InputError, ProviderError
-from archive.verdicts import RULES, Symptom
+from archive.errors import Exit
 from jobs.ahead import read_ahead
 from jobs.cdr import Rejected, UnreadTimes, read_cdr
-from jobs.intake import Desk, Report, cut_range, open_for_import, prepared, sid_rows, take_range
-from worker.commands.options import account_option, json_option, print_json
-from worker.logs import configure_logging
+from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
+from worker.commands.listing import by_range
+from worker.commands.options import account_option, dry_run_option, json_option, print_json
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from zoneinfo import ZoneInfo
 
     from archive.accounts import Account
     from archive.catalog.rows import NewCall
@@ -38,13 +32,6 @@ if TYPE_CHECKING:
 _REJECTED_SHOWN: Final = 20
 _LARGE: Final = 8 * 2**20
 """From this size on, a process that reads ahead pays; it takes a quarter of a second to start."""
-_DAYS: Final = {"today": 0, "yesterday": 1}
-_AGO: Final = re.compile(r"(\d{1,3}) days? ago", re.ASCII)
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-dry_run_option = click.option(
-    "-n", "--dry-run", is_flag=True, help="Only count; change nothing in the catalog."
-)
 
 
 @click.group()
@@ -102,42 +89,6 @@ def sids(
     return Exit.USAGE if taken.rejected and taken.rejected == taken.rows else Exit.COMPLETE
 
 
-@enqueue.command("range")
-@click.option("--from", "start", required=True, help="The first moment: 2026-11-01 or with a time.")
-@click.option("--to", "end", required=True, help="The last; a day alone means its end.")
-@account_option
-@dry_run_option
-@json_option
-@click.pass_obj
-def by_range(
-    config: Path | None,
-    *,
-    start: str,
-    end: str,
-    account: str | None,
-    dry_run: bool,
-    as_json: bool,
-) -> int:
-    """Ask the provider for all calls of a time; 'today', '3 days ago' are days, too.
-
-    Times are in the account's zone. The provider keeps six months of history.
-    """
-    settings = load_settings(config, os.environ)
-    configure_logging(settings.log)
-    said = _Said(as_json=as_json)
-    with _desk(settings, account, dry_run=dry_run) as (desk, name):
-        zone = settings.accounts[name].zone
-        first, last = parse_moment(start, zone, end=False), parse_moment(end, zone, end=True)
-        if first >= last:
-            raise InputError(f"the range ends ({end}) before it begins ({start})")
-        began, ended = cut_range(first, last, system_clock())
-        if began > first:
-            said.note(f"the provider knows nothing before {began.astimezone(zone):%Y-%m-%d %H:%M}")
-        taken = asyncio.run(_ask_range(settings, name, desk, began, ended, said))
-    said.report(taken, "calls listed", dry_run=dry_run)
-    return Exit.COMPLETE
-
-
 def take_files(
     settings: Settings,
     account: str | None,
@@ -181,44 +132,6 @@ def _is_large(file: str) -> bool:
         return Path(file).stat().st_size >= _LARGE
     except OSError:
         return False  # reading it says what is wrong with it
-
-
-async def _ask_range(
-    settings: Settings, name: str, desk: Desk, start: datetime, end: datetime, said: _Said
-) -> Report:
-    # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
-    from jobs.queue import close_pool, open_pool  # noqa: PLC0415
-    from worker.build import api_of, open_session  # noqa: PLC0415
-    from worker.queues import keep_queue  # noqa: PLC0415
-
-    account = settings.accounts[name]
-    async with (
-        open_session(settings, os.environ, connections=4) as session,
-        keep_queue(settings) as url,
-    ):
-        pool = open_pool(url, retries=10)
-        try:
-            api = api_of(account, settings, session, pool, os.environ)
-            return await take_range(desk, api, start, end, said.page)
-        except ApiTroubleError as trouble:
-            raise _explained(trouble, settings, name) from trouble
-        finally:
-            await close_pool(pool)
-
-
-def _explained(
-    trouble: ApiTroubleError, settings: Settings, name: str
-) -> ProviderError | FatalError:
-    account = settings.accounts[name]
-    message = (
-        f"asking {account.api_base} ({account.region}) for the calls of {name}: {trouble.detail}"
-    )
-    rule = RULES[trouble.symptom]
-    if trouble.symptom is Symptom.API_UNAUTHORISED:
-        return CredentialsError(message, hint=rule.hint)
-    if rule.fatal:
-        return FatalError(message, hint=rule.hint)
-    return ProviderError(message, hint=rule.hint or "calls listed so far are kept; run it again")
 
 
 @contextmanager
@@ -273,11 +186,6 @@ class _Said:
             "calls are kept without them. The provider exports YYYY-MM-DD HH:MM:SS"
         )
 
-    def page(self, report: Report) -> None:
-        """Show on a terminal how far a listing is."""
-        if sys.stderr.isatty():
-            click.echo(f"\r{report.rows:,} calls listed", err=True, nl=False)
-
     def report(self, report: Report, noun: str, *, dry_run: bool) -> None:
         """Print what came of it."""
         hidden = len(self._rejected) - _REJECTED_SHOWN
@@ -295,32 +203,4 @@ class _Said:
         )
 
 
-def _days_ago(text: str) -> int | None:
-    """Read ``today``, ``yesterday`` and ``3 days ago``; None for anything else."""
-    if text in _DAYS:
-        return _DAYS[text]
-    match = _AGO.fullmatch(text)
-    return int(match[1]) if match else None
-
-
-def parse_moment(text: str, zone: ZoneInfo, *, end: bool) -> datetime:
-    """Read a moment in the account's zone; a day alone means its start, or as an end its last.
-
-    Raises:
-        InputError: it is no moment.
-    """
-    if (days_ago := _days_ago(text)) is not None:
-        day = system_clock().astimezone(zone) - timedelta(days=days_ago)
-        text = day.strftime("%Y-%m-%d")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(
-            f"{text!r} is no moment",
-            hint="write 2026-11-01, '2026-11-01 09:30:00', '3 days ago' or yesterday",
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    if end and _DATE.fullmatch(text):
-        moment += timedelta(days=1) - timedelta(seconds=1)
-    return moment
+enqueue.add_command(by_range)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 account_option = click.option("--account", help="The account, if there are several.")
+dry_run_option = click.option(
+    "-n", "--dry-run", is_flag=True, help="Only count; change nothing in the catalog."
+)
 progress_option = click.option(
     "--progress/--no-progress", default=None, help="Show a progress bar. Default: on a terminal."
 )

@@ -22,6 +22,7 @@ from worker.commands.options import (
     read_troubles,
     status_document,
 )
+from worker.commands.sources import AccountSources, read_sources, source_lines
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -65,10 +66,14 @@ def report(config: Path | None, *, account: str | None, day: str | None, as_json
     name = None if account is None else settings.account(account).name
     chosen = None if day is None else parse_day(settings, account, day)
     counted, held = read_balance(settings, account=name, day=chosen)
+    accounts = [a for a in settings.accounts.values() if name in {None, a.name}]
+    sources = read_sources(settings, accounts, day=chosen, now=system_clock())
     if as_json:
-        print_json(_report_document(counted, held, day=chosen, account=name))
+        document = _report_document(counted, held, day=chosen, account=name)
+        print_json({**document, "sources": sources})
     else:
         _print(counted, held, reasons=True)
+        _print_sources(settings, sources)
     return _code(counted)
 
 
@@ -77,6 +82,17 @@ def _print(counted: Balance, held: list[Paused], *, reasons: bool) -> None:
         click.echo(line)
     if text := paused_text(held):
         click.echo(f"PAUSED: {text}")
+
+
+def _print_sources(settings: Settings, told: list[AccountSources]) -> None:
+    for one in told:
+        zone = settings.accounts[one.account].zone
+        lines = list(source_lines(one.sources, zone))
+        if lines:
+            begin, end = (moment.astimezone(zone) for moment in (one.begin, one.end))
+            click.echo(f"calls of {one.account}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}:")
+        for line in lines:
+            click.echo(line)
 
 
 def _code(counted: Balance) -> int:

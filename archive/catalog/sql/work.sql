@@ -33,7 +33,8 @@ UPDATE calls SET state = 'leased', lease = :lease
 WHERE account = :account AND state = 'expected'
   AND sid IN (SELECT value FROM json_each(:sids))
 RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
-  from_number, to_number, exophone, group_name, told_url, delete_by_ms, tries, refreshes, late_looks, looks,
+  from_number, to_number, exophone, group_name, told_url, listed_url, delete_by_ms, tries, refreshes,
+  late_looks, looks,
   (SELECT json_group_array(l.reason) FROM (
      SELECT o.reason FROM looks AS o
      WHERE o.account = calls.account AND o.sid = calls.sid ORDER BY o.rowid
@@ -60,9 +61,10 @@ UPDATE calls SET
 WHERE account = :account AND sid = :sid AND lease = :lease;
 
 -- name: settle(lease, account, sid, state, reason, due_ms, settled_ms, tries, refreshes, looks, late_looks)*!
--- Holds only where the lease still does: a late finisher changes nothing.
+-- Holds only where the lease still does: a late finisher changes nothing. A look uses up what the
+-- listing told of the recording: the next one asks the API.
 UPDATE calls SET
-  state = :state, reason = :reason, lease = NULL, settled_ms = :settled_ms,
+  state = :state, listed_url = '', reason = :reason, lease = NULL, settled_ms = :settled_ms,
   due_ms = COALESCE(:due_ms, due_ms),
   tries = tries + :tries, refreshes = refreshes + :refreshes,
   looks = looks + :looks, late_looks = late_looks + :late_looks

@@ -1,0 +1,98 @@
+"""``callvault enqueue range``: what the provider lists for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from archive.api import ApiTroubleError
+from archive.clock import system_clock
+from archive.errors import Exit
+from archive.windows import Window
+from worker.commands.moments import parse_range
+from worker.commands.options import account_option, dry_run_option, json_option, print_json
+from worker.logs import configure_logging
+from worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from archive.accounts import Account
+    from jobs.intake import Report
+
+
+@click.command("range")
+@click.option("--from", "start", required=True, help="The first moment: 2026-11-01 or with a time.")
+@click.option("--to", "end", required=True, help="The last; a day alone means its end.")
+@account_option
+@dry_run_option
+@json_option
+@click.pass_obj
+def by_range(
+    config: Path | None,
+    *,
+    start: str,
+    end: str,
+    account: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Ask the provider for all calls of a time; 'today', '3 days ago' are days, too.
+
+    Times are in the account's zone. The provider keeps six months of history.
+    """
+    settings = load_settings(config, os.environ)
+    configure_logging(settings.log)
+    chosen = settings.account(account)
+    first, last = parse_range(start, end, chosen.zone)
+    taken, alarm = asyncio.run(_ask(settings, chosen, first, last, dry_run=dry_run))
+    if as_json:
+        print_json(taken)
+    else:
+        would = " (dry run: nothing was changed)" if dry_run else ""
+        click.echo(
+            f"{taken.rows:,} calls listed: {taken.new:,} calls new, {taken.known:,} already known, "
+            f"{taken.rejected:,} rows rejected{would}"
+        )
+    if alarm is None:
+        return Exit.COMPLETE
+    click.echo(f"ALARM: {alarm}", err=True)
+    return Exit.WORK_REMAINS
+
+
+async def _ask(
+    settings: Settings, account: Account, start: datetime, end: datetime, *, dry_run: bool
+) -> tuple[Report, str | None]:
+    # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
+    from jobs.listing import Clerk, alarm_for, cut_range, take_range  # noqa: PLC0415
+    from worker.asking import explained, open_asking  # noqa: PLC0415
+
+    began, ended = cut_range(start, end, system_clock())
+    if began > start:
+        known = began.astimezone(account.zone)
+        click.echo(f"note: the provider knows nothing before {known:%Y-%m-%d %H:%M}", err=True)
+    async with open_asking(settings, os.environ, [account]) as asking:
+        clerk = Clerk(
+            catalog=asking.catalog,
+            account=account,
+            readiness=settings.readiness,
+            clock=system_clock,
+            dry_run=dry_run,
+        )
+        try:
+            taken = await take_range(clerk, asking.apis[account.name], began, ended, show_listed)
+        except ApiTroubleError as trouble:
+            raise explained(trouble, account) from trouble
+        window = Window(began, ended)
+        return taken, await alarm_for(asking.catalog, account, taken, window)
+
+
+def show_listed(report: Report) -> None:
+    """Show on a terminal how far a listing is."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{report.rows:,} calls listed", err=True, nl=False)

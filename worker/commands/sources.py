@@ -1,0 +1,79 @@
+"""How it is said what each source of calls brought, and when one was silent."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from archive.catalog.database import Database
+from archive.catalog.sources import sources_of
+from archive.provider_time import day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
+
+    from archive.accounts import Account
+    from archive.sources import Brought, Silence
+    from worker.settings import Settings
+
+_DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
+
+
+class AccountSources(msgspec.Struct, frozen=True):
+    """What the sources of one account brought of the calls that began in a time."""
+
+    account: str
+    begin: datetime = msgspec.field(name="from")
+    end: datetime = msgspec.field(name="to")
+    sources: list[Brought]
+
+
+def read_sources(
+    settings: Settings, accounts: Iterable[Account], *, day: str | None, now: datetime
+) -> list[AccountSources]:
+    """Return what sources brought on a day (``YYYY-MM-DD``), or without one yesterday and today.
+
+    Nothing for an empty day, which stands for calls of unknown date.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    if day == "":
+        return []
+    database = Database(settings.catalog_path)
+    try:
+        with database.read() as tx:
+            told = []
+            for account in accounts:
+                first = day or day_of(now - _DAY, account.zone)
+                begin = datetime.fromisoformat(first).replace(tzinfo=account.zone)
+                end = now if day is None else min(now, begin + _DAY - _SECOND)
+                sources = sources_of(tx, account, begin, end) if begin < end else []
+                told.append(AccountSources(account.name, begin, end, sources))
+            return told
+    finally:
+        database.close()
+
+
+def source_lines(told: Iterable[Brought], zone: ZoneInfo) -> Iterator[str]:
+    """Write what sources brought: a line for each, and one for each silence."""
+    for one in told:
+        yield f"{one.calls:>12,}  by {one.source}, {one.alone:,} of them only by it"
+        for silence in one.silences:
+            yield f"{'':>14}{_silence(one.source, silence, zone)}"
+
+
+def _silence(source: str, silence: Silence, zone: ZoneInfo) -> str:
+    since = silence.since.astimezone(zone)
+    text = f"no {source} since {since:%Y-%m-%d %H:%M}"
+    if silence.until is not None:
+        until = silence.until.astimezone(zone)
+        same_day = since.date() == until.date()
+        text = f"no {source} between {since:%Y-%m-%d %H:%M} and "
+        text += f"{until:%H:%M}" if same_day else f"{until:%Y-%m-%d %H:%M}"
+    noun = "call" if silence.calls == 1 else "calls"
+    return f"{text}, when {silence.calls:,} {noun} ended"

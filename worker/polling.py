@@ -1,0 +1,78 @@
+"""Polling as a command or a service does it: all accounts, until told to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.following import keep_polling
+from jobs.leader import POLLING, Leader
+from jobs.poller import Poller
+from worker.asking import open_asking
+from worker.build import REAL, host_name
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
+
+    from archive.accounts import Account
+    from jobs.poller import Round
+    from worker.asking import Asking
+    from worker.build import Effects
+    from worker.settings import Settings
+
+
+def _tell_nobody(_: Round) -> None:
+    """Keep it to the catalog."""
+
+
+def pollers_of(
+    settings: Settings, asking: Asking, accounts: Iterable[Account], effects: Effects = REAL
+) -> list[Poller]:
+    """Return a poller for each account."""
+    return [
+        Poller(
+            api=asking.apis[account.name],
+            catalog=asking.catalog,
+            poll=settings.poll,
+            readiness=settings.readiness,
+            clock=effects.clock,
+            dice=effects.dice,
+            host=host_name(),
+        )
+        for account in accounts
+    ]
+
+
+async def follow(
+    settings: Settings,
+    environment: Mapping[str, str],
+    stopping: asyncio.Event,
+    *,
+    accounts: Iterable[Account] | None = None,
+    every: timedelta | None = None,
+    queue_url: str | None = None,
+    tell: Callable[[Round], None] = _tell_nobody,
+    effects: Effects = REAL,
+) -> None:
+    """Poll until ``stopping``, on one host of the cluster at a time.
+
+    ``accounts`` are all of them if None, ``every`` is that of the settings. ``queue_url`` is that
+    of a queue which somebody keeps already.
+
+    Raises:
+        CredentialsError: an account has no key or token.
+        SettingsError: a variable names a proxy or certificates that cannot be used.
+        CatalogError, QueueError: the catalog or the queue cannot be opened.
+    """
+    chosen = list(settings.accounts.values() if accounts is None else accounts)
+    async with open_asking(
+        settings, environment, chosen, queue_url=queue_url, effects=effects
+    ) as asking:
+        await keep_polling(
+            pollers_of(settings, asking, chosen, effects),
+            Leader(asking.pool, POLLING),
+            stopping,
+            every=settings.poll.every if every is None else every,
+            tell=tell,
+        )
