@@ -43,23 +43,25 @@ def secrets_of(settings: Settings, environment: Mapping[str, str]) -> dict[str, 
     """Return the webhook's secret of each account that has one.
 
     Raises:
-        CredentialsError: no account has one, or one cannot be a secret.
+        CredentialsError: one of them cannot be a secret.
     """
     accounts = settings.accounts
-    only = len(accounts) == 1
     told = {
-        name: webhook_secret_for(account, environment, only_account=only)
+        name: webhook_secret_for(account, environment, only_account=len(accounts) == 1)
         for name, account in accounts.items()
     }
-    found = {name: secret for name, secret in told.items() if secret}
-    if not found:
-        variable = WEBHOOK if only else f"{WEBHOOK}_NAME"
-        raise CredentialsError(
-            "there is no secret that callbacks could show",
-            hint=f"set {variable} in the environment, or give the unit a credential of that name "
-            "in lower case with '-'; make one with: openssl rand -hex 24",
-        )
-    return found
+    return {name: secret for name, secret in told.items() if secret}
+
+
+def _check_secrets(secrets: Mapping[str, str], settings: Settings) -> None:
+    if secrets:
+        return
+    variable = WEBHOOK if len(settings.accounts) == 1 else f"{WEBHOOK}_NAME"
+    raise CredentialsError(
+        "there is no secret that callbacks could show",
+        hint=f"set {variable} in the environment, or give the unit a credential of that name "
+        "in lower case with '-'; make one with: openssl rand -hex 24",
+    )
 
 
 class Receiver:
@@ -116,6 +118,7 @@ async def serve(
         CatalogError: the catalog cannot be opened.
     """
     secrets = secrets_of(settings, environment)
+    _check_secrets(secrets, settings)
     wanted = settings.web
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(wanted.host, wanted.port))
