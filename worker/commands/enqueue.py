@@ -14,10 +14,12 @@ import click
 
 from archive.call import Source
 from archive.clock import system_clock
+from archive.entry import FOR_ALL
 from archive.errors import Exit
 from jobs.ahead import read_ahead
 from jobs.cdr import Rejected, UnreadTimes, read_cdr
 from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
+from worker.commands.choosing import choice_options, read_entry, trust_status_option
 from worker.commands.listing import by_range
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
 from worker.settings import Settings, load_settings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.rows import NewCall
+    from archive.entry import Entry
     from archive.readiness import Readiness
 
 _REJECTED_SHOWN: Final = 20
@@ -42,6 +45,8 @@ def enqueue() -> None:
 @enqueue.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @account_option
+@choice_options
+@trust_status_option
 @dry_run_option
 @json_option
 @click.pass_obj
@@ -50,6 +55,9 @@ def cdr(
     *,
     files: tuple[str, ...],
     account: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    trust_status: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -59,7 +67,8 @@ def cdr(
     that cannot be used is reported with its line and stops nothing.
     """
     settings = load_settings(config, os.environ)
-    take_files(settings, account, files, dry_run=dry_run, as_json=as_json)
+    entry = read_entry(only, skip, trust_status=trust_status)
+    take_files(settings, account, files, entry=entry, dry_run=dry_run, as_json=as_json)
     return Exit.COMPLETE
 
 
@@ -94,6 +103,7 @@ def take_files(
     account: str | None,
     files: tuple[str, ...],
     *,
+    entry: Entry = FOR_ALL,
     dry_run: bool,
     as_json: bool,
     quiet: bool = False,
@@ -107,7 +117,8 @@ def take_files(
     total = Report()
     with _desk(settings, account, dry_run=dry_run) as (desk, name):
         for file in files:
-            make = partial(_rows_of, Path(file), settings.accounts[name], settings.readiness)
+            chosen = settings.accounts[name]
+            make = partial(_rows_of, Path(file), chosen, settings.readiness, entry)
             with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
                 taken = desk.take_prepared(said.told(found, file), Source.CDR, said.rejected)
             total.rows += taken.rows
@@ -118,12 +129,12 @@ def take_files(
 
 
 def _rows_of(
-    path: Path, account: Account, readiness: Readiness
+    path: Path, account: Account, readiness: Readiness, entry: Entry
 ) -> Iterator[NewCall | Rejected | UnreadTimes]:
     """Yield the rows of an export as they are taken in, and at the end what was not understood."""
     unread: list[UnreadTimes] = []
     rows = read_cdr(path, zone=account.zone, on_unread=unread.append)
-    yield from prepared(rows, account, readiness, system_clock)
+    yield from prepared(rows, account, readiness, system_clock, entry)
     yield from unread
 
 
