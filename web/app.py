@@ -18,6 +18,7 @@ from archive.errors import StoreError
 from web.client import client_address, is_within
 from web.fields import BadBodyError, read_fields, read_query
 from web.guard import Rate, Secrets, basic_password
+from web.plain import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
 BODY_S: Final = 10.0
 """How long a body may take to come; the provider waits 15 s for an answer."""
-_HEADERS: Final = {
-    hdrs.CACHE_CONTROL: "no-store",
-    "X-Content-Type-Options": "nosniff",
-    hdrs.SERVER: "callvault",
-}
 _CHALLENGE: Final = {str(hdrs.WWW_AUTHENTICATE): 'Basic realm="callvault"'}
 _LATER: Final = {str(hdrs.RETRY_AFTER): "60"}
 _log = structlog.get_logger()
@@ -106,7 +102,7 @@ async def _plain_errors(
 
 
 def _answer(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, headers={**_HEADERS, **(headers or {})})
+    return web.Response(status=status, headers={**HEADERS, **(headers or {})})
 
 
 class _RefusedError(Exception):
@@ -203,13 +199,13 @@ class _Receiver:
         self._only_for_us(request)
         told = await self._parts.health()
         status = HTTPStatus.OK if told.get("ready") else HTTPStatus.SERVICE_UNAVAILABLE
-        return web.json_response(dict(told), status=status, headers=_HEADERS)
+        return web.json_response(dict(told), status=status, headers=HEADERS)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Tell what Prometheus asks for."""
         self._only_for_us(request)
         body, content_type = await self._parts.metrics()
-        return web.Response(body=body, headers={**_HEADERS, hdrs.CONTENT_TYPE: content_type})
+        return web.Response(body=body, headers={**HEADERS, hdrs.CONTENT_TYPE: content_type})
 
     def _only_for_us(self, request: web.Request) -> None:
         """Hide what is not for everybody.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -21,6 +22,7 @@ from web.app import Parts, UnusableError, create_app
 from web.client import read_network
 from web.gate import CONNECTION_S, Gate
 from web.guard import Rate, Secrets
+from web.plain import PlainHandler
 from worker.metrics import Metrics
 from worker.secrets import WEBHOOK, webhook_secret_for
 
@@ -154,14 +156,20 @@ async def serve(
                 trusted_proxies=tuple(map(read_network, wanted.trusted_proxies)),
             )
         )
-        runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=0, shutdown_timeout=_ANSWER_S
-        )
+        runner = web.AppRunner(app, shutdown_timeout=_ANSWER_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         assert runner.server is not None
-        server = await asyncio.get_running_loop().create_server(
-            Gate(runner.server, connection_s=connection_s), sock=listener, backlog=_BACKLOG
+        loop = asyncio.get_running_loop()
+        handler = partial(
+            PlainHandler,
+            runner.server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type] # aiohttp takes it for none; untyped there
+            keepalive_timeout=0,
+        )
+        server = await loop.create_server(
+            Gate(handler, connection_s=connection_s), sock=listener, backlog=_BACKLOG
         )
         stack.callback(server.close)
         address = _address(listener)
