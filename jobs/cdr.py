@@ -45,6 +45,7 @@ _NAMES: Final = {
     "direction": ("direction",),
     "from": ("from", "fromnumber"),
     "to": ("to", "tonumber"),
+    "group": ("groupname", "group"),
     "exophone": ("exotelnumber", "exophone", "phonenumber", "virtualnumber", "phonenumbersid"),
     "urls": ("recordingurls", "recordingurl"),
 }
@@ -217,8 +218,8 @@ def _blanks_at_end(row: list[str]) -> int:
 def _facts(
     cells: tuple[str, ...], sid: str, read_time: _ReadTime, *, only_times: bool
 ) -> CallFacts:
-    _, created, started, ended, duration, talk, status, leg2, direction, *numbers, urls = cells
-    from_, to, exophone = numbers
+    _, created, started, ended, duration, talk, status, leg2, direction, *texts, urls = cells
+    from_, to, group, exophone = texts
     created_at = read_time(created)
     # Most calls start in the second in which they are created.
     started_at = created_at if started == created else read_time(started)
@@ -237,6 +238,7 @@ def _facts(
         from_number=_text(from_),
         to_number=_text(to),
         exophone=_text(exophone),
+        group=_text(group),
         recording_urls=_urls(urls) or msgspec.UNSET,
     )
 

@@ -99,6 +99,7 @@ def test_the_dashboard_report_gives_all_its_facts(tmp_path: Path) -> None:
         from_number="0981",
         to_number="0802",
         exophone="08047000000",
+        group="Sales",
     )
     assert [expected] == read(tmp_path, f"{header}\n{row}\n")
 
