@@ -11,7 +11,7 @@ import click
 
 from archive.errors import Exit
 from worker.commands.enqueue import take_files
-from worker.commands.options import json_option, progress_option, say_balance
+from worker.commands.options import dates_option, json_option, progress_option, say_balance
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
 from worker.settings import Settings, load_settings
@@ -37,6 +37,7 @@ def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bo
 @click.command()
 @click.argument("files", nargs=-1, metavar="[CDR_EXPORT]...", type=click.Path())
 @click.option("--account", help="The account the exports are of, if there are several.")
+@dates_option
 @click.option("--drain", is_flag=True, help=_DRAIN_HELP)
 @progress_option
 @json_option
@@ -46,6 +47,7 @@ def run(
     *,
     files: tuple[str, ...],
     account: str | None,
+    dates: str | None,
     drain: bool,
     progress: bool | None,
     as_json: bool,
@@ -56,7 +58,9 @@ def run(
     """
     settings = load_settings(config, os.environ)
     if files:
-        take_files(settings, account, files, dry_run=False, as_json=False, quiet=as_json)
+        take_files(
+            settings, account, files, dates=dates, dry_run=False, as_json=False, quiet=as_json
+        )
     return _work(settings, drain=drain, progress=progress, as_json=as_json)
 
 
