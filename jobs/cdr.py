@@ -15,6 +15,7 @@ field that cannot be read (a time, a duration, a word) is left unknown, and the 
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -26,8 +27,9 @@ import msgspec
 from archive.call import CallFacts, is_sid
 from archive.errors import InputError
 from archive.provider_time import is_blank, parse_time
-from jobs.csv_rows import SAVE_AS_CSV, Rows, no_csv, opened_text
+from jobs.csv_rows import SAVE_AS_CSV, Rows, explained, no_csv, opened_text
 from jobs.day_order import DayOrder, OrderSearch, may_have_dates, parse_date
+from jobs.plain import STDIN, plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,25 +121,40 @@ def read_cdr(
             Later only where reading itself fails.
     """
     unread = UnreadTimes()
-    with opened_text(path) as (stream, is_text):
-        export = _Export(stream, str(path), is_text=is_text)
-        if order is None and path.is_file() and may_have_dates(path):
-            order = _find_order(path, now.astimezone(zone) if now else None, on_order)
-        yield from export.calls(_time_reader(zone, unread, order))
-    if on_unread is not None and unread.count:
-        on_unread(unread)
+    if "\0" in str(path):
+        raise InputError(f"{str(path)!r} is no path.", hint="Check the path.")
+    name = "standard input" if str(path) == STDIN else str(path)
+    with explained(path), plain_file(path, stdin=sys.stdin.buffer) as plain:
+        with opened_text(plain.path, name) as (stream, is_text):
+            export = _Export(stream, name, is_text=is_text)
+            if order is None and may_have_dates(plain.path):
+                order = _find_order(
+                    plain.path, name, now.astimezone(zone) if now else None, on_order
+                )
+            yield from export.calls(_time_reader(zone, unread, order))
+        if on_unread is not None and unread.count:
+            on_unread(unread)
+        if plain.damage:
+            raise InputError(
+                f"{name}: {plain.damage}. The rows before are used, the rest is missing.",
+                hint="Export or pack the calls again, and name the file again.",
+            )
 
 
 def _find_order(
-    path: Path, now: datetime | None, on_order: Callable[[str], None] | None
+    path: Path, name: str, now: datetime | None, on_order: Callable[[str], None] | None
 ) -> DayOrder | None:
     """Look at each time of an export, and tell the order of its dates if it has such dates."""
     search = OrderSearch(now)
-    with opened_text(path) as (stream, is_text):
-        export = _Export(stream, str(path), is_text=is_text)
-        for _ in export.calls(lambda text: search.see(text, export.line)):
+
+    def see(text: str) -> None:
+        search.see(text, export.line)
+
+    with opened_text(path, name) as (stream, is_text):
+        export = _Export(stream, name, is_text=is_text)
+        for _ in export.calls(see):
             pass
-    found = search.decide(str(path))
+    found = search.decide(name)
     if found is not None and on_order is not None:
         on_order(found[1])
     return found[0] if found else None
@@ -272,7 +289,7 @@ def _facts(
         from_number=_text(from_),
         to_number=_text(to),
         exophone=_text(exophone),
-        group=_text(group),
+        group=_text(group) if group else "",
         recording_urls=_urls(urls) or msgspec.UNSET,
     )
 

@@ -382,7 +382,7 @@ def test_a_file_without_permission_is_refused(
         ("holds no rows", b"\n \r\n\t\n"),
         ("holds no rows", b"\xef\xbb\xbf"),
         ("zip archive or an Excel", b"PK\x03\x04\x14\x00xl/workbook.xml"),
-        ("gzip", gzip.compress(CDR_HEADER.encode())),
+        ("gzip", gzip.compress(gzip.compress(CDR_HEADER.encode()))),
         ("MP3", b"ID3\x03\x00\x00\x00\x00\x00\x00"),
         ("MP3", b"\xff\xfb\x90\x00" * 10),
         ("WAV", b"RIFF\x00\x00\x00\x00WAVE"),

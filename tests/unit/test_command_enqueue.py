@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -172,3 +173,15 @@ def test_dates_of_either_order_are_asked_for_and_said(
     path.write_text(f"CallSid,StartTime\n{SIDS[1]},13/02/2026 10:00\n")
     said = terminal.run("enqueue", "cdr", str(path)).stderr
     assert said == f"note: {path}: dates are day first (13/02/2026 10:00 in line 2)\n"
+
+
+def test_the_rows_before_the_end_of_a_cut_archive_are_kept(
+    books: Books, terminal: Terminal, tmp_path: Path
+) -> None:
+    """The error says that the rest is missing; without its end the archive is no whole one."""
+    path = tmp_path / "calls.csv.gz"
+    path.write_bytes(gzip.compress(f"CallSid\n{SIDS[0]}\n{SIDS[1]}\n".encode())[:-8])
+    error = terminal.refuses("enqueue", "cdr", str(path))
+    assert "the rest is missing" in error.message
+    assert error.exit_code is Exit.USAGE
+    assert books.balance().known == 2

@@ -63,7 +63,7 @@ def cdr(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Read CDR exports (CSV) into the catalog.
+    """Read CDR exports (CSV, also packed with gzip) into the catalog; '-' is standard input.
 
     The Sid alone is enough; times, numbers and status are kept where the export has them. A row
     that cannot be used is reported with its line and stops nothing; of several files, one that
@@ -135,10 +135,17 @@ def take_files(
             total.new += taken.new
             total.known += taken.known
             total.rejected += taken.rejected
+            for late in said.late[:]:
+                said.late.clear()
+                refused.append(late)
+                if len(files) > 1:
+                    said.refused(late)
     said.report(total, "rows read", dry_run=dry_run)
+    if refused and len(files) == 1:
+        raise refused[0]
     if refused:
         raise InputError(
-            f"{len(refused)} of {len(files)} files could not be read; see above for each.",
+            f"{len(refused)} of {len(files)} files could not be read whole; see above for each.",
             hint="The others are done. What is known already is not added again, so all can be "
             "named again.",
         )
@@ -146,9 +153,9 @@ def take_files(
 
 def _rows_of(
     path: Path, account: Account, readiness: Readiness, order: DayOrder | None
-) -> Iterator[NewCall | Rejected | UnreadTimes | str]:
+) -> Iterator[NewCall | Rejected | UnreadTimes | InputError | str]:
     """Yield the rows of an export as they are taken in, and between them what is to be said."""
-    said: list[UnreadTimes | str] = []
+    said: list[UnreadTimes | InputError | str] = []
     rows = read_cdr(
         path,
         zone=account.zone,
@@ -162,7 +169,11 @@ def _rows_of(
     yield from said  # of the dates: it is known with the first row
     said.clear()
     yield from first
-    yield from ready
+    try:
+        yield from ready
+    except InputError as error:
+        # Raised, it would cost the rows that wait for their transaction.
+        said.append(error)
     yield from said
 
 
@@ -197,6 +208,7 @@ class _Said:
         self._as_json = as_json
         self._quiet = quiet
         self._rejected: list[Rejected] = []
+        self.late: list[InputError] = []
 
     def rejected(self, row: Rejected) -> None:
         """Report a row that cannot be used; the first few at once, the rest as a count."""
@@ -213,12 +225,14 @@ class _Said:
         click.echo(f"callvault: {error.message}\n  hint: {error.hint}", err=True)
 
     def told(
-        self, rows: Iterable[NewCall | Rejected | UnreadTimes | str], file: str
+        self, rows: Iterable[NewCall | Rejected | UnreadTimes | InputError | str], file: str
     ) -> Iterator[NewCall | Rejected]:
         """Pass on the rows of a file, and say what stands between them."""
         for row in rows:
             if isinstance(row, UnreadTimes):
                 self.unread(file, row)
+            elif isinstance(row, InputError):
+                self.late.append(row)
             elif isinstance(row, str):
                 self.note(row)
             else:
