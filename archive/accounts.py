@@ -9,6 +9,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+# msgspec reads these types when settings are made.
+from archive.retention import Days, Kept  # noqa: TC001
+from archive.selection import Rule  # noqa: TC001
+
 SINGAPORE: Final = "https://api.exotel.com"
 MUMBAI: Final = "https://api.in.exotel.com"
 
@@ -36,7 +40,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     ``requests_per_minute`` is the provider's limit over all voice APIs (200 unless more was
     agreed). ``url_validity_minutes`` is the life asked for presigned URLs, 5 to 60. Recordings are
-    deleted ``retention_days`` after the call (30, 90 or up to 365 by plan).
+    deleted ``retention_days`` after the call (30, 90 or up to 365 by plan), but for calls that a
+    rule of ``retention`` is for: see `archive.retention`. ``selection`` tells which calls are
+    wanted.
     """
 
     name: str
@@ -56,7 +62,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 200
     url_validity_minutes: Annotated[int, Meta(ge=5, le=60)] = 60
     timezone: str = "Asia/Kolkata"
-    retention_days: Annotated[int, Meta(ge=1, le=36_500)] = 30
+    retention_days: Days = 30
+    retention: tuple[Kept, ...] = ()
+    selection: tuple[Rule, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -26,10 +26,12 @@ from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
 from jobs.resolve import resolve
-from jobs.settling import judge_call
+from jobs.settling import excluded, judge_call
 from jobs.targets import Target, targets_of, told_by_listing, url_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archive.catalog.work import ClaimedCall
     from jobs.capacity import Room
 
@@ -135,9 +137,11 @@ class _Run:
 
     async def _archive(self, claimed: list[ClaimedCall]) -> None:
         pausing = self._pausing
-        answers = await self._ask(claimed)
+        claimed = await self._leave_out(claimed, {})
+        answers = await self._ask(claimed) if claimed else None
         if answers is None:
             return
+        claimed = await self._leave_out(claimed, answers)
         calls = await self._settle_without_url(claimed, answers)
         await self._downloads.adopt_or_download(calls)
         if self._downloads.is_over:
@@ -179,6 +183,23 @@ class _Run:
         )
         return told | answers
 
+    async def _leave_out(
+        self, claimed: list[ClaimedCall], answers: Mapping[str, CallAnswer | Symptom]
+    ) -> list[ClaimedCall]:
+        """Settle the calls that a rule leaves out, by what is known now; return the rest."""
+        parts, account = self._parts, self._line.account
+        out = excluded(claimed, answers, account)
+        if out:
+            now = parts.clock()
+            learnt = [a.facts for a in answers.values() if isinstance(a, CallAnswer)]
+            lease = self._lease
+            await parts.catalog.write(work.learn, learnt, lease=lease, account=account, now=now)
+            await parts.catalog.write(
+                work.settle, out.items(), lease=lease, account=account.name, now=now
+            )
+            self._room.leave(len(out))
+        return [call for call in claimed if call.facts.sid not in out]
+
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]
     ) -> list[list[Target]]:
@@ -188,7 +209,6 @@ class _Run:
         """
         parts = self._parts
         now = parts.clock()
-        retention = timedelta(days=self._line.account.retention_days)
         calls: list[list[Target]] = []
         outcomes: list[tuple[str, work.Outcome]] = []
         for call in claimed:
@@ -198,7 +218,7 @@ class _Run:
                 calls.append(targets)
                 continue
             outcome = judge_call(
-                call, answer, now, parts.readiness, parts.dice(), retention=retention
+                call, answer, now, parts.readiness, parts.dice(), account=self._line.account
             )
             if targets and isinstance(outcome, _GIVEN_UP):
                 calls.append(targets)

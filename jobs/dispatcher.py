@@ -88,7 +88,8 @@ class Dispatcher:
             return []
         most = room * self._batch + len(queued)
         # Deleted after this moment is what began within the last day.
-        lately = now - _LATELY + timedelta(days=account.retention_days)
+        shortest = min([account.retention_days, *(rule.days for rule in account.retention)])
+        lately = now - _LATELY + timedelta(days=shortest)
         return plan_batches(
             work.due_by_deletion(tx, account.name, now, most),
             work.due_lately(tx, account.name, now, lately, most),

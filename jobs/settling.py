@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from archive.call import CallFacts
+from archive.catalog.work import Excluded
 from archive.readiness import Readiness, judge_missing
+from archive.retention import kept_for
+from archive.selection import excluded_by
 from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
+from archive.wire import CallAnswer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from archive.call import CallFacts
+    from archive.accounts import Account
     from archive.catalog.work import ClaimedCall, Outcome
-    from archive.wire import CallAnswer
 
 
 def judge_call(
@@ -25,12 +30,9 @@ def judge_call(
     readiness: Readiness,
     jitter: float,
     *,
-    retention: timedelta,
+    account: Account,
 ) -> Outcome:
-    """Decide about a call for which the provider gave no recording URL.
-
-    ``retention`` is how long after a call's start its recording is kept.
-    """
+    """Decide about a call for which the provider gave no recording URL."""
     if isinstance(answer, Symptom):
         verdict = judge_trouble(call, answer, jitter)
     else:
@@ -38,7 +40,7 @@ def judge_call(
             with_known_end(call, answer.facts, now),
             former=_former_word(call),
             late_looks=call.late_looks,
-            delete_by=delete_by(call, answer.facts, retention),
+            delete_by=delete_by(call, answer.facts, account),
             now=now,
             readiness=readiness,
         )
@@ -59,13 +61,41 @@ def with_known_end(call: ClaimedCall, facts: CallFacts, now: datetime) -> CallFa
     return msgspec.structs.replace(facts, ended_at=known)
 
 
-def delete_by(call: ClaimedCall, facts: CallFacts, retention: timedelta) -> datetime:
+def delete_by(call: ClaimedCall, facts: CallFacts, account: Account) -> datetime:
     """Return when the recording is deleted, by what the answer's facts say of the call's start.
 
     What the catalog has may be a guess of the time when nobody had told the call's date.
     """
     began = facts.began_at
-    return call.delete_by if began is None else began + retention
+    if began is None:
+        return call.delete_by
+    return began + kept_for(merged(call.facts, facts), account)
+
+
+def merged(known: CallFacts, told: CallFacts) -> CallFacts:
+    """Return what is known of a call once the provider's word has replaced what it tells of."""
+    fields = (name for name in CallFacts.__struct_fields__ if name != "recording_urls")
+    news = {name: value for name in fields if (value := getattr(told, name)) not in {None, ""}}
+    return msgspec.structs.replace(known, **news)
+
+
+def excluded(
+    calls: Iterable[ClaimedCall],
+    answers: Mapping[str, CallAnswer | Symptom],
+    account: Account,
+) -> dict[str, Excluded]:
+    """Return the calls (by Sid) that a rule leaves out, by what is known and what was answered.
+
+    One that a person asked for, or of which there is a recording, is left out by nothing.
+    """
+    out = {}
+    for call in calls if account.selection else ():
+        answer = answers.get(call.facts.sid)
+        known = merged(call.facts, answer.facts) if isinstance(answer, CallAnswer) else call.facts
+        rule = excluded_by(known, account.selection)
+        if rule is not None and not call.wanted and not call.kept:
+            out[call.facts.sid] = Excluded(rule)
+    return out
 
 
 def _former_word(call: ClaimedCall) -> CallFacts | None:

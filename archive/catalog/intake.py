@@ -11,6 +11,7 @@ from archive.catalog.candidates import add_candidates, recall_untold
 from archive.catalog.dayfiles import days_of_known, mark_days_of
 from archive.catalog.rows import NEW_COLUMNS, prepare
 from archive.clock import to_ms
+from archive.entry import FOR_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from archive.call import CallFacts, Source
     from archive.catalog.database import Tx
     from archive.catalog.rows import NewCall
+    from archive.entry import Entry
     from archive.readiness import Readiness
 
 
@@ -43,12 +45,13 @@ def add_calls(
     source: Source,
     readiness: Readiness,
     now: datetime,
+    entry: Entry = FOR_ALL,
 ) -> Intake:
     """Take calls into the catalog with the sighting of their source.
 
     A known call keeps what is known of it, its state included; only blanks are filled.
     """
-    prepared = [prepare(facts, account, readiness, now) for facts in calls]
+    prepared = [prepare(facts, account, readiness, now, entry) for facts in calls]
     return add_prepared(tx, prepared, account=account, source=source, now=now)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -12,9 +11,11 @@ import msgspec
 
 from archive.call import CallFacts, State
 from archive.clock import from_ms, to_ms
+from archive.entry import FOR_ALL, Entry, first_standing
 from archive.proof import Proof
 from archive.provider_time import day_of
 from archive.readiness import Readiness, first_due
+from archive.retention import kept_for
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,7 +65,7 @@ def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
     A call of unknown date may be the oldest of all: it is taken as about to be deleted.
     """
     began = facts.began_at
-    return now if began is None else began + timedelta(days=account.retention_days)
+    return now if began is None else began + kept_for(facts, account)
 
 
 def facts_columns(facts: CallFacts, account: Account, now: datetime) -> dict[str, object]:
@@ -121,10 +122,19 @@ def usual_url(facts: CallFacts) -> str:
     return url.partition("?")[0]
 
 
-def prepare(facts: CallFacts, account: Account, readiness: Readiness, now: datetime) -> NewCall:
+def prepare(
+    facts: CallFacts,
+    account: Account,
+    readiness: Readiness,
+    now: datetime,
+    entry: Entry = FOR_ALL,
+) -> NewCall:
     """Return a call as it is taken in if it was not known before."""
     values = _facts_values(facts, account, now)
     told = () if values[-1] else facts.recording_urls or ()
+    standing = first_standing(facts, account, entry)
+    if standing is not None:
+        return (*values, standing.state.value, standing.reason, to_ms(now), to_ms(now)), told
     due_ms = to_ms(first_due(facts, now, readiness))
     return (*values, _EXPECTED, "", None, due_ms), told
 

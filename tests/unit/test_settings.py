@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from archive.accounts import MUMBAI
 from archive.errors import Exit, InputError, SettingsError
+from archive.retention import Kept
+from archive.selection import Rule
 from worker.settings import Settings, load_settings, parse_duration, parse_size
 
 ROOT = Path(__file__).parents[2]
@@ -394,3 +396,72 @@ def test_other_texts_are_neither_durations_nor_sizes(text: object) -> None:
         assert value >= least  # type: ignore[operator]
         assert str(text).isascii()
         assert str(text).strip()[0].isdigit()
+
+
+def test_rules_and_deletion_days_are_arrays_of_tables(tmp_path: Path) -> None:
+    """A text stands for a list of one; each account gets the rules that concern it."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        """
+[accounts.main]
+sid = "acme1"
+[[accounts.main.retention]]
+days = 30
+to = 2026-05-31
+exophone = "0804*"
+[accounts.other]
+sid = "acme2"
+[[selection]]
+name = "short"
+shorter_than = "5s"
+[[selection]]
+name = "only here"
+account = "other"
+status = ["busy", "failed"]
+""",
+        encoding="utf-8",
+    )
+    accounts = load_settings(file, {}).accounts
+    short = Rule(name="short", shorter_than=timedelta(seconds=5))
+    here = Rule(name="only here", account=("other",), status=("busy", "failed"))
+    assert accounts["main"].retention == (
+        Kept(days=30, until=date(2026, 5, 31), exophone=("0804*",)),
+    )
+    assert [(short,), (short, here)] == [one.selection for one in accounts.values()]
+
+
+def test_mistakes_in_arrays_of_tables_are_told_with_the_others(tmp_path: Path) -> None:
+    """Each with its place and what is allowed."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        """
+[accounts.main]
+sid = "acme1"
+retention = [{days = 0}, {dais = 3}]
+selection = []
+[[selection]]
+name = "a"
+colour = "red"
+shorter_than = 5
+account = ["nobody"]
+[[selection]]
+keep = true
+[poll]
+every = "no"
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, {})
+    told = "\n".join(caught.value.mistakes)
+    for words in (
+        "accounts.main.retention[1].days = 0",
+        "accounts.main.retention[2].dais",
+        "accounts.main.retention[2].days: missing",
+        "accounts.main.selection",
+        "selection[1].colour",
+        "selection[1].shorter_than = 5",
+        "selection[2].name: missing",
+        "poll.every",
+    ):
+        assert words in told, (words, told)

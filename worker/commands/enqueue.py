@@ -15,11 +15,13 @@ import click
 
 from archive.call import Source
 from archive.clock import system_clock
+from archive.entry import FOR_ALL
 from archive.errors import Exit, InputError
 from jobs.ahead import read_ahead
 from jobs.cdr import Rejected, UnreadTimes, read_cdr
 from jobs.day_order import DayOrder
 from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
+from worker.commands.choosing import choice_options, read_entry, trust_status_option
 from worker.commands.listing import by_range
 from worker.commands.options import (
     account_option,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.rows import NewCall
+    from archive.entry import Entry
     from archive.readiness import Readiness
 
 _REJECTED_SHOWN: Final = 20
@@ -51,6 +54,8 @@ def enqueue() -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @account_option
 @dates_option
+@choice_options
+@trust_status_option
 @dry_run_option
 @json_option
 @click.pass_obj
@@ -60,6 +65,9 @@ def cdr(
     files: tuple[str, ...],
     account: str | None,
     dates: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    trust_status: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -70,7 +78,8 @@ def cdr(
     cannot be read stops none of the others.
     """
     settings = load_settings(config, os.environ)
-    take_files(settings, account, files, dates=dates, dry_run=dry_run, as_json=as_json)
+    entry = read_entry(only, skip, trust_status=trust_status)
+    take_files(settings, account, files, dates=dates, entry=entry, dry_run=dry_run, as_json=as_json)
     return Exit.COMPLETE
 
 
@@ -106,6 +115,7 @@ def take_files(
     files: tuple[str, ...],
     *,
     dates: str | None,
+    entry: Entry = FOR_ALL,
     dry_run: bool,
     as_json: bool,
     quiet: bool = False,
@@ -121,7 +131,8 @@ def take_files(
     refused: list[InputError] = []
     with _desk(settings, account, dry_run=dry_run) as (desk, name):
         for file in files:
-            make = partial(_rows_of, Path(file), settings.accounts[name], settings.readiness, order)
+            chosen = settings.accounts[name]
+            make = partial(_rows_of, Path(file), chosen, settings.readiness, order, entry)
             try:
                 with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
                     taken = desk.take_prepared(said.told(found, file), Source.CDR, said.rejected)
@@ -152,7 +163,11 @@ def take_files(
 
 
 def _rows_of(
-    path: Path, account: Account, readiness: Readiness, order: DayOrder | None
+    path: Path,
+    account: Account,
+    readiness: Readiness,
+    order: DayOrder | None,
+    entry: Entry,
 ) -> Iterator[NewCall | Rejected | UnreadTimes | InputError | str]:
     """Yield the rows of an export as they are taken in, and between them what is to be said."""
     said: list[UnreadTimes | InputError | str] = []
@@ -164,7 +179,7 @@ def _rows_of(
         on_order=said.append,
         on_unread=said.append,
     )
-    ready = prepared(rows, account, readiness, system_clock)
+    ready = prepared(rows, account, readiness, system_clock, entry)
     first = list(islice(ready, 1))
     yield from said  # of the dates: it is known with the first row
     said.clear()

@@ -21,16 +21,16 @@ CREATE TEMP TABLE IF NOT EXISTS told (
 -- name: index_told()!
 CREATE INDEX IF NOT EXISTS temp.told_of_call ON told (account, sid);
 
--- name: tell_call(account, sid, state, reason, day, due_ms, delete_by_ms, settled_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url)*!
+-- name: tell_call(account, sid, state, reason, day, due_ms, delete_by_ms, settled_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url, wanted)*!
 -- The first that tells of a call is believed: manifests are read in the order of their age.
 INSERT INTO calls (
   account, sid, state, reason, day, due_ms, delete_by_ms, settled_ms, created_ms, began_ms, ended_ms,
   duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone,
-  group_name, told_url
+  group_name, told_url, wanted
 ) VALUES (
   :account, :sid, :state, :reason, :day, :due_ms, :delete_by_ms, :settled_ms, :created_ms, :began_ms,
   :ended_ms, :duration_s, :talk_s, :status, :leg2_status, :direction, :from_number, :to_number,
-  :exophone, :group_name, :told_url
+  :exophone, :group_name, :told_url, :wanted
 )
 ON CONFLICT (account, sid) DO NOTHING;
 

@@ -1,0 +1,65 @@
+"""How long the provider keeps a call's recording: pure functions of what is known of the call."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from archive.selection import Rule, Words, excluded_by
+
+if TYPE_CHECKING:
+    from archive.accounts import Account
+    from archive.call import CallFacts
+
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    """A rule: recordings of these calls are kept for so many days.
+
+    ``since`` and ``until`` are days of the call's start in the account's zone, both included. What
+    is not given holds for all.
+    """
+
+    days: Days
+    exophone: Words = ()
+    since: date | None = None
+    until: date | None = None
+
+
+def kept_for(facts: CallFacts, account: Account) -> timedelta:
+    """Return how long after its start a call's recording is kept; the first rule that fits decides.
+
+    Where it is not known whether a rule fits, the shorter time counts: too early does no harm.
+    """
+    days = []
+    for rule in account.retention:
+        fits = _fits(rule, facts, account)
+        if fits is not False:
+            days.append(rule.days)
+        if fits:
+            break
+    else:
+        days.append(account.retention_days)
+    return timedelta(days=min(days))
+
+
+def _fits(rule: Kept, facts: CallFacts, account: Account) -> bool | None:
+    unknown = False
+    if rule.since is not None or rule.until is not None:
+        began = facts.began_at
+        if began is None:
+            unknown = True
+        else:
+            day = began.astimezone(account.zone).date()
+            if (rule.since and day < rule.since) or (rule.until and day > rule.until):
+                return False
+    if rule.exophone:
+        if not facts.exophone:
+            unknown = True
+        elif excluded_by(facts, (Rule(name="-", exophone=rule.exophone),)) is None:
+            return False
+    return None if unknown else True
