@@ -12,7 +12,7 @@ import click
 
 from archive.errors import Exit
 from worker.commands.enqueue import take_files
-from worker.commands.options import json_option, progress_option, say_balance
+from worker.commands.options import dates_option, json_option, progress_option, say_balance
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
 from worker.settings import Settings, load_settings
@@ -39,6 +39,7 @@ def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bo
 @click.command()
 @click.argument("files", nargs=-1, metavar="[CDR_EXPORT]...", type=click.Path())
 @click.option("--account", help="The account the exports are of, if there are several.")
+@dates_option
 @click.option("--drain", is_flag=True, help=_DRAIN_HELP)
 @click.option("--poll/--no-poll", "polls", default=True, help="Ask the listing for new calls.")
 @click.option("--web/--no-web", "receives", default=True, help="Receive callbacks.")
@@ -50,6 +51,7 @@ def run(
     *,
     files: tuple[str, ...],
     account: str | None,
+    dates: str | None,
     drain: bool,
     polls: bool,
     receives: bool,
@@ -63,7 +65,9 @@ def run(
     """
     settings = load_settings(config, os.environ)
     if files:
-        take_files(settings, account, files, dry_run=False, as_json=False, quiet=as_json)
+        take_files(
+            settings, account, files, dates=dates, dry_run=False, as_json=False, quiet=as_json
+        )
     beside = None if drain else partial(_with_others, settings, polls=polls, receives=receives)
     return _work(settings, drain=drain, progress=progress, as_json=as_json, beside=beside)
 
