@@ -80,7 +80,7 @@ def test_one_that_is_not_heard_again_is_silent_since_then() -> None:
 
 
 def test_a_few_callbacks_that_were_lost_are_no_silence() -> None:
-    """Where there are few calls, one that is lost makes a pause; five in a row are none by chance."""
+    """Where calls are few, one that is lost makes a pause; five in a row are none by chance."""
     groups = [group(HOUR, "listing", "listing", 4)]
     times = [*heard("listing", (0, 240)), *heard("webhook", (0, 50), (130, 240))]
     assert silences(groups, times) == {}
