@@ -149,7 +149,7 @@ def reckon(
         seconds=seconds,
         bytes=size,
         formats=formats,
-        measured=size[0] == size[1],
+        measured=bool(formats),
         requests=requests,
         finish=now + lasting,
         pace=pace,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from archive.preflight import Forecast, reckon
 from worker.commands.options import human_bytes
 
@@ -33,8 +35,19 @@ def forecast(desk: Desk, settings: Settings, account: Account, now: datetime) ->
     )
 
 
-def lines(told: Forecast, account: Account, now: datetime) -> Iterator[str]:
-    """Write a preflight for a person."""
+class Ahead(msgspec.Struct, frozen=True):
+    """A forecast of an account's calls, and when it was made."""
+
+    told: Forecast
+    account: Account
+    now: datetime
+
+    def lines(self) -> Iterator[str]:
+        """Write it for a person."""
+        return _lines(self.told, self.account, self.now)
+
+
+def _lines(told: Forecast, account: Account, now: datetime) -> Iterator[str]:
     yield f"{told.new:>12,}  calls would be new, {told.left_out:,} of them left out or settled"
     hours = told.seconds / 3600
     yield f"{told.recordings:>12,}  recordings expected, {hours:,.1f} hours of audio"
