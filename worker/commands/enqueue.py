@@ -31,6 +31,7 @@ from worker.commands.options import (
     dry_run_option,
     json_option,
     print_json,
+    progress_option,
 )
 from worker.commands.preflight import Ahead, forecast
 from worker.settings import Settings, load_settings
