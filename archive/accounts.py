@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date  # noqa: TC003 - msgspec reads the types of settings when they are read
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
+
+from archive.selection import Patterns, Rule  # noqa: TC001 - likewise
 
 SINGAPORE: Final = "https://api.exotel.com"
 MUMBAI: Final = "https://api.in.exotel.com"
@@ -31,12 +34,29 @@ HostEntry = Annotated[
 ]
 
 
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How many ``days`` recordings of some calls are kept.
+
+    Of those through an ExoPhone, and of those that began on a date of the account's zone or between
+    two, both included. What is not given asks nothing.
+    """
+
+    days: Days
+    exophone: Patterns = ()
+    first: date | None = msgspec.field(default=None, name="from")
+    last: date | None = msgspec.field(default=None, name="to")
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One account: who we are to the provider, where it answers and what it allows.
 
     ``requests_per_minute`` is the provider's limit over all voice APIs (200 unless more was
     agreed). ``url_validity_minutes`` is the life asked for presigned URLs, 5 to 60. Recordings are
-    deleted ``retention_days`` after the call (30, 90 or up to 365 by plan).
+    deleted ``retention_days`` after the call (30, 90 or up to 365 by plan), or as the first of the
+    rules in ``retention`` says that matches. ``selection`` are the rules that concern this account.
     """
 
     name: str
@@ -56,7 +76,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 200
     url_validity_minutes: Annotated[int, Meta(ge=5, le=60)] = 60
     timezone: str = "Asia/Kolkata"
-    retention_days: Annotated[int, Meta(ge=1, le=36_500)] = 30
+    retention_days: Days = 30
+    retention: tuple[Retention, ...] = ()
+    selection: tuple[Rule, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:

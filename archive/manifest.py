@@ -68,7 +68,10 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A call. ``reason`` is empty where the state needs none; a leased call is ``expected``."""
+    """A call. ``reason`` is empty where the state needs none; a leased call is ``expected``.
+
+    ``wanted``: somebody asked for it, so that no rule leaves it out.
+    """
 
     callvault: int = FORMAT
     account: str
@@ -81,6 +84,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: Moment | None
     recordings: list[Told]
     candidates: list[Hint] = []
+    wanted: bool = False
 
 
 class BadLineError(ValueError):

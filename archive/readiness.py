@@ -138,6 +138,11 @@ def _is_said_twice(former: CallFacts | None, facts: CallFacts) -> bool:
     return words == {"no-answer"}
 
 
+def is_unanswered(facts: CallFacts) -> bool:
+    """Tell whether a source says that nobody answered: by a leg's status, or the time talked."""
+    return facts.status not in _GOING_ON and _why_absent(facts) == "no-answer"
+
+
 def _why_absent(facts: CallFacts) -> str:
     # An inbound call is often "completed" though nobody answered: the second leg and the time
     # talked decide (Exotel voice API, Call details, Leg2Status and ConversationDuration).

@@ -26,10 +26,12 @@ from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
 from jobs.resolve import resolve
-from jobs.settling import judge_call
+from jobs.settling import judge_call, left_out
 from jobs.targets import Target, targets_of, told_by_listing, url_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archive.catalog.work import ClaimedCall
     from jobs.capacity import Room
 
@@ -135,6 +137,9 @@ class _Run:
 
     async def _archive(self, claimed: list[ClaimedCall]) -> None:
         pausing = self._pausing
+        claimed = await self._leave_out(claimed)
+        if not claimed:
+            return
         answers = await self._ask(claimed)
         if answers is None:
             return
@@ -144,6 +149,27 @@ class _Run:
             return
         gone = self._downloads.found_gone
         await pausing.lift(paused for paused in pausing.held.values() if paused.reason in gone)
+
+    async def _leave_out(self, claimed: list[ClaimedCall]) -> list[ClaimedCall]:
+        """Settle what rules leave out, for which nothing need be asked; return the others."""
+        rules = self._line.account.selection
+        found = [(call.facts.sid, out) for call in claimed if (out := left_out(call, rules))]
+        if not found:
+            return claimed
+        await self._settle(found)
+        sids = {sid for sid, _ in found}
+        return [call for call in claimed if call.facts.sid not in sids]
+
+    async def _settle(self, outcomes: Sequence[tuple[str, work.Outcome]]) -> None:
+        parts = self._parts
+        await parts.catalog.write(
+            work.settle,
+            outcomes,
+            lease=self._lease,
+            account=self._batch.account,
+            now=parts.clock(),
+        )
+        self._room.leave(len(outcomes))
 
     async def _ask(self, claimed: list[ClaimedCall]) -> dict[str, CallAnswer | Symptom] | None:
         """Return what the provider says of each call; None if nothing can be concluded for any.
@@ -187,30 +213,25 @@ class _Run:
         Before a call is given up, the recordings that other sources told of are tried.
         """
         parts = self._parts
-        now = parts.clock()
-        retention = timedelta(days=self._line.account.retention_days)
+        account, now = self._line.account, parts.clock()
         calls: list[list[Target]] = []
         outcomes: list[tuple[str, work.Outcome]] = []
         for call in claimed:
             answer = answers[call.facts.sid]
-            targets = targets_of(call, answer, self._line.account, now)
+            if excluded := left_out(call, account.selection, answer):
+                outcomes.append((call.facts.sid, excluded))
+                continue
+            targets = targets_of(call, answer, account, now)
             if targets and url_of(answer):
                 calls.append(targets)
                 continue
-            outcome = judge_call(
-                call, answer, now, parts.readiness, parts.dice(), retention=retention
-            )
+            outcome = judge_call(call, answer, now, parts.readiness, parts.dice(), account=account)
             if targets and isinstance(outcome, _GIVEN_UP):
                 calls.append(targets)
                 continue
             outcomes.append((call.facts.sid, outcome))
             _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
         learnt = [answer.facts for answer in answers.values() if isinstance(answer, CallAnswer)]
-        await parts.catalog.write(
-            work.learn, learnt, lease=self._lease, account=self._line.account, now=now
-        )
-        await parts.catalog.write(
-            work.settle, outcomes, lease=self._lease, account=self._batch.account, now=now
-        )
-        self._room.leave(len(outcomes))
+        await parts.catalog.write(work.learn, learnt, lease=self._lease, account=account, now=now)
+        await self._settle(outcomes)
         return calls

@@ -87,11 +87,9 @@ class Dispatcher:
         if room == 0:
             return []
         most = room * self._batch + len(queued)
-        # Deleted after this moment is what began within the last day.
-        lately = now - _LATELY + timedelta(days=account.retention_days)
         return plan_batches(
             work.due_by_deletion(tx, account.name, now, most),
-            work.due_lately(tx, account.name, now, lately, most),
+            work.due_lately(tx, account, now, now - _LATELY, most),
             queued=queued,
             room=room,
             size=self._batch,

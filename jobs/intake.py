@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.call import SID_RULE, CallFacts, Source, is_sid
+from archive.call import SID_RULE, CallFacts, Source, State, is_sid
 from archive.catalog import processes
 from archive.catalog.database import Database
 from archive.catalog.intake import Intake, add_prepared, count_calls
-from archive.catalog.rows import prepare
+from archive.catalog.rows import prepare, will_be
 from jobs.cdr import Rejected
 
 if TYPE_CHECKING:
@@ -40,17 +40,22 @@ _AT_ONCE_S: Final = 0.001
 
 
 class Report(msgspec.Struct):
-    """What came of enqueueing: rows read, calls new and known, rows that could not be used."""
+    """What came of enqueueing: rows read, calls new and known, rows that could not be used.
+
+    ``excluded`` are those of the new calls that a rule leaves out.
+    """
 
     rows: int = 0
     new: int = 0
     known: int = 0
     rejected: int = 0
+    excluded: int = 0
 
     def count(self, intake: Intake) -> None:
         """Add what a chunk brought."""
         self.new += intake.new
         self.known += intake.known
+        self.excluded += intake.excluded
 
 
 class Desk:
@@ -64,12 +69,14 @@ class Desk:
         readiness: Readiness,
         clock: Clock,
         dry_run: bool,
+        trust_status: bool = False,
     ) -> None:
         self._database = database
         self._account = account
         self._readiness = readiness
         self._clock = clock
         self._dry_run = dry_run
+        self._trust_status = trust_status
         self._counted: set[str] = set()
         self._chunk = CHUNK
 
@@ -80,7 +87,9 @@ class Desk:
         on_rejected: Callable[[Rejected], None],
     ) -> Report:
         """Take in what a source yields: see `take_prepared`."""
-        ready = prepared(rows, self._account, self._readiness, self._clock)
+        ready = prepared(
+            rows, self._account, self._readiness, self._clock, trust_status=self._trust_status
+        )
         return self.take_prepared(ready, source, on_rejected)
 
     def take_prepared(
@@ -122,7 +131,9 @@ class Desk:
     def take(self, calls: Iterable[CallFacts], source: Source) -> Intake:
         """Take calls in with one transaction, or count them."""
         now, account, readiness = self._clock(), self._account, self._readiness
-        return self._take([prepare(call, account, readiness, now) for call in calls], source)
+        trust = self._trust_status
+        ready = [prepare(call, account, readiness, now, trust_status=trust) for call in calls]
+        return self._take(ready, source)
 
     def _take(self, calls: list[NewCall], source: Source) -> Intake:
         if self._dry_run:
@@ -147,8 +158,10 @@ class Desk:
         sids = [str(values[1]) for values, _ in calls]
         fresh = [sid for sid in sids if sid not in self._counted]
         self._counted.update(fresh)
+        left_out = [str(call[0][1]) for call in calls if will_be(call, State.EXCLUDED)]
+        excluded = set(left_out) & set(fresh)
         with self._database.read() as tx:
-            intake = count_calls(tx, fresh, account=self._account)
+            intake = count_calls(tx, fresh, account=self._account, excluded=excluded)
         intake.known += len(calls) - len(fresh)
         return intake
 
@@ -178,14 +191,19 @@ def open_for_import(path: Path) -> Database:
 
 
 def prepared(
-    rows: Iterable[CallFacts | Rejected], account: Account, readiness: Readiness, clock: Clock
+    rows: Iterable[CallFacts | Rejected],
+    account: Account,
+    readiness: Readiness,
+    clock: Clock,
+    *,
+    trust_status: bool = False,
 ) -> Iterator[NewCall | Rejected]:
     """Yield the rows of a source as they are taken in; rejected rows go through as they are."""
     for row in rows:
         if isinstance(row, Rejected):
             yield row
         else:
-            yield prepare(row, account, readiness, clock())
+            yield prepare(row, account, readiness, clock(), trust_status=trust_status)
 
 
 def next_chunk(size: int, *, taken: int, waited_s: float, held_s: float, alone: bool) -> int:

@@ -126,10 +126,9 @@ async def archive_recording(
     except Exception:  # noqa: BLE001 - whatever it is, it concerns this one call
         _log.exception("an unexpected error", call_sid=sid)
         symptom, detail = Symptom.INTERNAL_ERROR, "see the log"
-    retention = timedelta(days=line.account.retention_days)
     least = no_sooner(
         symptom,
-        deleted=delete_by(target.call, target.facts, retention),
+        deleted=delete_by(target.call, target.facts, line.account),
         now=parts.clock(),
         readiness=parts.readiness,
     )

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from archive.readiness import Readiness, judge_missing
+from archive.retention import kept_for
+from archive.selection import Excluded, decide
 from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from archive.accounts import Account
     from archive.call import CallFacts
     from archive.catalog.work import ClaimedCall, Outcome
+    from archive.selection import Rule
     from archive.wire import CallAnswer
 
 
@@ -25,12 +30,9 @@ def judge_call(
     readiness: Readiness,
     jitter: float,
     *,
-    retention: timedelta,
+    account: Account,
 ) -> Outcome:
-    """Decide about a call for which the provider gave no recording URL.
-
-    ``retention`` is how long after a call's start its recording is kept.
-    """
+    """Decide about a call of an account for which the provider gave no recording URL."""
     if isinstance(answer, Symptom):
         verdict = judge_trouble(call, answer, jitter)
     else:
@@ -38,7 +40,7 @@ def judge_call(
             with_known_end(call, answer.facts, now),
             former=_former_word(call),
             late_looks=call.late_looks,
-            delete_by=delete_by(call, answer.facts, retention),
+            delete_by=delete_by(call, answer.facts, account),
             now=now,
             readiness=readiness,
         )
@@ -59,13 +61,15 @@ def with_known_end(call: ClaimedCall, facts: CallFacts, now: datetime) -> CallFa
     return msgspec.structs.replace(facts, ended_at=known)
 
 
-def delete_by(call: ClaimedCall, facts: CallFacts, retention: timedelta) -> datetime:
+def delete_by(call: ClaimedCall, facts: CallFacts, account: Account) -> datetime:
     """Return when the recording is deleted, by what the answer's facts say of the call's start.
 
     What the catalog has may be a guess of the time when nobody had told the call's date.
     """
     began = facts.began_at
-    return call.delete_by if began is None else began + retention
+    if began is None:
+        return call.delete_by
+    return began + kept_for(learnt(call.facts, facts), account)
 
 
 def _former_word(call: ClaimedCall) -> CallFacts | None:
@@ -97,3 +101,25 @@ def judge_trouble(
     strikes = counts.get(RULES[symptom].act, 0)
     seen = call.found.count(symptom)
     return judge(symptom, strikes=strikes, seen=seen, jitter=jitter, retry_after=retry_after)
+
+
+def left_out(
+    call: ClaimedCall, rules: Sequence[Rule], answer: CallAnswer | Symptom | None = None
+) -> Excluded | None:
+    """Return that a rule leaves the call out; None where it is to be archived.
+
+    Without an answer what the catalog knows decides, with one what the provider said beside it: it
+    has told by then what it knows. A call of which a recording is kept is the archive's already.
+    """
+    if not rules or call.wanted or call.kept or isinstance(answer, Symptom):
+        return None
+    facts = call.facts if answer is None else learnt(call.facts, answer.facts)
+    name = decide(facts, rules, final=answer is not None)
+    return None if name is None else Excluded(name)
+
+
+def learnt(known: CallFacts, told: CallFacts) -> CallFacts:
+    """Return what is known of a call when the provider has told of it: see `work.learn`."""
+    fields = (field for field in known.__struct_fields__ if field != "recording_urls")
+    new = {field: value for field in fields if (value := getattr(told, field)) not in {None, ""}}
+    return msgspec.structs.replace(known, **new)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -18,8 +17,6 @@ from typing import (
     Any,
     Final,
     Literal,
-    get_args,
-    get_origin,
     get_type_hints,
 )
 from urllib.parse import urlsplit
@@ -28,12 +25,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
-from archive.accounts import Account
+from archive.accounts import Account, Retention
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
 from archive.polling import Poll
 from archive.readiness import Readiness
+from archive.selection import Rule, mistakes_of, rules_of
 from web.client import read_network
+from worker.values import Size, allowed, convert, required, shown, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,22 +42,7 @@ PREFIX: Final = "CALLVAULT_"
 EMBEDDED: Final = "embedded"
 SEARCHED: Final = (Path("config.toml"), Path("/etc/callvault/config.toml"))
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
-_DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SHORTEST_S: Final = 0.1
-_LONGEST_S: Final = 3650 * 86400.0
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
-_SIZE_UNITS: Final = {
-    **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
-    **{unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), start=1)},
-}
 _ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
-
-
-class Size(int):
-    """A number of bytes, written as ``"5GiB"``."""
-
-    __slots__ = ()
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,8 +229,8 @@ class _Reader:
         self._mistakes: list[str] = []
 
     def read(self) -> Settings:
-        for unknown in set(self._document) - {*_SECTIONS, "accounts"}:
-            known = ", ".join(["accounts", *_SECTIONS])
+        for unknown in set(self._document) - {*_SECTIONS, "accounts", "selection"}:
+            known = ", ".join(["accounts", *_SECTIONS, "selection"])
             self._mistake(unknown, None, f"unknown section; there are {known}")
         sections = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
         self._check_networks(sections["web"])
@@ -257,9 +241,9 @@ class _Reader:
             raise SettingsError(self._mistakes, source=self._source)
         return self._absolute(Settings(accounts=accounts, source=self._source, **sections))
 
-    def _mistake(self, key: str, value: object, allowed: str) -> None:
-        shown = "" if value is None else f" = {_shown(value)}"
-        self._mistakes.append(f"{key}{shown}: {allowed}")
+    def _mistake(self, key: str, value: object, wanted: str) -> None:
+        told = "" if value is None else f" = {shown(value)}"
+        self._mistakes.append(f"{key}{told}: {wanted}")
 
     def _section(self, name: str, kind: type[msgspec.Struct]) -> Any:  # noqa: ANN401
         table = self._document.get(name, {})
@@ -273,39 +257,67 @@ class _Reader:
         where: str,
         kind: type[msgspec.Struct],
         table: dict[str, Any],
-        prefix: str,
+        prefix: str | None,
         **given: object,
     ) -> Any:  # noqa: ANN401
-        hints = {
-            field: hint
-            for field, hint in get_type_hints(kind, include_extras=True).items()
-            if field in kind.__struct_fields__ and field not in given
+        """Read a section; without a ``prefix`` there are no variables for its keys.
+
+        What is ``given`` has been read already, with what was wrong with it.
+        """
+        names = {
+            field.encode_name: field.name
+            for field in msgspec.structs.fields(kind)
+            if field.name not in given
         }
-        for unknown in sorted(set(table) - set(hints)):
-            allowed = f"unknown key; [{where}] has {', '.join(hints)}"
-            self._mistake(f"{where}.{unknown}", table[unknown], allowed)
+        hints = get_type_hints(kind, include_extras=True)
+        for unknown in sorted(set(table) - set(names)):
+            wanted = f"unknown key; [{where}] has {', '.join(names)}"
+            self._mistake(f"{where}.{unknown}", table[unknown], wanted)
         values: dict[str, Any] = dict(given)
         sound = True
-        for field, hint in hints.items():
-            variable = f"{prefix}{field.upper()}"
+        for key, name in names.items():
+            variable = "" if prefix is None else f"{prefix}{key.upper()}"
             from_environment = variable in self._environment
-            if not from_environment and field not in table:
+            if not from_environment and key not in table:
                 continue
-            raw = self._environment.pop(variable) if from_environment else table[field]
-            key = variable if from_environment else f"{where}.{field}"
+            raw = self._environment.pop(variable) if from_environment else table[key]
             try:
-                values[field] = _convert(raw, hint, is_text=from_environment)
+                values[name] = convert(raw, hints[name], is_text=from_environment)
             except (msgspec.ValidationError, ValueError, OverflowError, RuntimeError) as error:
-                self._mistake(key, raw, _words_of(hint) or _allowed(error))
+                told = variable if from_environment else f"{where}.{key}"
+                self._mistake(told, raw, words_of(hints[name]) or allowed(error))
                 sound = False
         try:
             return kind(**values)
         except TypeError:
-            missing = [f for f in kind.__struct_fields__ if f not in values and f in hints]
-            for field in missing if sound else []:
-                if field in _required(kind):
-                    self._mistake(f"{where}.{field}", None, "missing")
+            missing = [key for key, name in names.items() if name not in values] if sound else []
+            for key in missing:
+                if key in required(kind):
+                    self._mistake(f"{where}.{key}", None, "missing")
             return None
+
+    def _tables(self, where: str, kind: type[msgspec.Struct], found: object) -> list[Any]:
+        """Read an array of tables; each is named by its number in what is wrong with it."""
+        if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
+            self._mistake(where, found, f"an array of tables is expected: [[{where}]]")
+            return []
+        numbered = enumerate(found, start=1)
+        read = [self._struct(f"{where}[{n}]", kind, table, None) for n, table in numbered]
+        return [one for one in read if one is not None]
+
+    def _selection(self) -> list[Rule]:
+        rules: list[Rule] = self._tables("selection", Rule, self._document.get("selection", []))
+        for key, wrong, wanted in mistakes_of(rules, set(self._document.get("accounts", {}))):
+            self._mistake(key, wrong, wanted)
+        return rules
+
+    def _retention(self, where: str, found: object) -> tuple[Retention, ...]:
+        rules: list[Retention] = self._tables(f"{where}.retention", Retention, found)
+        for rule in rules:
+            if rule.first and rule.last and rule.last < rule.first:
+                wrong = f"{rule.first} to {rule.last}"
+                self._mistake(f"{where}.retention", wrong, "a rule ends before it begins")
+        return tuple(rules)
 
     def _accounts(self) -> dict[str, Account]:
         tables = self._document.get("accounts", {})
@@ -314,20 +326,27 @@ class _Reader:
             return {}
         if not tables:
             self._mistake("accounts", None, "at least one section [accounts.NAME] is needed")
-        return dict(self._read_accounts(tables))
+        return dict(self._read_accounts(tables, self._selection()))
 
-    def _read_accounts(self, tables: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Account]]:
+    def _read_accounts(
+        self, tables: dict[str, dict[str, Any]], rules: list[Rule]
+    ) -> Iterator[tuple[str, Account]]:
         variables: dict[str, str] = {}
         for name, table in tables.items():
             where = f"accounts.{name}"
             if not _ACCOUNT_NAME.fullmatch(name):
-                allowed = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
-                self._mistake(where, None, allowed)
+                wanted = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
+                self._mistake(where, None, wanted)
                 continue
             if (twin := variables.setdefault(name.replace("-", "_"), name)) != name:
                 self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
             prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
-            account = self._struct(where, Account, table, prefix, name=name)
+            table = dict(table)  # noqa: PLW2901 - what is read apart is taken out
+            apart = {
+                "retention": self._retention(where, table.pop("retention", [])),
+                "selection": rules_of(name, rules),
+            }
+            account = self._struct(where, Account, table, prefix, name=name, **apart)
             told = {k: table[k] for k in ("timezone", "api_base") if isinstance(table.get(k), str)}
             self._check_account(where, account or Account(name=name, sid="", **told))
             if account is not None:
@@ -337,11 +356,11 @@ class _Reader:
         try:
             ZoneInfo(account.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            allowed = "a zone of the tz database, such as Asia/Kolkata"
-            self._mistake(f"{where}.timezone", account.timezone, allowed)
+            wanted = "a zone of the tz database, such as Asia/Kolkata"
+            self._mistake(f"{where}.timezone", account.timezone, wanted)
         if not _is_safe_base(account.api_base):
-            allowed = "https://HOST (plain http only to this machine itself)"
-            self._mistake(f"{where}.api_base", account.api_base, allowed)
+            wanted = "https://HOST (plain http only to this machine itself)"
+            self._mistake(f"{where}.api_base", account.api_base, wanted)
 
     def _check_networks(self, web: Web | None) -> None:
         for key in ("allow", "trusted_proxies", "metrics_allow") if web else ():
@@ -370,75 +389,3 @@ def _is_safe_base(url: str) -> bool:
     except ValueError:
         return False
     return bool(base.hostname) and (base.scheme == "https" or is_loopback(base.hostname or ""))
-
-
-def _convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
-    if is_text and str(hint).startswith("tuple"):
-        raw = [part.strip() for part in str(raw).split(",") if part.strip()]
-    if hint is bool and is_text:
-        raw = {"true": True, "false": False}.get(str(raw).lower(), raw)
-    if hint is timedelta:
-        return parse_duration(raw)
-    if hint is Size:
-        return parse_size(raw)
-    if hint is Path:
-        return _parse_path(raw)
-    return msgspec.convert(raw, hint, strict=not is_text)
-
-
-def parse_duration(raw: object) -> timedelta:
-    """Read ``"90s"``, ``"15m"``, ``"1.5h"``.
-
-    Raises:
-        ValueError: it is not written so.
-    """
-    match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
-    if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise ValueError('a duration from "100ms" to "3650d", such as "90s", "15m" or "2h"')
-    return timedelta(seconds=seconds)
-
-
-def parse_size(raw: object) -> Size:
-    """Read ``"5GiB"``, ``"500MB"`` or a number of bytes.
-
-    Raises:
-        ValueError: it is not written so.
-    """
-    match = _SIZE.fullmatch(str(raw).strip()) if isinstance(raw, str | int) else None
-    if match is None or isinstance(raw, bool):
-        raise ValueError('a size such as "5GiB", "500MB" or "0"')
-    return Size(float(match[1]) * _SIZE_UNITS[match[2] or "B"])
-
-
-def _parse_path(raw: object) -> Path:
-    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
-        raise ValueError("a path")
-    return Path(raw).expanduser()
-
-
-def _words_of(hint: Any) -> str:  # noqa: ANN401 - a type of any form
-    """Return in words what a setting's type allows, where it says so."""
-    if get_origin(hint) is Literal:
-        return f"one of {', '.join(get_args(hint))}"
-    for meta in getattr(hint, "__metadata__", ()):
-        if meta.description:
-            return str(meta.description)
-        if meta.ge is not None and meta.le is not None:
-            return f"a whole number from {meta.ge} to {meta.le}"
-    return ""
-
-
-def _required(kind: type[msgspec.Struct]) -> set[str]:
-    return {field.name for field in msgspec.structs.fields(kind) if field.required}
-
-
-def _allowed(error: Exception) -> str:
-    """Return what is allowed, in the words of the check that failed."""
-    text = str(error).replace("`", "")
-    return text.removeprefix("Expected ").replace("matching regex", "of the form")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line

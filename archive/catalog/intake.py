@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.call import State
 from archive.catalog.candidates import add_candidates, recall_untold
 from archive.catalog.dayfiles import days_of_known, mark_days_of
-from archive.catalog.rows import NEW_COLUMNS, prepare
+from archive.catalog.rows import NEW_COLUMNS, prepare, will_be
 from archive.clock import to_ms
 
 if TYPE_CHECKING:
@@ -23,16 +24,25 @@ if TYPE_CHECKING:
     from archive.readiness import Readiness
 
 
+BY_STATUS: Final = "by its export's status"
+"""The words with the look of a call that was never asked for: see ``trust_status``."""
+
+
 class Intake(msgspec.Struct):
-    """How many of the calls given were new, and how many were known already."""
+    """How many of the calls given were new, and how many were known already.
+
+    ``excluded`` are those of the new ones that a rule leaves out.
+    """
 
     new: int = 0
     known: int = 0
+    excluded: int = 0
 
     def add(self, other: Intake) -> None:
         """Add another count to this one."""
         self.new += other.new
         self.known += other.known
+        self.excluded += other.excluded
 
 
 def add_calls(
@@ -43,12 +53,16 @@ def add_calls(
     source: Source,
     readiness: Readiness,
     now: datetime,
+    trust_status: bool = False,
 ) -> Intake:
     """Take calls into the catalog with the sighting of their source.
 
-    A known call keeps what is known of it, its state included; only blanks are filled.
+    A known call keeps what is known of it, its state included; only blanks are filled. What the
+    account's rules leave out is known as excluded; ``trust_status``: see `prepare`.
     """
-    prepared = [prepare(facts, account, readiness, now) for facts in calls]
+    prepared = [
+        prepare(facts, account, readiness, now, trust_status=trust_status) for facts in calls
+    ]
     return add_prepared(tx, prepared, account=account, source=source, now=now)
 
 
@@ -60,7 +74,10 @@ def add_prepared(
     # that are written once: with many rows that is half of the time.
     calls = sorted(calls, key=_sid)
     rows = [values for values, _ in calls]
-    new = tx.run_many("add_call", rows)
+    left_out = [call[0] for call in calls if will_be(call, State.EXCLUDED)]
+    excluded = tx.run_many("add_call", left_out) if left_out else 0
+    # Those that were left out just now are known by then.
+    new = excluded + tx.run_many("add_call", rows)
     if new < len(rows):
         named = [dict(zip(NEW_COLUMNS, values, strict=True)) for values in rows]
         usual = [str(row["sid"]) for row in named if row["told_url"]]
@@ -76,16 +93,32 @@ def add_prepared(
         mark_days_of(tx, account.name, days)
     told = [(str(values[1]), urls) for values, urls in calls if urls]
     add_candidates(tx, told, account=account, source=source, now=now)
-    return Intake(new=new, known=len(rows) - new)
+    trusted = [_look_of(call) for call in calls if will_be(call, State.ABSENT)]
+    if trusted:
+        tx.run_many("add_first_look", trusted)
+    return Intake(new=new, known=len(rows) - new, excluded=excluded)
+
+
+def _look_of(call: NewCall) -> dict[str, object]:
+    """Return the look of a call that is settled by the word of its source."""
+    named = dict(zip(NEW_COLUMNS, call[0], strict=True))
+    return {**named, "detail": BY_STATUS}
 
 
 def _sid(call: NewCall) -> str:
     return str(call[0][1])
 
 
-def count_calls(tx: Tx, sids: Sequence[str], *, account: Account) -> Intake:
-    """Count what taking in calls of these Sids would do, and do nothing."""
+def count_calls(
+    tx: Tx, sids: Sequence[str], *, account: Account, excluded: Iterable[str] = ()
+) -> Intake:
+    """Count what taking in calls of these Sids would do, and do nothing.
+
+    ``excluded`` are those of them that a rule leaves out: see `archive.selection.decide`.
+    """
     different = sorted(set(sids))
-    known = len(tx.rows("known_sids", account=account.name, sids=json.dumps(different)))
-    new = len(different) - known
-    return Intake(new=new, known=len(sids) - new)
+    rows = tx.rows("known_sids", account=account.name, sids=json.dumps(different))
+    known = {row["sid"] for row in rows}
+    new = len(different) - len(known)
+    left_out = len((set(excluded) & set(different)) - known)
+    return Intake(new=new, known=len(sids) - new, excluded=left_out)

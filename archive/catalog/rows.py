@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -14,7 +13,9 @@ from archive.call import CallFacts, State
 from archive.clock import from_ms, to_ms
 from archive.proof import Proof
 from archive.provider_time import day_of
-from archive.readiness import Readiness, first_due
+from archive.readiness import Readiness, first_due, is_unanswered
+from archive.retention import kept_for
+from archive.selection import decide
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _LONGEST_URL: Final = 512
 _EXPECTED: Final = State.EXPECTED.value
+_EXCLUDED: Final = State.EXCLUDED.value
+_ABSENT: Final = State.ABSENT.value
 _QUARTER_MS: Final = 15 * 60 * 1000
 
 Value: TypeAlias = "str | int | None"
@@ -56,6 +59,7 @@ _OF_FACTS: Final = (
 )
 NEW_COLUMNS: Final = (*_OF_FACTS, "state", "reason", "settled_ms", "due_ms")
 """The columns of a new call, in the order in which ``add_call`` takes them."""
+_STATE: Final = NEW_COLUMNS.index("state")
 
 
 def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
@@ -64,7 +68,7 @@ def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
     A call of unknown date may be the oldest of all: it is taken as about to be deleted.
     """
     began = facts.began_at
-    return now if began is None else began + timedelta(days=account.retention_days)
+    return now if began is None else began + kept_for(facts, account)
 
 
 def facts_columns(facts: CallFacts, account: Account, now: datetime) -> dict[str, object]:
@@ -121,12 +125,32 @@ def usual_url(facts: CallFacts) -> str:
     return url.partition("?")[0]
 
 
-def prepare(facts: CallFacts, account: Account, readiness: Readiness, now: datetime) -> NewCall:
-    """Return a call as it is taken in if it was not known before."""
+def prepare(
+    facts: CallFacts,
+    account: Account,
+    readiness: Readiness,
+    now: datetime,
+    *,
+    trust_status: bool = False,
+) -> NewCall:
+    """Return a call as it is taken in if it was not known before.
+
+    With ``trust_status`` one that nobody is said to have answered has no recording, and is never
+    asked for, unless its source tells where one is.
+    """
     values = _facts_values(facts, account, now)
     told = () if values[-1] else facts.recording_urls or ()
     due_ms = to_ms(first_due(facts, now, readiness))
+    if account.selection and (rule := decide(facts, account.selection)):
+        return (*values, _EXCLUDED, rule, to_ms(now), due_ms), told
+    if trust_status and is_unanswered(facts) and not facts.recording_urls:
+        return (*values, _ABSENT, "no-answer", to_ms(now), due_ms), told
     return (*values, _EXPECTED, "", None, due_ms), told
+
+
+def will_be(call: NewCall, state: State) -> bool:
+    """Tell whether a call will stand there if it was not known before. Made for millions."""
+    return call[0][_STATE] == state.value
 
 
 def facts_of(row: sqlite3.Row) -> CallFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,8 @@ from archive.call import CallFacts, Source, State
 from archive.catalog.candidates import Candidate, candidates_of, note_same
 from archive.catalog.rows import facts_columns, facts_of, proof_of
 from archive.clock import from_ms, to_ms
+from archive.retention import all_days
+from archive.selection import Excluded
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     ``facts`` are what a source said; after it, what the provider said. ``found`` is what its last
     looks found, as many as have been counted since it became known or was last retried.
     ``candidates`` are recordings that sources told of, ``kept`` those that it has already.
-    ``listed_url`` is where the provider's listing said that its recording is.
+    ``listed_url`` is where the provider's listing said that its recording is. ``wanted``: somebody
+    asked for it, so that no rule leaves it out.
     """
 
     facts: CallFacts
@@ -56,10 +60,11 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...] = ()
     kept: tuple[Proof, ...] = ()
     listed_url: str = ""
+    wanted: bool = False
 
 
-Outcome = Again | Refresh | Absent | Lost | Failed
-"""The verdicts that concern one call (a pause concerns all)."""
+Outcome = Again | Refresh | Absent | Lost | Failed | Excluded
+"""What concerns one call: verdicts (a pause concerns all), and that a rule leaves it out."""
 
 
 class Find(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,17 +87,26 @@ def due_by_deletion(tx: Tx, account: str, now: datetime, most: int) -> list[DueC
 
 
 def due_lately(
-    tx: Tx, account: str, now: datetime, deleted_after: datetime, most: int
+    tx: Tx, account: Account, now: datetime, since: datetime, most: int
 ) -> list[DueCall]:
-    """Return due calls that are deleted after a moment, the newest in front."""
-    found = tx.rows(
-        "due_lately",
-        account=account,
-        now_ms=to_ms(now),
-        deleted_after_ms=to_ms(deleted_after),
-        most=most,
-    )
-    return _due(found)
+    """Return due calls that began after a moment, the newest in front.
+
+    They are found by the day on which they are deleted, of each of the account's retentions.
+    """
+    found: list[DueCall] = []
+    for days in all_days(account):
+        kept = timedelta(days=days)
+        rows = tx.rows(
+            "due_lately",
+            account=account.name,
+            now_ms=to_ms(now),
+            since_ms=to_ms(since),
+            deleted_after_ms=to_ms(since + kept),
+            deleted_before_ms=to_ms(now + kept),
+            most=most,
+        )
+        found += _due(rows)
+    return found
 
 
 def _due(rows: Iterable[sqlite3.Row]) -> list[DueCall]:
@@ -130,6 +144,7 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             candidates=told.get(row["sid"], ()),
             kept=kept.get(row["sid"], ()),
             listed_url=row["listed_url"],
+            wanted=bool(row["wanted"]),
         )
         for row in rows
     ]
@@ -261,6 +276,8 @@ def _settled(outcome: Outcome, now: datetime) -> dict[str, object]:
             return _row(State.LOST, outcome.reason, settled_ms=to_ms(now))
         case Failed():
             return _row(State.FAILED, outcome.reason, settled_ms=to_ms(now))
+        case Excluded():
+            return _row(State.EXCLUDED, outcome.reason, settled_ms=to_ms(now))
 
 
 def _row(

@@ -30,7 +30,7 @@ from jobs.recording import _about
 from jobs.targets import Target
 from sandbox.__main__ import main as sandbox_command
 from tests.chaos.__main__ import main as chaos_command
-from worker import settings
+from worker import settings, values
 from worker.cli import cli
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "poll": Poll,
     "log": settings.Log,
 }
-_NOT_A_KEY: Final = {"accounts.NAME": {"name"}}
+_NOT_A_KEY: Final = {"accounts.NAME": {"name", "retention", "selection"}}
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -93,7 +93,7 @@ def _value(section: str, key: str, written: str) -> object:
     """Return what callvault makes of a value as it would stand in the settings file."""
     hint = get_type_hints(_SECTIONS[section], include_extras=True)[key]
     raw = tomllib.loads(f"value = {written}")["value"]
-    return settings._convert(raw, hint, is_text=False)
+    return values.convert(raw, hint, is_text=False)
 
 
 # --- Settings -------------------------------------------------------------------------------------

@@ -27,9 +27,10 @@ from archive.verdicts import (
 )
 from archive.wire import CallAnswer
 from jobs.settling import delete_by, judge_call, judge_trouble, no_sooner, with_known_end
-from tests.unit.books import SIDS, called
+from tests.unit.books import ACCOUNT, SIDS, called
 
 if TYPE_CHECKING:
+    from archive.catalog.work import Outcome
     from tests.unit.books import Books
 
 NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
@@ -47,9 +48,9 @@ def having_found(reason: str, times: int, call: ClaimedCall) -> ClaimedCall:
     return msgspec.structs.replace(call, found=(reason,) * times)
 
 
-def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Verdict:
+def judge(call: ClaimedCall, answer: CallAnswer | Symptom) -> Outcome:
     """Judge it now, without jitter."""
-    return judge_call(call, answer, NOW, Readiness(), 0.0, retention=30 * DAY)
+    return judge_call(call, answer, NOW, Readiness(), 0.0, account=ACCOUNT)
 
 
 def test_the_providers_facts_decide_and_the_calls_own_looks_count() -> None:
@@ -168,8 +169,8 @@ def test_only_what_is_gone_too_early_waits_for_the_next_look(
 def test_a_recording_is_deleted_so_long_after_the_start_that_the_provider_tells() -> None:
     """What the catalog has may be a guess: it counts where the provider tells no start."""
     dated = CallFacts(sid="abcdef", started_at=NOW - 20 * DAY)
-    assert delete_by(claimed(), dated, 30 * DAY) == NOW + 10 * DAY
-    assert delete_by(claimed(), CallFacts(sid="abcdef"), 30 * DAY) == NOW + DAY
+    assert delete_by(claimed(), dated, ACCOUNT) == NOW + 10 * DAY
+    assert delete_by(claimed(), CallFacts(sid="abcdef"), ACCOUNT) == NOW + DAY
 
 
 @pytest.mark.parametrize("symptom", [Symptom.FETCH_GONE, Symptom.FETCH_REFUSED])

@@ -12,7 +12,8 @@ import click
 from archive.errors import Exit, InputError
 from worker.commands.options import json_option, print_json
 from worker.logs import configure_logging
-from worker.settings import Settings, load_settings, parse_duration
+from worker.settings import Settings, load_settings
+from worker.values import parse_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta

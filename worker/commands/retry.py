@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from archive.catalog.database import Tx
 
 _RETRIED: Final = (State.FAILED, State.LOST, State.ABSENT)
-_ONLY: Final = "only known calls that failed, were lost or absent can be retried"
+_ONLY: Final = (
+    "only known calls that failed, were lost or absent can be retried, and with --excluded those "
+    "that a rule left out"
+)
 
 
 @click.command()
@@ -34,6 +37,7 @@ _ONLY: Final = "only known calls that failed, were lost or absent can be retried
 @click.option("--failed", is_flag=True, help="All that failed.")
 @click.option("--lost", is_flag=True, help="All that were lost.")
 @click.option("--absent", is_flag=True, help="All that had no recording.")
+@click.option("--excluded", is_flag=True, help="All that a rule left out: they are then wanted.")
 @click.option("--reason", help="Only those with this reason, as the report names it.")
 @click.option("--day", help="Only calls of a day: YYYY-MM-DD, yesterday, 'unknown'.")
 @account_option
@@ -46,22 +50,26 @@ def retry(
     failed: bool,
     lost: bool,
     absent: bool,
+    excluded: bool,
     reason: str | None,
     day: str | None,
     account: str | None,
     as_json: bool,
 ) -> int:
-    """Have calls looked at once more that failed, were lost or had no recording.
+    """Have calls looked at once more that failed, were lost, had no recording or were left out.
 
     Name them by Sid, by state, by reason or by day; the next run of the workers does the rest.
     """
     settings = load_settings(config, os.environ)
-    chosen = [state for state, on in zip(_RETRIED, (failed, lost, absent), strict=True) if on]
+    flags = zip((*_RETRIED, State.EXCLUDED), (failed, lost, absent, excluded), strict=True)
+    chosen = [state for state, on in flags if on]
+    # A call that is named is meant, whatever left it out.
+    usual = [*_RETRIED, State.EXCLUDED] if sids else list(_RETRIED)
     if not (sids or chosen or reason or day):
         raise InputError("retry which calls?", hint="say --failed, --reason R, --day D or Sids")
     choice = _Choice(
         accounts=[settings.account(account).name] if account else list(settings.accounts),
-        states=chosen or list(_RETRIED),
+        states=chosen or usual,
         reason=reason,
         day=None if day is None else parse_day(settings, account, day),
     )

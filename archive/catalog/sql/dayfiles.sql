@@ -31,7 +31,7 @@ CROSS JOIN calls AS c ON c.account = :account AND c.sid = j.value;
 -- Every call of a day, each with its sightings and recordings as JSON.
 SELECT c.account, c.sid, c.state, c.reason, c.delete_by_ms, c.settled_ms, c.created_ms, c.began_ms,
   c.ended_ms, c.duration_s, c.talk_s, c.status, c.leg2_status, c.direction, c.from_number,
-  c.to_number, c.exophone, c.group_name, c.told_url,
+  c.to_number, c.exophone, c.group_name, c.told_url, c.wanted,
   (SELECT json_group_array(json_array(s.source, s.seen_ms)) FROM sightings AS s
    WHERE s.account = c.account AND s.sid = c.sid) AS sightings,
   (SELECT json_group_array(json_array(r.object_name, r.path, r.sha256, r.bytes, r.format, r.channels,

@@ -26,9 +26,11 @@ FROM recordings
 WHERE account = :account AND sid = :sid ORDER BY path;
 
 -- name: put_back(accounts, states, reason, day, sids, now_ms, why)!
--- Settled calls that are to be looked at once more, as if for the first time.
+-- Settled calls that are to be looked at once more, as if for the first time. One that a rule left
+-- out is wanted from then on, or the rule would leave it out again.
 UPDATE calls SET state = 'expected', reason = :why, due_ms = :now_ms, settled_ms = NULL,
-  tries = 0, refreshes = 0, late_looks = 0
+  tries = 0, refreshes = 0, late_looks = 0,
+  wanted = CASE WHEN state = 'excluded' THEN 1 ELSE wanted END
 WHERE account IN (SELECT value FROM json_each(:accounts))
   AND state IN (SELECT value FROM json_each(:states))
   AND (:reason IS NULL OR reason = :reason)

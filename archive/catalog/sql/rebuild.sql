@@ -21,16 +21,16 @@ CREATE TEMP TABLE IF NOT EXISTS told (
 -- name: index_told()!
 CREATE INDEX IF NOT EXISTS temp.told_of_call ON told (account, sid);
 
--- name: tell_call(account, sid, state, reason, day, due_ms, delete_by_ms, settled_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url)*!
+-- name: tell_call(account, sid, state, reason, day, due_ms, delete_by_ms, settled_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url, wanted)*!
 -- The first that tells of a call is believed: manifests are read in the order of their age.
 INSERT INTO calls (
   account, sid, state, reason, day, due_ms, delete_by_ms, settled_ms, created_ms, began_ms, ended_ms,
   duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone,
-  group_name, told_url
+  group_name, told_url, wanted
 ) VALUES (
   :account, :sid, :state, :reason, :day, :due_ms, :delete_by_ms, :settled_ms, :created_ms, :began_ms,
   :ended_ms, :duration_s, :talk_s, :status, :leg2_status, :direction, :from_number, :to_number,
-  :exophone, :group_name, :told_url
+  :exophone, :group_name, :told_url, :wanted
 )
 ON CONFLICT (account, sid) DO NOTHING;
 
@@ -97,8 +97,8 @@ WHERE t.found <> '' AND c.state = 'archived' AND NOT EXISTS (
 ) ORDER BY t.path;
 
 -- name: expect_unproved(now_ms)!
--- A call whose recordings are not all there is looked at again, at once.
-UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, reason = COALESCE(
+-- A call whose recordings are not all there is looked at again, at once, whatever rules there are.
+UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, wanted = 1, reason = COALESCE(
     (SELECT MIN(t.found) FROM told AS t
      WHERE t.account = calls.account AND t.sid = calls.sid AND t.found <> ''), 'file-missing')
 WHERE state = 'archived' AND (
@@ -114,7 +114,7 @@ WHERE state = 'archived' AND (
 
 -- name: expect_open(now_ms)!
 -- A call of which a source told of a recording that is not there is looked at for that one.
-UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, reason = 'another-recording'
+UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, wanted = 1, reason = 'another-recording'
 WHERE state = 'archived' AND EXISTS (
   SELECT 1 FROM candidates AS d
   WHERE d.account = calls.account AND d.sid = calls.sid AND d.same_as = '' AND NOT EXISTS (

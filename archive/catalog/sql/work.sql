@@ -7,11 +7,13 @@ WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
 ORDER BY delete_by_ms
 LIMIT :most;
 
--- name: due_lately(account, now_ms, deleted_after_ms, most)
--- The newest calls, which keep a part of the capacity so that a backfill never starves them.
+-- name: due_lately(account, now_ms, since_ms, deleted_after_ms, deleted_before_ms, most)
+-- The newest calls, which keep a part of the capacity so that a backfill never starves them. Between
+-- the two moments, older ones of a longer retention are deleted as well.
 SELECT sid, day, due_ms FROM calls
 WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
-  AND delete_by_ms >= :deleted_after_ms
+  AND delete_by_ms >= :deleted_after_ms AND delete_by_ms <= :deleted_before_ms
+  AND COALESCE(began_ms, created_ms) >= :since_ms
 ORDER BY delete_by_ms DESC
 LIMIT :most;
 
@@ -34,7 +36,7 @@ WHERE account = :account AND state = 'expected'
   AND sid IN (SELECT value FROM json_each(:sids))
 RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
   from_number, to_number, exophone, group_name, told_url, listed_url, delete_by_ms, tries, refreshes,
-  late_looks, looks,
+  late_looks, looks, wanted,
   (SELECT json_group_array(l.reason) FROM (
      SELECT o.reason FROM looks AS o
      WHERE o.account = calls.account AND o.sid = calls.sid ORDER BY o.rowid
