@@ -49,7 +49,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What leaves calls out, or with ``keep`` has them archived whatever rules follow.
 
     All conditions that are given must hold; one that is empty or None asks nothing. ``number``
-    asks both parties, ``shorter_than`` and ``longer_than`` the whole duration with its ringing.
+    asks both parties, ``shorter_than`` and ``longer_than`` the whole duration with its ringing. One
+    that is ``inverted`` matches where its conditions do not hold: how ``--only`` is said.
     """
 
     name: Annotated[
@@ -68,6 +69,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     group: Patterns = ()
     shorter_than: timedelta | None = None
     longer_than: timedelta | None = None
+    inverted: bool = False
 
 
 def rules_of(account: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -144,13 +146,11 @@ def national(number: str) -> str:
 
 
 def _matches(rule: Rule, facts: CallFacts) -> bool | None:
-    """Tell whether all conditions of a rule hold; None if that hangs on what nobody knows."""
-    unknown = False
-    for answer in _answers(rule, facts):
-        if answer is False:
-            return False
-        unknown = unknown or answer is None
-    return None if unknown else True
+    """Tell whether a rule matches; None if that hangs on what nobody knows."""
+    answers = list(_answers(rule, facts))
+    if False in answers:
+        return rule.inverted
+    return None if None in answers else not rule.inverted
 
 
 def _answers(rule: Rule, facts: CallFacts) -> Iterator[bool | None]:

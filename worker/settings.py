@@ -296,17 +296,20 @@ class _Reader:
                     self._mistake(f"{where}.{key}", None, "missing")
             return None
 
-    def _tables(self, where: str, kind: type[msgspec.Struct], found: object) -> list[Any]:
+    def _tables(
+        self, where: str, kind: type[msgspec.Struct], found: object, **given: object
+    ) -> list[Any]:
         """Read an array of tables; each is named by its number in what is wrong with it."""
         if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
             self._mistake(where, found, f"an array of tables is expected: [[{where}]]")
             return []
         numbered = enumerate(found, start=1)
-        read = [self._struct(f"{where}[{n}]", kind, table, None) for n, table in numbered]
+        read = [self._struct(f"{where}[{n}]", kind, table, None, **given) for n, table in numbered]
         return [one for one in read if one is not None]
 
     def _selection(self) -> list[Rule]:
-        rules: list[Rule] = self._tables("selection", Rule, self._document.get("selection", []))
+        found = self._document.get("selection", [])
+        rules: list[Rule] = self._tables("selection", Rule, found, inverted=False)
         for key, wrong, wanted in mistakes_of(rules, set(self._document.get("accounts", {}))):
             self._mistake(key, wrong, wanted)
         return rules

@@ -114,6 +114,7 @@ def take_files(
             total.new += taken.new
             total.known += taken.known
             total.rejected += taken.rejected
+            total.excluded += taken.excluded
     said.report(total, "rows read", dry_run=dry_run)
 
 
@@ -197,9 +198,10 @@ class _Said:
             print_json(report)
             return
         would = " (dry run: nothing was changed)" if dry_run else ""
+        left_out = f" ({report.excluded:,} of them left out by rules)" if report.excluded else ""
         click.echo(
-            f"{report.rows:,} {noun}: {report.new:,} calls new, {report.known:,} already known, "
-            f"{report.rejected:,} rows rejected{would}"
+            f"{report.rows:,} {noun}: {report.new:,} calls new{left_out}, "
+            f"{report.known:,} already known, {report.rejected:,} rows rejected{would}"
         )
 
 

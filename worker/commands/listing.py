@@ -13,6 +13,7 @@ from archive.api import ApiTroubleError
 from archive.clock import system_clock
 from archive.errors import Exit
 from archive.windows import Window
+from worker.commands.choosing import narrowed, selection_options
 from worker.commands.moments import parse_range
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
 from worker.logs import configure_logging
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--from", "start", required=True, help="The first moment: 2026-11-01 or with a time.")
 @click.option("--to", "end", required=True, help="The last; a day alone means its end.")
 @account_option
+@selection_options
 @dry_run_option
 @json_option
 @click.pass_obj
@@ -39,6 +41,8 @@ def by_range(
     start: str,
     end: str,
     account: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -46,7 +50,7 @@ def by_range(
 
     Times are in the account's zone. The provider keeps six months of history.
     """
-    settings = load_settings(config, os.environ)
+    settings = narrowed(load_settings(config, os.environ), only, skip)
     configure_logging(settings.log)
     chosen = settings.account(account)
     first, last = parse_range(start, end, chosen.zone)
@@ -55,9 +59,10 @@ def by_range(
         print_json(taken)
     else:
         would = " (dry run: nothing was changed)" if dry_run else ""
+        left_out = f" ({taken.excluded:,} of them left out by rules)" if taken.excluded else ""
         click.echo(
-            f"{taken.rows:,} calls listed: {taken.new:,} calls new, {taken.known:,} already known, "
-            f"{taken.rejected:,} rows rejected{would}"
+            f"{taken.rows:,} calls listed: {taken.new:,} calls new{left_out}, "
+            f"{taken.known:,} already known, {taken.rejected:,} rows rejected{would}"
         )
     if alarm is None:
         return Exit.COMPLETE
