@@ -35,6 +35,7 @@ from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
 from worker.build import host_name, open_store
 from worker.child import run_child
+from worker.deletions import Watch, correct_deletion_days
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
 from worker.queues import keep_queue
@@ -116,6 +117,7 @@ class Supervisor:
         self._archived_before = (await self._tally(catalog)).states[State.ARCHIVED]
         await catalog.write(pauses.probe_all, system_clock())
         await sweep(catalog, store)
+        await correct_deletion_days(catalog, self._settings.accounts.values())
         async with AsyncExitStack() as stack:
             url = await stack.enter_async_context(keep_queue(self._settings))
             pool = open_pool(url, retries=IMPATIENT)
@@ -159,6 +161,7 @@ class Supervisor:
     async def _watch(self, catalog: Catalog) -> None:
         """Show the progress, and end a drain when it is done or hopeless."""
         loop = asyncio.get_running_loop()
+        deletions = Watch(catalog, self._settings.accounts.values(), system_clock)
         while not self._stopping.is_set():
             began = loop.time()
             if not catalog.is_in_its_place():
@@ -166,6 +169,7 @@ class Supervisor:
                 return
             try:
                 await self._look(catalog)
+                await deletions.look()
             except CatalogError as error:
                 _log.warning("cannot read the catalog", error=error.message)
             took = loop.time() - began
