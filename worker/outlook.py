@@ -1,4 +1,4 @@
-"""Warns of deletions while it can be helped, and applies settings that were changed."""
+"""Before and beside the work: accounts that cannot be worked for, and deletions to be warned of."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from archive.catalog import pauses
 from archive.catalog.forecast import correct, corrections, risks
 from archive.errors import CatalogError
 from archive.forecast import describe
+from archive.reasons import NO_CREDENTIALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from archive.accounts import Account
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
+    from archive.errors import CredentialsError
     from archive.forecast import Risk
 
 EVERY: Final = timedelta(minutes=1)
@@ -25,6 +28,28 @@ EVERY: Final = timedelta(minutes=1)
 _AGAIN: Final = timedelta(minutes=10)
 _MATERIAL: Final = 2
 _log = structlog.get_logger()
+
+
+async def hold_up(
+    catalog: Catalog, left_out: Mapping[str, CredentialsError], now: datetime
+) -> None:
+    """Pause accounts that have no key or token: they hold up no other, and `status` tells of them.
+
+    Raises:
+        CatalogError: the catalog cannot be written.
+    """
+    for name, error in left_out.items():
+        scope = pauses.account_scope(name)
+        _log.error("nothing is done for an account", account=name, error=error.message)
+        await catalog.write(
+            pauses.pause,
+            scope,
+            reason=NO_CREDENTIALS,
+            detail=f"{error.message}; {error.hint}",
+            fatal=True,
+            after=timedelta(0),
+            now=now,
+        )
 
 
 async def correct_deletion_days(catalog: Catalog, accounts: Iterable[Account]) -> int:
