@@ -255,7 +255,7 @@ def test_the_picture_of_the_states_knows_no_others() -> None:
     text = _parts(_read("docs/architecture.md"))["States of a call"]
     picture = text.partition("```text")[2].partition("```")[0]
     drawn = {word for word in re.findall(r"[a-z]+", picture) if word in set(State)}
-    assert drawn == {state.value for state in State} - {"excluded", "purged"}
+    assert drawn == {state.value for state in State} - {"purged"}
 
 
 def test_the_times_are_those_of_the_code() -> None:
