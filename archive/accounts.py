@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from archive.selection import Patterns, Rule  # noqa: TC001 - likewise
+# msgspec reads these types when settings are made.
+from archive.retention import Days, Kept  # noqa: TC001
+from archive.selection import Rule  # noqa: TC001
 
 SINGAPORE: Final = "https://api.exotel.com"
 MUMBAI: Final = "https://api.in.exotel.com"
@@ -55,8 +57,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     ``requests_per_minute`` is the provider's limit over all voice APIs (200 unless more was
     agreed). ``url_validity_minutes`` is the life asked for presigned URLs, 5 to 60. Recordings are
-    deleted ``retention_days`` after the call (30, 90 or up to 365 by plan), or as the first of the
-    rules in ``retention`` says that matches. ``selection`` are the rules that concern this account.
+    deleted ``retention_days`` after the call (30, 90 or up to 365 by plan), but for calls that a
+    rule of ``retention`` is for: see `archive.retention`. ``selection`` tells which calls are
+    wanted.
     """
 
     name: str
@@ -77,7 +80,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     url_validity_minutes: Annotated[int, Meta(ge=5, le=60)] = 60
     timezone: str = "Asia/Kolkata"
     retention_days: Days = 30
-    retention: tuple[Retention, ...] = ()
+    retention: tuple[Kept, ...] = ()
     selection: tuple[Rule, ...] = ()
 
     @property

@@ -70,7 +70,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A call. ``reason`` is empty where the state needs none; a leased call is ``expected``.
 
-    ``wanted``: somebody asked for it, so that no rule leaves it out.
+    ``wanted`` says that a person took it back from a rule that left it out.
     """
 
     callvault: int = FORMAT

@@ -138,9 +138,9 @@ def _is_said_twice(former: CallFacts | None, facts: CallFacts) -> bool:
     return words == {"no-answer"}
 
 
-def is_unanswered(facts: CallFacts) -> bool:
-    """Tell whether a source says that nobody answered: by a leg's status, or the time talked."""
-    return facts.status not in _GOING_ON and _why_absent(facts) == "no-answer"
+def is_said_unanswered(facts: CallFacts) -> bool:
+    """Tell whether these facts say that nobody answered."""
+    return _why_absent(facts) == "no-answer"
 
 
 def _why_absent(facts: CallFacts) -> str:

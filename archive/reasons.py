@@ -86,6 +86,10 @@ _CONCLUSIONS: Final[dict[str, Meaning]] = {
     "not-recorded": Meaning(
         "the call was talked, and not recorded", "look whether its flow is set to record"
     ),
+    "status-trusted": Meaning(
+        "its export says that nobody answered, and --trust-status was given",
+        "to ask the provider all the same: callvault retry --reason status-trusted",
+    ),
     "past-retention": Meaning(
         "the call is so old that its recording, if there was one, is deleted",
         "archive sooner, or ask the provider for a longer retention",

@@ -1,56 +1,65 @@
-"""How long the provider keeps a call's recording: a pure function of the account's settings."""
+"""How long the provider keeps a call's recording: pure functions of what is known of the call."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated
 
-from archive.provider_time import day_of
-from archive.selection import matches_number
+import msgspec
+from msgspec import Meta
+
+from archive.selection import Rule, Words, excluded_by
 
 if TYPE_CHECKING:
-    from archive.accounts import Account, Retention
+    from archive.accounts import Account
     from archive.call import CallFacts
+
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    """A rule: recordings of these calls are kept for so many days.
+
+    ``since`` and ``until`` are days of the call's start in the account's zone, both included. What
+    is not given holds for all.
+    """
+
+    days: Days
+    exophone: Words = ()
+    since: date | None = None
+    until: date | None = None
 
 
 def kept_for(facts: CallFacts, account: Account) -> timedelta:
-    """Return how long after a call's start its recording is kept.
+    """Return how long after its start a call's recording is kept; the first rule that fits decides.
 
-    The first rule that matches says so, else ``retention_days``. Where a rule hangs on an ExoPhone
-    or a date that nobody knows, the shortest of what may be true: rather archived too early.
+    Where it is not known whether a rule fits, the shorter time counts: too early does no harm.
     """
-    if not account.retention:
-        return timedelta(days=account.retention_days)
-    began = facts.began_at
-    day = None if began is None else day_of(began, account.zone)
-    return timedelta(days=days_kept(account, exophone=facts.exophone, day=day))
-
-
-def days_kept(account: Account, *, exophone: str, day: str | None) -> int:
-    """Return the days for calls through an ExoPhone (empty: unknown) that began on a day."""
-    possible = []
+    days = []
     for rule in account.retention:
-        matches = _matches(rule, exophone, day)
-        if matches is not False:
-            possible.append(rule.days)
-        if matches:
-            return min(possible)
-    return min([*possible, account.retention_days])
+        fits = _fits(rule, facts, account)
+        if fits is not False:
+            days.append(rule.days)
+        if fits:
+            break
+    else:
+        days.append(account.retention_days)
+    return timedelta(days=min(days))
 
 
-def all_days(account: Account) -> list[int]:
-    """Return the different times, in days, for which recordings of an account may be kept."""
-    return sorted({account.retention_days, *(rule.days for rule in account.retention)})
-
-
-def _matches(rule: Retention, exophone: str, day: str | None) -> bool | None:
-    answers: list[bool | None] = []
+def _fits(rule: Kept, facts: CallFacts, account: Account) -> bool | None:
+    unknown = False
+    if rule.since is not None or rule.until is not None:
+        began = facts.began_at
+        if began is None:
+            unknown = True
+        else:
+            day = began.astimezone(account.zone).date()
+            if (rule.since and day < rule.since) or (rule.until and day > rule.until):
+                return False
     if rule.exophone:
-        answers.append(matches_number(rule.exophone, exophone) if exophone else None)
-    if rule.first is not None:
-        answers.append(None if day is None else rule.first.isoformat() <= day)
-    if rule.last is not None:
-        answers.append(None if day is None else day <= rule.last.isoformat())
-    if False in answers:
-        return False
-    return None if None in answers else True
+        if not facts.exophone:
+            unknown = True
+        elif excluded_by(facts, (Rule(name="-", exophone=rule.exophone),)) is None:
+            return False
+    return None if unknown else True

@@ -1,14 +1,14 @@
-"""Which calls are archived: rules over what is known of a call, decided without any effect.
+"""Which calls are wanted: rules over what is known of a call, the first that matches decides.
 
-The first rule that matches decides, and what none matches is archived. Nothing is left out for a
-fact that nobody knows: a rule whose answer hangs on one decides nothing, and neither do those after
-it, until the fact is known or the provider has said all that it ever will.
+What is unknown excludes nothing. Where a rule's answer depends on a fact that nobody has told, the
+call is kept for the time being: the rules are asked again when the provider has told more.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,185 +16,124 @@ import msgspec
 from msgspec import Meta
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from archive.call import CallFacts
 
-Pattern = Annotated[
+_NONE: Final = timedelta(0)
+_NATIONAL: Final = 10
+_INDIA: Final = "91"
+_NOT_A_DIGIT: Final = re.compile(r"[^0-9*?]")
+_GOING_ON: Final = frozenset({"queued", "ringing", "in-progress"})
+
+RuleName = Annotated[
     str,
     Meta(
-        pattern=r"^[^*\x00-\x1f\x7f]{0,64}(\*[^*\x00-\x1f\x7f]{0,64}){0,2}\Z",
         min_length=1,
-        max_length=64,
-        description="a text of 1 to 64 characters, in which up to two * stand for anything",
+        max_length=80,
+        pattern=r"^[^\x00-\x1f\x7f]*\Z",
+        description="a name of 1 to 80 printable characters",
     ),
 ]
-Patterns = Annotated[
-    tuple[Pattern, ...],
-    Meta(
-        min_length=1,
-        description="a list of at least one text of 1 to 64 characters, in which up to two * "
-        "stand for anything",
-    ),
+Words = tuple[
+    Annotated[
+        str, Meta(min_length=1, max_length=80, description='texts such as "080*", in a list')
+    ],
+    ...,
 ]
-
-_GOING_ON: Final = frozenset({"queued", "ringing", "in-progress"})
-_NUMBER: Final = re.compile(r"\+?[0-9 ().*/-]+", re.ASCII)
-_NOISE: Final = re.compile(r"[^0-9*]", re.ASCII)
-_COUNTRY: Final = "91"
-_NATIONAL_DIGITS: Final = 10
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """What leaves calls out, or with ``keep`` has them archived whatever rules follow.
+    """A rule: all of its conditions have to hold; one without any holds for every call.
 
-    All conditions that are given must hold; one that is empty or None asks nothing. ``number``
-    asks both parties, ``shorter_than`` and ``longer_than`` the whole duration with its ringing. One
-    that is ``inverted`` matches where its conditions do not hold: how ``--only`` is said.
+    With ``keep`` what it matches is archived, whatever rules follow; else it is left out. Texts may
+    have ``*`` and ``?``. Numbers are compared without country code, leading zeros and signs;
+    ``number`` is either party's. Durations are of the whole call.
     """
 
-    name: Annotated[
-        str,
-        Meta(
-            pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,78}[^\s\x00-\x1f\x7f])?\Z",
-            description="1 to 80 characters on one line",
-        ),
-    ]
+    name: RuleName
     keep: bool = False
-    account: Patterns = ()
-    exophone: Patterns = ()
-    direction: Patterns = ()
-    status: Patterns = ()
-    number: Patterns = ()
-    group: Patterns = ()
-    shorter_than: timedelta | None = None
-    longer_than: timedelta | None = None
-    inverted: bool = False
+    account: Words = ()
+    exophone: Words = ()
+    direction: Words = ()
+    status: Words = ()
+    number: Words = ()
+    group: Words = ()
+    shorter_than: timedelta = _NONE
+    longer_than: timedelta = _NONE
 
 
-def rules_of(account: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Return the rules that concern an account."""
-    return tuple(rule for rule in rules if not rule.account or account in rule.account)
-
-
-def mistakes_of(rules: Iterable[Rule], accounts: Container[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what is wrong with rules that are sound each by itself: key, value, what is allowed."""
-    seen: set[str] = set()
+def excluded_by(facts: CallFacts, rules: Sequence[Rule]) -> str | None:
+    """Return the name of the rule that leaves a call out; None if it is wanted, or may be."""
     for rule in rules:
-        where = f"selection {rule.name!r}"
-        if rule.name in seen:
-            yield f"{where}.name", rule.name, "another rule has it, and reports name rules by it"
-        seen.add(rule.name)
-        for name in rule.account:
-            if name not in accounts:
-                yield f"{where}.account", name, "there is no such account in the settings"
-        least, most = rule.longer_than, rule.shorter_than
-        if least is not None and most is not None and most <= least:
-            yield f"{where}.shorter_than", str(most), "nothing is shorter than this and longer, too"
-
-
-class Excluded(msgspec.Struct, frozen=True, tag=True):
-    """A rule leaves the call out; the reason is the rule's name."""
-
-    reason: str
-
-
-def decide(facts: CallFacts, rules: Iterable[Rule], *, final: bool = False) -> str | None:
-    """Return the name of the rule that leaves the call out; None where it is to be archived.
-
-    ``rules`` are those of the call's account. With ``final`` the provider has said what it knows: a
-    fact that is still unknown then does not match where it would leave out, and does where it
-    would keep. While a call goes on nothing is final.
-    """
-    final = final and facts.status not in _GOING_ON
-    for rule in rules:
-        matches = _matches(rule, facts)
-        if matches is None and not final:
+        holds = _holds(rule, facts)
+        if holds is None:
             return None
-        if matches or (matches is None and rule.keep):
+        if holds:
             return None if rule.keep else rule.name
     return None
 
 
-def matches_any(patterns: Iterable[str], text: str) -> bool:
-    """Tell whether a text is one of those that patterns stand for; upper and lower case are one."""
-    return any(_of_text(pattern).fullmatch(text.casefold()) for pattern in patterns)
+def rules_of(rules: Iterable[Rule], account: str) -> tuple[Rule, ...]:
+    """Return the rules that concern an account, in order."""
+    return tuple(
+        rule
+        for rule in rules
+        if not rule.account or any(fnmatchcase(account, word) for word in rule.account)
+    )
 
 
-def matches_number(patterns: Iterable[str], number: str) -> bool:
-    """Tell whether a number is one of those that patterns stand for, however both are written."""
-    plain = national(number)
-    return any(_of_number(pattern).fullmatch(plain) for pattern in patterns)
-
-
-def national(number: str) -> str:
-    """Return a number without what may be written or left out: spaces, +91, 0091, a leading 0.
-
-    A * stays. What is no number (a name, a masked one) comes back in lower case.
-    """
-    number = number.strip()
-    if not _NUMBER.fullmatch(number):
-        return number.casefold()
-    digits = _NOISE.sub("", number)
-    international = number.startswith(("+", "00"))
-    bare = digits.removeprefix("00") if digits.startswith("00") else digits
-    if bare.startswith(_COUNTRY) and (
-        international or ("*" not in bare and len(bare) == len(_COUNTRY) + _NATIONAL_DIGITS)
-    ):
-        return bare.removeprefix(_COUNTRY)
-    return bare.lstrip("0") if not international else bare
-
-
-def _matches(rule: Rule, facts: CallFacts) -> bool | None:
-    """Tell whether a rule matches; None if that hangs on what nobody knows."""
-    answers = list(_answers(rule, facts))
+def _holds(rule: Rule, facts: CallFacts) -> bool | None:
+    """Tell whether all conditions of a rule hold; None where that depends on what is unknown."""
+    answers = set(_answers(rule, facts))
     if False in answers:
-        return rule.inverted
-    return None if None in answers else not rule.inverted
+        return False
+    return None if None in answers else True
 
 
 def _answers(rule: Rule, facts: CallFacts) -> Iterator[bool | None]:
-    goes_on = facts.status in _GOING_ON
     if rule.exophone:
-        yield matches_number(rule.exophone, facts.exophone) if facts.exophone else None
+        yield _is_number(rule.exophone, facts.exophone)
     if rule.direction:
-        yield _is_direction(rule.direction, facts.direction) if facts.direction else None
+        yield _is_word(rule.direction, facts.direction)
     if rule.status:
-        # What a call that goes on will come to, nobody knows yet.
-        known = facts.status and not goes_on
-        yield matches_any(rule.status, facts.status) if known else None
-    if rule.number:
-        yield _either(rule.number, facts)
+        # A status that passes is not the call's.
+        yield _is_word(rule.status, "" if facts.status in _GOING_ON else facts.status)
     if rule.group:
-        yield matches_any(rule.group, facts.group) if facts.group else None
-    seconds = None if goes_on or facts.duration_s is None else timedelta(seconds=facts.duration_s)
-    if rule.shorter_than is not None:
-        yield None if seconds is None else seconds < rule.shorter_than
-    if rule.longer_than is not None:
-        yield None if seconds is None else seconds > rule.longer_than
+        yield _is_word(rule.group, facts.group)
+    if rule.number:
+        parties = {_is_number(rule.number, n) for n in (facts.from_number, facts.to_number)}
+        yield True if True in parties else (None if None in parties else False)
+    length = None if facts.duration_s is None else timedelta(seconds=facts.duration_s)
+    if rule.shorter_than:
+        yield None if length is None else length < rule.shorter_than
+    if rule.longer_than:
+        yield None if length is None else length > rule.longer_than
 
 
-def _is_direction(patterns: Iterable[str], direction: str) -> bool:
-    """``outbound`` stands for outbound-api and outbound-dial as well."""
-    return matches_any(patterns, direction) or matches_any(patterns, direction.partition("-")[0])
+def _is_word(words: Words, text: str) -> bool | None:
+    if not text:
+        return None
+    return any(fnmatchcase(text.casefold(), word.casefold()) for word in words)
 
 
-def _either(patterns: tuple[str, ...], facts: CallFacts) -> bool | None:
-    known = [number for number in (facts.from_number, facts.to_number) if number]
-    if any(matches_number(patterns, number) for number in known):
-        return True
-    return False if len(known) == 2 else None  # noqa: PLR2004 - both parties
+def _is_number(words: Words, number: str) -> bool | None:
+    if not number:
+        return None
+    forms = _forms(number)
+    return any(fnmatchcase(form, _digits(word)) for word in words for form in forms)
 
 
 @lru_cache(maxsize=4_096)
-def _of_text(pattern: str) -> re.Pattern[str]:
-    return re.compile(_expression(pattern.strip().casefold()), re.DOTALL)
+def _forms(number: str) -> tuple[str, ...]:
+    """Return how a number may be written: as it is, without the country code, and with India's."""
+    digits = _digits(number)
+    national = digits[-_NATIONAL:]
+    return (digits, national, f"{_INDIA}{national}")
 
 
-@lru_cache(maxsize=4_096)
-def _of_number(pattern: str) -> re.Pattern[str]:
-    return re.compile(_expression(national(pattern)), re.DOTALL)
-
-
-def _expression(pattern: str) -> str:
-    return ".*".join(re.escape(part) for part in pattern.split("*"))
+@lru_cache(maxsize=1_024)
+def _digits(text: str) -> str:
+    digits = _NOT_A_DIGIT.sub("", text)
+    # What is no number at all (a SIP address) is compared as it is.
+    return digits.lstrip("0") or text.casefold()

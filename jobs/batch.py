@@ -26,11 +26,11 @@ from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
 from jobs.resolve import resolve
-from jobs.settling import judge_call, left_out
+from jobs.settling import excluded, judge_call
 from jobs.targets import Target, targets_of, told_by_listing, url_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from archive.catalog.work import ClaimedCall
     from jobs.capacity import Room
@@ -140,12 +140,11 @@ class _Run:
 
     async def _archive(self, claimed: list[ClaimedCall]) -> None:
         pausing = self._pausing
-        claimed = await self._leave_out(claimed)
-        if not claimed:
-            return
-        answers = await self._ask(claimed)
+        claimed = await self._leave_out(claimed, {})
+        answers = await self._ask(claimed) if claimed else None
         if answers is None:
             return
+        claimed = await self._leave_out(claimed, answers)
         calls = await self._settle_without_url(claimed, answers)
         await self._downloads.adopt_or_download(calls)
         if self._downloads.is_over:
@@ -208,6 +207,23 @@ class _Run:
         )
         return told | answers
 
+    async def _leave_out(
+        self, claimed: list[ClaimedCall], answers: Mapping[str, CallAnswer | Symptom]
+    ) -> list[ClaimedCall]:
+        """Settle the calls that a rule leaves out, by what is known now; return the rest."""
+        parts, account = self._parts, self._line.account
+        out = excluded(claimed, answers, account)
+        if out:
+            now = parts.clock()
+            learnt = [a.facts for a in answers.values() if isinstance(a, CallAnswer)]
+            lease = self._lease
+            await parts.catalog.write(work.learn, learnt, lease=lease, account=account, now=now)
+            await parts.catalog.write(
+                work.settle, out.items(), lease=lease, account=account.name, now=now
+            )
+            self._room.leave(len(out))
+        return [call for call in claimed if call.facts.sid not in out]
+
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]
     ) -> list[list[Target]]:
@@ -216,7 +232,7 @@ class _Run:
         Before a call is given up, the recordings that other sources told of are tried.
         """
         parts = self._parts
-        account, now = self._line.account, parts.clock()
+        now = parts.clock()
         calls: list[list[Target]] = []
         outcomes: list[tuple[str, work.Outcome]] = []
         for call in claimed:
@@ -228,7 +244,9 @@ class _Run:
             if targets and url_of(answer):
                 calls.append(targets)
                 continue
-            outcome = judge_call(call, answer, now, parts.readiness, parts.dice(), account=account)
+            outcome = judge_call(
+                call, answer, now, parts.readiness, parts.dice(), account=self._line.account
+            )
             if targets and isinstance(outcome, _GIVEN_UP):
                 calls.append(targets)
                 continue

@@ -7,12 +7,15 @@ field that cannot be read (a time, a duration, a word) is left unknown, and the 
   in the middle of a file (exports put together) is no call; its columns hold from there on.
 - *Too few columns*: what is missing is unknown. *Too many*: a stray delimiter has moved the cells,
   so only the Sid and the times of creation and start are taken, which can be told by their form.
+- *Dates with slashes*, as a spreadsheet writes them again, are read in the one order that all of
+  them allow: see `jobs.day_order`.
 - *Encoding and quotes*: see `jobs.csv_rows`.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -24,7 +27,9 @@ import msgspec
 from archive.call import CallFacts, is_sid
 from archive.errors import InputError
 from archive.provider_time import is_blank, parse_time
-from jobs.csv_rows import SAVE_AS_CSV, Rows, no_csv, opened_text
+from jobs.csv_rows import SAVE_AS_CSV, Rows, explained, no_csv, opened_text
+from jobs.day_order import DayOrder, OrderSearch, may_have_dates, parse_date
+from jobs.plain import STDIN, plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +50,7 @@ _NAMES: Final = {
     "direction": ("direction",),
     "from": ("from", "fromnumber"),
     "to": ("to", "tonumber"),
+    "group": ("groupname", "group"),
     "exophone": ("exotelnumber", "exophone", "phonenumber", "virtualnumber", "phonenumbersid"),
     "urls": ("recordingurls", "recordingurl"),
 }
@@ -91,24 +97,67 @@ class UnreadTimes(msgspec.Struct):
 
 
 def read_cdr(
-    path: Path, *, zone: ZoneInfo, on_unread: Callable[[UnreadTimes], None] | None = None
+    path: Path,
+    *,
+    zone: ZoneInfo,
+    order: DayOrder | None = None,
+    now: datetime | None = None,
+    on_order: Callable[[str], None] | None = None,
+    on_unread: Callable[[UnreadTimes], None] | None = None,
 ) -> Iterator[CallFacts | Rejected]:
     """Yield each row of an export, in order: a call's facts, or why there is no call in it.
 
     Times without an offset are ``zone``'s (the account's). Durations are whole seconds. Texts are
     at most 64 characters, without control characters; words of the provider's are in lower case.
-    ``on_unread`` is told at the end if there were times of no form that is known. Blank lines and
-    repeated header rows yield nothing. Memory does not grow with the file.
+    Blank lines and repeated header rows yield nothing. Memory does not grow with the file.
+
+    ``order`` is that of dates with slashes. Without it the file is read through to find out, no
+    date being later than ``now``, and ``on_order`` is told of it before the first row.
+    ``on_unread`` is told at the end if there were times of no form that is known.
 
     Raises:
         InputError: at the first step, before any row: there is no such file, it cannot be read, is
-            empty, is no CSV, or has no column for the Sid. Later only where reading itself fails.
+            empty, is no CSV, has no column for the Sid, or does not tell the order of its dates.
+            Later only where reading itself fails.
     """
-    with opened_text(path) as (stream, is_text):
-        export = _Export(stream, str(path), zone, is_text=is_text)
-        yield from export.calls()
-    if on_unread is not None and export.unread.count:
-        on_unread(export.unread)
+    unread = UnreadTimes()
+    if "\0" in str(path):
+        raise InputError(f"{str(path)!r} is no path.", hint="Check the path.")
+    name = "standard input" if str(path) == STDIN else str(path)
+    with explained(path), plain_file(path, stdin=sys.stdin.buffer) as plain:
+        with opened_text(plain.path, name) as (stream, is_text):
+            export = _Export(stream, name, is_text=is_text)
+            if order is None and may_have_dates(plain.path):
+                order = _find_order(
+                    plain.path, name, now.astimezone(zone) if now else None, on_order
+                )
+            yield from export.calls(_time_reader(zone, unread, order))
+        if on_unread is not None and unread.count:
+            on_unread(unread)
+        if plain.damage:
+            raise InputError(
+                f"{name}: {plain.damage}. The rows before are used, the rest is missing.",
+                hint="Export or pack the calls again, and name the file again.",
+            )
+
+
+def _find_order(
+    path: Path, name: str, now: datetime | None, on_order: Callable[[str], None] | None
+) -> DayOrder | None:
+    """Look at each time of an export, and tell the order of its dates if it has such dates."""
+    search = OrderSearch(now)
+
+    def see(text: str) -> None:
+        search.see(text, export.line)
+
+    with opened_text(path, name) as (stream, is_text):
+        export = _Export(stream, name, is_text=is_text)
+        for _ in export.calls(see):
+            pass
+    found = search.decide(name)
+    if found is not None and on_order is not None:
+        on_order(found[1])
+    return found[0] if found else None
 
 
 class _Layout(msgspec.Struct, frozen=True):
@@ -152,16 +201,19 @@ def _layout(header: list[str]) -> _Layout | None:
 class _Export:
     """One export being read."""
 
-    def __init__(self, stream: TextIO, file: str, zone: ZoneInfo, *, is_text: bool) -> None:
+    def __init__(self, stream: TextIO, file: str, *, is_text: bool) -> None:
         self._file = file
         self._is_text = is_text
         self._rows = Rows(stream, _count_known)
-        self.unread = UnreadTimes()
-        self._read_time = _time_reader(zone, self.unread)
         self._layout = self._read_header()
 
-    def calls(self) -> Iterator[CallFacts | Rejected]:
-        rows, layout, read_time = self._rows, self._layout, self._read_time
+    @property
+    def line(self) -> int:
+        """The line that the row read last starts on."""
+        return self._rows.line
+
+    def calls(self, read_time: _ReadTime) -> Iterator[CallFacts | Rejected]:
+        rows, layout = self._rows, self._layout
         for row in rows.rows(self._is_whole):
             if isinstance(row, str):
                 yield Rejected(self._file, rows.line, row)
@@ -217,8 +269,8 @@ def _blanks_at_end(row: list[str]) -> int:
 def _facts(
     cells: tuple[str, ...], sid: str, read_time: _ReadTime, *, only_times: bool
 ) -> CallFacts:
-    _, created, started, ended, duration, talk, status, leg2, direction, *numbers, urls = cells
-    from_, to, exophone = numbers
+    _, created, started, ended, duration, talk, status, leg2, direction, *texts, urls = cells
+    from_, to, group, exophone = texts
     created_at = read_time(created)
     # Most calls start in the second in which they are created.
     started_at = created_at if started == created else read_time(started)
@@ -237,11 +289,12 @@ def _facts(
         from_number=_text(from_),
         to_number=_text(to),
         exophone=_text(exophone),
+        group=_text(group) if group else "",
         recording_urls=_urls(urls) or msgspec.UNSET,
     )
 
 
-def _time_reader(zone: ZoneInfo, unread: UnreadTimes) -> _ReadTime:
+def _time_reader(zone: ZoneInfo, unread: UnreadTimes, order: DayOrder | None = None) -> _ReadTime:
     """Return `parse_time` for one zone, with None for what is no time, made for millions of calls.
 
     What is no time is counted in ``unread``. The usual form takes the zone's offset from a table of
@@ -258,11 +311,13 @@ def _time_reader(zone: ZoneInfo, unread: UnreadTimes) -> _ReadTime:
                 learn(text[:10])
             except (TypeError, ValueError):
                 pass  # a day on which the clocks change, or no such time: the plain way tells
-        try:
+        with suppress(ValueError):
             return parse_time(text, zone)
-        except ValueError:
-            unread.add(text)
-            return None
+        if order is not None:
+            with suppress(ValueError):
+                return parse_time(parse_date(text, order).isoformat(), zone)
+        unread.add(text)
+        return None
 
     def learn(day: str) -> None:
         """Note the day's offset; None where the clocks change that day or there is no such day."""

@@ -20,7 +20,6 @@ from archive.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from io import BufferedReader
     from pathlib import Path
 
 _DELIMITERS: Final = (",", ";", "\t")
@@ -46,25 +45,37 @@ SAVE_AS_CSV: Final = "Save or unpack it as CSV (UTF-8) with its header row."
 
 
 @contextmanager
-def opened_text(path: Path) -> Iterator[tuple[TextIO, bool]]:
+def opened_text(path: Path, name: str) -> Iterator[tuple[TextIO, bool]]:
     """Open a CSV file as text; the flag tells whether it looks like text at all.
 
+    ``name`` is what errors call it.
+
     Raises:
-        InputError: there is no such file, it is empty or plainly something else; also where
-            reading it fails later, inside the block.
+        InputError: it is empty or plainly something else.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as raw:
+        head = raw.peek()
+        _refuse_what_is_no_csv(head, name)
+        is_utf16 = head.startswith(_UTF16_MARKS)
+        with io.TextIOWrapper(
+            raw,
+            encoding="utf-16" if is_utf16 else "utf-8-sig",
+            errors="replace" if is_utf16 else "callvault.cp1252",
+            newline="",
+        ) as stream:
+            yield stream, _is_text(head)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Say in a person's words why an export cannot be read.
+
+    Raises:
+        InputError: instead of an `OSError`, or of a path that is none.
     """
     try:
-        with _opened(path) as raw:
-            head = raw.peek()
-            _refuse_what_is_no_csv(head, path)
-            is_utf16 = head.startswith(_UTF16_MARKS)
-            with io.TextIOWrapper(
-                raw,
-                encoding="utf-16" if is_utf16 else "utf-8-sig",
-                errors="replace" if is_utf16 else "callvault.cp1252",
-                newline="",
-            ) as stream:
-                yield stream, _is_text(head)
+        yield
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.", hint="Check the path.") from None
     except IsADirectoryError:
@@ -83,13 +94,6 @@ def opened_text(path: Path) -> Iterator[tuple[TextIO, bool]]:
         ) from error
 
 
-def _opened(path: Path) -> BufferedReader:
-    try:
-        return path.open("rb")
-    except ValueError as error:  # a NUL in the path
-        raise InputError(f"{path!r} is no path: {error}.", hint="Check the path.") from None
-
-
 def _cp1252_for_the_rest(error: UnicodeError) -> tuple[str, int]:
     """Decode the bytes that are no UTF-8 as cp1252, which spreadsheets on Windows write."""
     if not isinstance(error, UnicodeDecodeError):
@@ -100,14 +104,14 @@ def _cp1252_for_the_rest(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("callvault.cp1252", _cp1252_for_the_rest)
 
 
-def _refuse_what_is_no_csv(head: bytes, path: Path) -> None:
+def _refuse_what_is_no_csv(head: bytes, name: str) -> None:
     if not head:
-        raise InputError(f"{path} is empty.", hint="Export the calls again.")
-    likeness = next((name for sign, name in _SIGNATURES if head.startswith(sign)), "")
+        raise InputError(f"{name} is empty.", hint="Export the calls again.")
+    likeness = next((kind for sign, kind in _SIGNATURES if head.startswith(sign)), "")
     if not likeness and _is_unmarked_utf16(head[:64]):
         likeness = "UTF-16 text without a byte order mark"
     if likeness:
-        raise no_csv(str(path), likeness)
+        raise no_csv(name, likeness)
 
 
 def _is_unmarked_utf16(head: bytes) -> bool:

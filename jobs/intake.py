@@ -14,7 +14,8 @@ from archive.call import SID_RULE, CallFacts, Source, State, is_sid
 from archive.catalog import processes
 from archive.catalog.database import Database
 from archive.catalog.intake import Intake, add_prepared, count_calls
-from archive.catalog.rows import prepare, will_be
+from archive.catalog.rows import prepare
+from archive.entry import FOR_ALL
 from jobs.cdr import Rejected
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from archive.accounts import Account
     from archive.catalog.rows import NewCall
     from archive.clock import Clock
+    from archive.entry import Entry
     from archive.readiness import Readiness
 
 CHUNK: Final = 2_000
@@ -69,8 +71,9 @@ class Desk:
         readiness: Readiness,
         clock: Clock,
         dry_run: bool,
-        trust_status: bool = False,
+        entry: Entry = FOR_ALL,
     ) -> None:
+        self._entry = entry
         self._database = database
         self._account = account
         self._readiness = readiness
@@ -87,9 +90,7 @@ class Desk:
         on_rejected: Callable[[Rejected], None],
     ) -> Report:
         """Take in what a source yields: see `take_prepared`."""
-        ready = prepared(
-            rows, self._account, self._readiness, self._clock, trust_status=self._trust_status
-        )
+        ready = prepared(rows, self._account, self._readiness, self._clock, self._entry)
         return self.take_prepared(ready, source, on_rejected)
 
     def take_prepared(
@@ -130,10 +131,13 @@ class Desk:
 
     def take(self, calls: Iterable[CallFacts], source: Source) -> Intake:
         """Take calls in with one transaction, or count them."""
-        now, account, readiness = self._clock(), self._account, self._readiness
-        trust = self._trust_status
-        ready = [prepare(call, account, readiness, now, trust_status=trust) for call in calls]
-        return self._take(ready, source)
+        return self._take(
+            [
+                prepare(call, self._account, self._readiness, self._clock(), self._entry)
+                for call in calls
+            ],
+            source,
+        )
 
     def _take(self, calls: list[NewCall], source: Source) -> Intake:
         if self._dry_run:
@@ -195,15 +199,14 @@ def prepared(
     account: Account,
     readiness: Readiness,
     clock: Clock,
-    *,
-    trust_status: bool = False,
+    entry: Entry = FOR_ALL,
 ) -> Iterator[NewCall | Rejected]:
     """Yield the rows of a source as they are taken in; rejected rows go through as they are."""
     for row in rows:
         if isinstance(row, Rejected):
             yield row
         else:
-            yield prepare(row, account, readiness, clock(), trust_status=trust_status)
+            yield prepare(row, account, readiness, clock(), entry)
 
 
 def next_chunk(size: int, *, taken: int, waited_s: float, held_s: float, alone: bool) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from archive.catalog.intake import Intake, count_calls
 from archive.catalog.listed import take_listed
 from archive.catalog.watermarks import has_always_some
+from archive.entry import FOR_ALL
 from archive.history import HISTORY
 from archive.selection import decide
 from archive.windows import windows
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from archive.api import Api
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
+    from archive.entry import Entry
     from archive.readiness import Readiness
     from archive.windows import Window
     from archive.wire import Page
@@ -38,11 +40,13 @@ class Clerk:
         readiness: Readiness,
         clock: Clock,
         dry_run: bool = False,
+        entry: Entry = FOR_ALL,
     ) -> None:
         self._catalog = catalog
         self._account = account
         self._readiness = readiness
         self._clock = clock
+        self._entry = entry
         self._dry_run = dry_run
         self._counted: set[str] = set()
 
@@ -73,6 +77,7 @@ class Clerk:
             account=self._account,
             readiness=self._readiness,
             now=self._clock(),
+            entry=self._entry,
         )
 
 

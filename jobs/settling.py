@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from archive.call import CallFacts
+from archive.catalog.work import Excluded
 from archive.readiness import Readiness, judge_missing
 from archive.retention import kept_for
-from archive.selection import Excluded, decide
+from archive.selection import excluded_by
 from archive.verdicts import RULES, Act, Pause, Symptom, Verdict, judge
+from archive.wire import CallAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from archive.accounts import Account
-    from archive.call import CallFacts
     from archive.catalog.work import ClaimedCall, Outcome
-    from archive.selection import Rule
-    from archive.wire import CallAnswer
 
 
 def judge_call(
@@ -32,7 +32,7 @@ def judge_call(
     *,
     account: Account,
 ) -> Outcome:
-    """Decide about a call of an account for which the provider gave no recording URL."""
+    """Decide about a call for which the provider gave no recording URL."""
     if isinstance(answer, Symptom):
         verdict = judge_trouble(call, answer, jitter)
     else:
@@ -69,7 +69,33 @@ def delete_by(call: ClaimedCall, facts: CallFacts, account: Account) -> datetime
     began = facts.began_at
     if began is None:
         return call.delete_by
-    return began + kept_for(learnt(call.facts, facts), account)
+    return began + kept_for(merged(call.facts, facts), account)
+
+
+def merged(known: CallFacts, told: CallFacts) -> CallFacts:
+    """Return what is known of a call once the provider's word has replaced what it tells of."""
+    fields = (name for name in CallFacts.__struct_fields__ if name != "recording_urls")
+    news = {name: value for name in fields if (value := getattr(told, name)) not in {None, ""}}
+    return msgspec.structs.replace(known, **news)
+
+
+def excluded(
+    calls: Iterable[ClaimedCall],
+    answers: Mapping[str, CallAnswer | Symptom],
+    account: Account,
+) -> dict[str, Excluded]:
+    """Return the calls (by Sid) that a rule leaves out, by what is known and what was answered.
+
+    One that a person asked for, or of which there is a recording, is left out by nothing.
+    """
+    out = {}
+    for call in calls if account.selection else ():
+        answer = answers.get(call.facts.sid)
+        known = merged(call.facts, answer.facts) if isinstance(answer, CallAnswer) else call.facts
+        rule = excluded_by(known, account.selection)
+        if rule is not None and not call.wanted and not call.kept:
+            out[call.facts.sid] = Excluded(rule)
+    return out
 
 
 def _former_word(call: ClaimedCall) -> CallFacts | None:

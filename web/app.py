@@ -18,6 +18,7 @@ from archive.errors import StoreError
 from web.client import client_address, is_within
 from web.fields import BadBodyError, read_fields, read_query
 from web.guard import Rate, Secrets, basic_password
+from web.plain import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 BODY_S: Final = 10.0
 """How long a body may take to come; the provider waits 15 s for an answer."""
-_HEADERS: Final = {
-    hdrs.CACHE_CONTROL: "no-store",
-    "X-Content-Type-Options": "nosniff",
-    hdrs.SERVER: "callvault",
-}
-_CHALLENGE: Final = {str(hdrs.WWW_AUTHENTICATE): 'Basic realm="callvault"'}
 _LATER: Final = {str(hdrs.RETRY_AFTER): "60"}
+_MORE: Final = {
+    HTTPStatus.UNAUTHORIZED: {str(hdrs.WWW_AUTHENTICATE): 'Basic realm="callvault"'},
+    HTTPStatus.TOO_MANY_REQUESTS: _LATER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _LATER,
+}
+"""Headers of some answers."""
 _log = structlog.get_logger()
 
 
@@ -106,7 +107,7 @@ async def _plain_errors(
 
 
 def _answer(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, headers={**_HEADERS, **(headers or {})})
+    return web.Response(status=status, headers={**HEADERS, **(headers or {})})
 
 
 class _RefusedError(Exception):
@@ -129,27 +130,29 @@ class _Receiver:
         account = ""
         try:
             account = self._admitted(request)
-            fields = await self._fields(request)
-            await self._parts.keep(account, fields)
+            await self._keep(account, request)
         except _RefusedError as refused:
             self._parts.count(account, refused.outcome)
-            is_later = refused.status in {
-                HTTPStatus.TOO_MANY_REQUESTS,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-            }
-            if refused.status is HTTPStatus.UNAUTHORIZED:
-                return _answer(refused.status, _CHALLENGE)
-            return _answer(refused.status, _LATER if is_later else None)
-        except UnusableError:
-            self._parts.count(account, "unusable")
-            return _answer(HTTPStatus.BAD_REQUEST)
+            if account and request.method == hdrs.METH_GET:
+                # Passthru is not sent again, and the flow of a call branches on its status.
+                return _answer(HTTPStatus.OK)
+            return _answer(refused.status, _MORE.get(refused.status))
+        self._parts.count(account, "kept")
+        return _answer(HTTPStatus.OK)
+
+    async def _keep(self, account: str, request: web.Request) -> None:
+        parts = self._parts
+        if not parts.rate.lets_pass(asyncio.get_running_loop().time()):
+            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "rate")
+        fields = await self._fields(request)
+        try:
+            await parts.keep(account, fields)
+        except UnusableError as error:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "unusable") from error
         except StoreError as error:
             # The provider comes again in 5 and 15 minutes.
             _log.error("a callback could not be kept", account=account, error=error.message)
-            self._parts.count(account, "not-kept")
-            return _answer(HTTPStatus.SERVICE_UNAVAILABLE, _LATER)
-        self._parts.count(account, "kept")
-        return _answer(HTTPStatus.OK)
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "not-kept") from error
 
     def _admitted(self, request: web.Request) -> str:
         """Return the account whose callback this is; nothing of the body has been read yet."""
@@ -162,8 +165,6 @@ class _Receiver:
         )
         if not parts.secrets.opens(account, shown):
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "secret")
-        if not parts.rate.lets_pass(asyncio.get_running_loop().time()):
-            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "rate")
         return account
 
     async def _fields(self, request: web.Request) -> dict[str, str]:
@@ -203,13 +204,13 @@ class _Receiver:
         self._only_for_us(request)
         told = await self._parts.health()
         status = HTTPStatus.OK if told.get("ready") else HTTPStatus.SERVICE_UNAVAILABLE
-        return web.json_response(dict(told), status=status, headers=_HEADERS)
+        return web.json_response(dict(told), status=status, headers=HEADERS)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Tell what Prometheus asks for."""
         self._only_for_us(request)
         body, content_type = await self._parts.metrics()
-        return web.Response(body=body, headers={**_HEADERS, hdrs.CONTENT_TYPE: content_type})
+        return web.Response(body=body, headers={**HEADERS, hdrs.CONTENT_TYPE: content_type})
 
     def _only_for_us(self, request: web.Request) -> None:
         """Hide what is not for everybody.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -21,6 +22,7 @@ from web.app import Parts, UnusableError, create_app
 from web.client import read_network
 from web.gate import CONNECTION_S, Gate
 from web.guard import Rate, Secrets
+from web.plain import PlainHandler
 from worker.metrics import Metrics
 from worker.secrets import WEBHOOK, webhook_secret_for
 
@@ -43,23 +45,25 @@ def secrets_of(settings: Settings, environment: Mapping[str, str]) -> dict[str, 
     """Return the webhook's secret of each account that has one.
 
     Raises:
-        CredentialsError: no account has one, or one cannot be a secret.
+        CredentialsError: one of them cannot be a secret.
     """
     accounts = settings.accounts
-    only = len(accounts) == 1
     told = {
-        name: webhook_secret_for(account, environment, only_account=only)
+        name: webhook_secret_for(account, environment, only_account=len(accounts) == 1)
         for name, account in accounts.items()
     }
-    found = {name: secret for name, secret in told.items() if secret}
-    if not found:
-        variable = WEBHOOK if only else f"{WEBHOOK}_NAME"
-        raise CredentialsError(
-            "there is no secret that callbacks could show",
-            hint=f"set {variable} in the environment, or give the unit a credential of that name "
-            "in lower case with '-'; make one with: openssl rand -hex 24",
-        )
-    return found
+    return {name: secret for name, secret in told.items() if secret}
+
+
+def _check_secrets(secrets: Mapping[str, str], settings: Settings) -> None:
+    if secrets:
+        return
+    variable = WEBHOOK if len(settings.accounts) == 1 else f"{WEBHOOK}_NAME"
+    raise CredentialsError(
+        "there is no secret that callbacks could show",
+        hint=f"set {variable} in the environment, or give the unit a credential of that name "
+        "in lower case with '-'; make one with: openssl rand -hex 24",
+    )
 
 
 class Receiver:
@@ -116,6 +120,7 @@ async def serve(
         CatalogError: the catalog cannot be opened.
     """
     secrets = secrets_of(settings, environment)
+    _check_secrets(secrets, settings)
     wanted = settings.web
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(wanted.host, wanted.port))
@@ -151,14 +156,20 @@ async def serve(
                 trusted_proxies=tuple(map(read_network, wanted.trusted_proxies)),
             )
         )
-        runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=0, shutdown_timeout=_ANSWER_S
-        )
+        runner = web.AppRunner(app, shutdown_timeout=_ANSWER_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         assert runner.server is not None
-        server = await asyncio.get_running_loop().create_server(
-            Gate(runner.server, connection_s=connection_s), sock=listener, backlog=_BACKLOG
+        loop = asyncio.get_running_loop()
+        handler = partial(
+            PlainHandler,
+            runner.server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type] # aiohttp takes it for none; untyped there
+            keepalive_timeout=0,
+        )
+        server = await loop.create_server(
+            Gate(handler, connection_s=connection_s), sock=listener, backlog=_BACKLOG
         )
         stack.callback(server.close)
         address = _address(listener)

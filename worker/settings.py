@@ -17,6 +17,9 @@ from typing import (
     Any,
     Final,
     Literal,
+    TypeVar,
+    get_args,
+    get_origin,
     get_type_hints,
 )
 from urllib.parse import urlsplit
@@ -30,9 +33,12 @@ from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
 from archive.polling import Poll
 from archive.readiness import Readiness
-from archive.selection import Rule, mistakes_of, rules_of
+from archive.retention import Kept
+from archive.selection import Rule, rules_of
 from web.client import read_network
 from worker.values import Size, allowed, convert, required, shown, words_of
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +48,17 @@ PREFIX: Final = "CALLVAULT_"
 EMBEDDED: Final = "embedded"
 SEARCHED: Final = (Path("config.toml"), Path("/etc/callvault/config.toml"))
 
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
+_DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SHORTEST_S: Final = 0.1
+_LONGEST_S: Final = 3650 * 86400.0
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
+_SIZE_UNITS: Final = {
+    **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
+    **{unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), start=1)},
+}
+_NO_VARIABLE: Final = "\0"
+"""The beginning of no variable's name."""
 _ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 
@@ -230,11 +247,17 @@ class _Reader:
 
     def read(self) -> Settings:
         for unknown in set(self._document) - {*_SECTIONS, "accounts", "selection"}:
-            known = ", ".join(["accounts", *_SECTIONS, "selection"])
+            known = ", ".join(["accounts", "selection", *_SECTIONS])
             self._mistake(unknown, None, f"unknown section; there are {known}")
         sections = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
         self._check_networks(sections["web"])
         accounts = self._accounts()
+        rules = self._rows("selection", Rule, self._document.get("selection", []))
+        self._check_rules(rules, accounts)
+        accounts = {
+            name: msgspec.structs.replace(account, selection=rules_of(rules, name))
+            for name, account in accounts.items()
+        }
         for name in sorted(self._environment):
             self._mistake(name, self._environment[name], "unknown environment variable")
         if self._mistakes:
@@ -296,31 +319,29 @@ class _Reader:
                     self._mistake(f"{where}.{key}", None, "missing")
             return None
 
-    def _tables(
-        self, where: str, kind: type[msgspec.Struct], found: object, **given: object
-    ) -> list[Any]:
-        """Read an array of tables; each is named by its number in what is wrong with it."""
-        if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
-            self._mistake(where, found, f"an array of tables is expected: [[{where}]]")
+    def _rows(self, where: str, kind: type[S], tables: object) -> list[S]:
+        """Read an array of tables; there are no variables for these."""
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._mistake(where, None, f"tables [[{where}]] are expected")
             return []
-        numbered = enumerate(found, start=1)
-        read = [self._struct(f"{where}[{n}]", kind, table, None, **given) for n, table in numbered]
-        return [one for one in read if one is not None]
+        names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
+        found = []
+        for number, table in enumerate(tables, start=1):
+            renamed = {
+                names.get(key, key): [value]
+                if _is_one_of_many(kind, names.get(key), value)
+                else value
+                for key, value in table.items()
+            }
+            found.append(self._struct(f"{where}[{number}]", kind, renamed, _NO_VARIABLE))
+        return [row for row in found if row is not None]
 
-    def _selection(self) -> list[Rule]:
-        found = self._document.get("selection", [])
-        rules: list[Rule] = self._tables("selection", Rule, found, inverted=False)
-        for key, wrong, wanted in mistakes_of(rules, set(self._document.get("accounts", {}))):
-            self._mistake(key, wrong, wanted)
-        return rules
-
-    def _retention(self, where: str, found: object) -> tuple[Retention, ...]:
-        rules: list[Retention] = self._tables(f"{where}.retention", Retention, found)
+    def _check_rules(self, rules: list[Rule], accounts: dict[str, Account]) -> None:
         for rule in rules:
-            if rule.first and rule.last and rule.last < rule.first:
-                wrong = f"{rule.first} to {rule.last}"
-                self._mistake(f"{where}.retention", wrong, "a rule ends before it begins")
-        return tuple(rules)
+            if rule.account and not any(rules_of([rule], name) for name in accounts):
+                self._mistake(
+                    f"selection {rule.name!r}.account", list(rule.account), "no such account"
+                )
 
     def _accounts(self) -> dict[str, Account]:
         tables = self._document.get("accounts", {})
@@ -344,12 +365,10 @@ class _Reader:
             if (twin := variables.setdefault(name.replace("-", "_"), name)) != name:
                 self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
             prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
-            table = dict(table)  # noqa: PLW2901 - what is read apart is taken out
-            apart = {
-                "retention": self._retention(where, table.pop("retention", [])),
-                "selection": rules_of(name, rules),
-            }
-            account = self._struct(where, Account, table, prefix, name=name, **apart)
+            rest = {key: value for key, value in table.items() if key != "retention"}
+            kept = self._rows(f"{where}.retention", Kept, table.get("retention", []))
+            given = {"name": name, "retention": tuple(kept), "selection": ()}
+            account = self._struct(where, Account, rest, prefix, **given)
             told = {k: table[k] for k in ("timezone", "api_base") if isinstance(table.get(k), str)}
             self._check_account(where, account or Account(name=name, sid="", **told))
             if account is not None:
@@ -383,6 +402,12 @@ class _Reader:
             catalog=replace(settings.catalog, url=f"sqlite:///{path}"),
             archive=replace(settings.archive, root=self._base / settings.archive.root),
         )
+
+
+def _is_one_of_many(kind: type[msgspec.Struct], field: str | None, value: object) -> bool:
+    """Tell whether a text stands where a list of texts could: it is a list of one."""
+    hint = get_type_hints(kind).get(field or "")
+    return isinstance(value, str) and get_origin(hint) is tuple
 
 
 def _is_safe_base(url: str) -> bool:

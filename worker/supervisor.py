@@ -139,6 +139,10 @@ class Supervisor:
             with suppress(CatalogError):  # the last figures; the balance is read apart
                 await self._look(catalog)
 
+    def stop(self) -> None:
+        """Stop as at a signal: begun downloads get their time, and nothing is lost."""
+        self._interrupt()
+
     def _interrupt(self) -> None:
         self._interrupted = True
         self._stopping.set()

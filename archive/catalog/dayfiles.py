@@ -94,6 +94,7 @@ def _line(row: sqlite3.Row, folder: str) -> Line:
         sightings=[Seen(source, from_ms(ms)) for source, ms in json.loads(row["sightings"])],
         delete_by=from_ms(row["delete_by_ms"]),
         settled_at=None if settled is None else from_ms(settled),
+        wanted=bool(row["wanted"]),
         recordings=[_told(values, folder) for values in json.loads(row["recordings"])],
         wanted=bool(row["wanted"]),
         candidates=[

@@ -12,6 +12,7 @@ from archive.catalog.candidates import add_candidates, recall_untold
 from archive.catalog.dayfiles import days_of_known, mark_days_of
 from archive.catalog.rows import NEW_COLUMNS, prepare, will_be
 from archive.clock import to_ms
+from archive.entry import FOR_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from archive.call import CallFacts, Source
     from archive.catalog.database import Tx
     from archive.catalog.rows import NewCall
+    from archive.entry import Entry
     from archive.readiness import Readiness
 
 
@@ -53,16 +55,14 @@ def add_calls(
     source: Source,
     readiness: Readiness,
     now: datetime,
-    trust_status: bool = False,
+    entry: Entry = FOR_ALL,
 ) -> Intake:
     """Take calls into the catalog with the sighting of their source.
 
     A known call keeps what is known of it, its state included; only blanks are filled. What the
     account's rules leave out is known as excluded; ``trust_status``: see `prepare`.
     """
-    prepared = [
-        prepare(facts, account, readiness, now, trust_status=trust_status) for facts in calls
-    ]
+    prepared = [prepare(facts, account, readiness, now, entry) for facts in calls]
     return add_prepared(tx, prepared, account=account, source=source, now=now)
 
 

@@ -8,6 +8,7 @@ from archive.call import Source, State
 from archive.catalog.intake import add_calls
 from archive.catalog.rows import facts_columns
 from archive.catalog.story import put_back
+from archive.entry import FOR_ALL
 from archive.hosts import is_signed, own_recording
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from archive.accounts import Account
     from archive.catalog.database import Tx
     from archive.catalog.intake import Intake
+    from archive.entry import Entry
     from archive.readiness import Readiness
     from archive.wire import CallAnswer
 
@@ -28,6 +30,7 @@ def take_listed(
     account: Account,
     readiness: Readiness,
     now: datetime,
+    entry: Entry = FOR_ALL,
 ) -> Intake:
     """Take a page of the listing in: new calls, what it says of known ones, where recordings are.
 
@@ -36,7 +39,13 @@ def take_listed(
     """
     calls = [answer.facts for answer in answers]
     intake = add_calls(
-        tx, calls, account=account, source=Source.LISTING, readiness=readiness, now=now
+        tx,
+        calls,
+        account=account,
+        source=Source.LISTING,
+        readiness=readiness,
+        now=now,
+        entry=entry,
     )
     tx.run_many("learn_listed", [facts_columns(facts, account, now) for facts in calls])
     told = [a.facts.sid for a in answers if a.recording_url or a.presigned_url]

@@ -195,6 +195,7 @@ def _call_row(
         "account": line.account,
         "state": State.EXPECTED.value if waits else line.state.value,
         "reason": line.reason,
+        "wanted": int(line.wanted),
         # The folder's, as it was: a zone that was changed since moves nothing.
         "day": day,
         "due_ms": to_ms(first_due(line.call, now, readiness) if waits else now),

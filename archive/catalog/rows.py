@@ -11,11 +11,11 @@ import msgspec
 
 from archive.call import CallFacts, State
 from archive.clock import from_ms, to_ms
+from archive.entry import FOR_ALL, Entry, first_standing
 from archive.proof import Proof
 from archive.provider_time import day_of
-from archive.readiness import Readiness, first_due, is_unanswered
+from archive.readiness import Readiness, first_due
 from archive.retention import kept_for
-from archive.selection import decide
 
 if TYPE_CHECKING:
     import sqlite3
@@ -130,16 +130,14 @@ def prepare(
     account: Account,
     readiness: Readiness,
     now: datetime,
-    *,
-    trust_status: bool = False,
+    entry: Entry = FOR_ALL,
 ) -> NewCall:
-    """Return a call as it is taken in if it was not known before.
-
-    With ``trust_status`` one that nobody is said to have answered has no recording, and is never
-    asked for, unless its source tells where one is.
-    """
+    """Return a call as it is taken in if it was not known before."""
     values = _facts_values(facts, account, now)
     told = () if values[-1] else facts.recording_urls or ()
+    standing = first_standing(facts, account, entry)
+    if standing is not None:
+        return (*values, standing.state.value, standing.reason, to_ms(now), to_ms(now)), told
     due_ms = to_ms(first_due(facts, now, readiness))
     if account.selection and (rule := decide(facts, account.selection)):
         return (*values, _EXCLUDED, rule, to_ms(now), due_ms), told

@@ -45,6 +45,7 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     ``looks`` counts former answers without a recording. Before the first answer of any kind,
     ``facts`` are what a source said; after it, what the provider said. ``found`` is what its last
     looks found, as many as have been counted since it became known or was last retried.
+    ``wanted`` says that a person asked for it, so that no rule leaves it out.
     ``candidates`` are recordings that sources told of, ``kept`` those that it has already.
     ``listed_url`` is where the provider's listing said that its recording is. ``wanted``: somebody
     asked for it, so that no rule leaves it out.
@@ -56,6 +57,7 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     refreshes: int
     late_looks: int
     looks: int = 0
+    wanted: bool = False
     found: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     kept: tuple[Proof, ...] = ()
@@ -63,8 +65,14 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     wanted: bool = False
 
 
+class Excluded(msgspec.Struct, frozen=True, tag=True):
+    """A rule leaves the call out; ``reason`` is its name."""
+
+    reason: str
+
+
 Outcome = Again | Refresh | Absent | Lost | Failed | Excluded
-"""What concerns one call: verdicts (a pause concerns all), and that a rule leaves it out."""
+"""What follows for one call: the verdicts but a pause, which concerns all, and a rule's word."""
 
 
 class Find(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +148,7 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             refreshes=row["refreshes"],
             late_looks=row["late_looks"],
             looks=row["looks"],
+            wanted=bool(row["wanted"]),
             found=_counted(row),
             candidates=told.get(row["sid"], ()),
             kept=kept.get(row["sid"], ()),
@@ -270,6 +279,8 @@ def _settled(outcome: Outcome, now: datetime) -> dict[str, object]:
             return _row(
                 State.EXPECTED, outcome.reason, due_ms=to_ms(now + outcome.after), refreshes=1
             )
+        case Excluded():
+            return _row(State.EXCLUDED, outcome.reason, settled_ms=to_ms(now))
         case Absent():
             return _row(State.ABSENT, outcome.reason, settled_ms=to_ms(now), looks=1)
         case Lost():

@@ -99,6 +99,7 @@ def test_the_dashboard_report_gives_all_its_facts(tmp_path: Path) -> None:
         from_number="0981",
         to_number="0802",
         exophone="08047000000",
+        group="Sales",
     )
     assert [expected] == read(tmp_path, f"{header}\n{row}\n")
 
@@ -381,7 +382,7 @@ def test_a_file_without_permission_is_refused(
         ("holds no rows", b"\n \r\n\t\n"),
         ("holds no rows", b"\xef\xbb\xbf"),
         ("zip archive or an Excel", b"PK\x03\x04\x14\x00xl/workbook.xml"),
-        ("gzip", gzip.compress(CDR_HEADER.encode())),
+        ("gzip", gzip.compress(gzip.compress(CDR_HEADER.encode()))),
         ("MP3", b"ID3\x03\x00\x00\x00\x00\x00\x00"),
         ("MP3", b"\xff\xfb\x90\x00" * 10),
         ("WAV", b"RIFF\x00\x00\x00\x00WAVE"),

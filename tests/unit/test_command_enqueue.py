@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -47,14 +48,14 @@ def test_an_export_is_counted_and_its_bad_rows_are_named(
 def test_several_exports_are_counted_together(
     books: Books, terminal: Terminal, export: Path
 ) -> None:
-    """One that cannot be read stops those after it, and keeps those before it."""
-    expected = {"rows": 10, "new": 3, "known": 5, "rejected": 2, "excluded": 0}
+    """One that cannot be read is told of and stops no other; the exit code says so."""
+    expected = {"rows": 10, "new": 3, "known": 5, "rejected": 2}
     assert expected == terminal.tells("enqueue", "cdr", str(export), str(export))
     books.sql("DELETE FROM sightings")
     books.sql("DELETE FROM calls")
-    error = terminal.refuses("enqueue", "cdr", str(export), str(export.parent / "nowhere.csv"))
+    error = terminal.refuses("enqueue", "cdr", str(export.parent / "nowhere.csv"), str(export))
     assert isinstance(error, InputError)
-    assert "nowhere.csv" in error.message
+    assert "1 of 2 files" in error.message
     assert error.exit_code is Exit.USAGE
     assert books.balance().known == 3
 
@@ -156,3 +157,31 @@ def test_days_may_be_counted_back(text: str, days: int) -> None:
     midnight = parse_moment("today", IST, end=False)
     start, end = (parse_moment(text, IST, end=last) for last in (False, True))
     assert (midnight - timedelta(days=days), start + timedelta(days=1, seconds=-1)) == (start, end)
+
+
+def test_dates_of_either_order_are_asked_for_and_said(
+    books: Books, terminal: Terminal, tmp_path: Path
+) -> None:
+    """Nothing is taken in until --dates says which; where the file tells, a note says so."""
+    path = tmp_path / "resaved.csv"
+    path.write_text(f"CallSid,StartTime\n{SIDS[0]},03/02/2026 10:00\n")
+    error = terminal.refuses("enqueue", "cdr", str(path))
+    assert "--dates dmy" in error.hint
+    assert books.balance().known == 0
+    assert terminal.run("enqueue", "cdr", "--dates", "dmy", str(path)).return_value == 0
+    assert books.balance().known == 1
+    path.write_text(f"CallSid,StartTime\n{SIDS[1]},13/02/2026 10:00\n")
+    said = terminal.run("enqueue", "cdr", str(path)).stderr
+    assert said == f"note: {path}: dates are day first (13/02/2026 10:00 in line 2)\n"
+
+
+def test_the_rows_before_the_end_of_a_cut_archive_are_kept(
+    books: Books, terminal: Terminal, tmp_path: Path
+) -> None:
+    """The error says that the rest is missing; without its end the archive is no whole one."""
+    path = tmp_path / "calls.csv.gz"
+    path.write_bytes(gzip.compress(f"CallSid\n{SIDS[0]}\n{SIDS[1]}\n".encode())[:-8])
+    error = terminal.refuses("enqueue", "cdr", str(path))
+    assert "the rest is missing" in error.message
+    assert error.exit_code is Exit.USAGE
+    assert books.balance().known == 2

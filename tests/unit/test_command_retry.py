@@ -97,7 +97,7 @@ def test_where_no_named_call_can_be_retried_it_is_a_mistake(
     assert error.exit_code is Exit.USAGE
     for line in told:
         assert f"\n  {line}" in error.message
-    assert "failed, were lost or absent" in error.hint
+    assert "failed, were lost, absent or left out" in error.hint
     assert settled.sql("SELECT * FROM calls WHERE reason = 'retried'") == []
 
 

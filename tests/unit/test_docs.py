@@ -13,7 +13,7 @@ import click
 import msgspec
 import pytest
 
-from archive import timings
+from archive import selection, timings
 from archive.accounts import Account
 from archive.audio import AudioFacts, AudioKind
 from archive.call import UNSETTLED, CallFacts, State
@@ -24,6 +24,7 @@ from archive.flags import FLAGS
 from archive.manifest import Hint, Line, Seen, Told, encode
 from archive.polling import Poll
 from archive.readiness import Readiness
+from archive.retention import Kept
 from archive.store import Pending, Place, Store
 from archive.verdicts import RULES, Rule, Symptom
 from jobs.recording import _about
@@ -51,6 +52,10 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "log": settings.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name", "retention", "selection"}}
+_ARRAYS: Final[dict[str, type[msgspec.Struct]]] = {
+    "[[selection]]": selection.Rule,
+    "[[accounts.NAME.retention]]": Kept,
+}
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -94,6 +99,13 @@ def _value(section: str, key: str, written: str) -> object:
     hint = get_type_hints(_SECTIONS[section], include_extras=True)[key]
     raw = tomllib.loads(f"value = {written}")["value"]
     return values.convert(raw, hint, is_text=False)
+
+
+@pytest.mark.parametrize("array", _ARRAYS)
+def test_each_key_of_an_array_of_tables_stands_in_the_reference(array: str) -> None:
+    """In the order in which they are looked at."""
+    written = [_code(row[0]) for row in _table(_parts(_read("docs/settings.md"))[array])]
+    assert written == list(_ARRAYS[array].__struct_encode_fields__)
 
 
 # --- Settings -------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""Which calls are archived: by rules, and never against a call for what nobody knows of it."""
+"""Which calls are wanted, and how long their recordings are kept."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -10,186 +10,199 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.call import CallFacts
-from archive.catalog.work import ClaimedCall
-from archive.selection import Excluded, Rule, decide, mistakes_of, national, rules_of
-from archive.verdicts import Symptom
+from archive.accounts import Account
+from archive.call import CallFacts, State
+from archive.catalog.work import Excluded
+from archive.entry import TRUSTED, Entry, Standing, first_standing
+from archive.retention import Kept, kept_for
+from archive.selection import Rule, excluded_by, rules_of
 from archive.wire import CallAnswer
-from jobs.settling import left_out
-from tests.unit.books import NOW, proved
+from jobs.settling import excluded
+from tests.unit.books import ACCOUNT, SIDS, called
+from tests.unit.test_settling import claimed
 
-SID = "abcdef"
-TALKED = CallFacts(
-    sid=SID,
+SECOND = timedelta(seconds=1)
+WHOLE = called(
+    SIDS[0],
+    direction="outbound-dial",
     status="completed",
-    direction="inbound",
-    from_number="09812345678",
-    to_number="08047112233",
-    exophone="08047112233",
-    group="Training",
-    duration_s=60,
+    from_number="+919812345678",
+    to_number="08047000000",
+    exophone="08047000000",
+    group="Night Shift",
+    duration_s=65,
 )
-BARE = CallFacts(sid=SID)
 
 
-def rule(name: str = "r", **conditions: Any) -> Rule:  # noqa: ANN401 - values of any condition
-    """Return a rule."""
-    return Rule(name=name, **conditions)
+def rule(**conditions: Any) -> Rule:  # noqa: ANN401 - of every type
+    """Return a rule called by its conditions."""
+    return Rule(name="the rule", **conditions)
 
 
-@pytest.mark.parametrize(
-    ("conditions", "matches"),
-    [
-        ({}, True),
-        ({"exophone": ("08047*",)}, True),
-        ({"exophone": ("+91 80471 12233",)}, True),
-        ({"exophone": ("918047112233",)}, True),
-        ({"exophone": ("*2233",)}, True),
-        ({"exophone": ("47*",)}, False),
-        ({"exophone": ("12345", "8047112233")}, True),
-        ({"number": ("98*",)}, True),
-        ({"number": ("+9198123*",)}, True),
-        ({"number": ("97*",)}, False),
-        ({"direction": ("inbound",)}, True),
-        ({"direction": ("outbound",)}, False),
-        ({"status": ("failed", "COMPLETED")}, True),
-        ({"status": ("no-*",)}, False),
-        ({"group": ("train*",)}, True),
-        ({"group": ("Sales",)}, False),
-        ({"shorter_than": timedelta(seconds=61)}, True),
-        ({"shorter_than": timedelta(seconds=60)}, False),
-        ({"longer_than": timedelta(seconds=59)}, True),
-        ({"longer_than": timedelta(seconds=60)}, False),
-        ({"direction": ("inbound",), "group": ("Sales",)}, False),
-        ({"direction": ("inbound",), "group": ("Training",)}, True),
-    ],
-)
-def test_all_conditions_of_a_rule_must_hold(conditions: dict[str, Any], *, matches: bool) -> None:
-    """A list means any of its values; numbers are the same however they are written."""
-    assert decide(TALKED, [rule(**conditions)]) == ("r" if matches else None)
-    assert decide(TALKED, [rule(**conditions, inverted=True)]) == (None if matches else "r")
+HOLDING = [
+    {},
+    {"exophone": ("08047*",)},
+    {"exophone": ("+918047000000",)},
+    {"direction": ("outbound-*", "inbound")},
+    {"status": ("COMPLETED",)},
+    {"number": ("98*",)},
+    {"number": ("09812345678",)},
+    {"number": ("+91 98123-45678",)},
+    {"number": ("8047000000",)},
+    {"group": ("night*",)},
+    {"shorter_than": 66 * SECOND},
+    {"longer_than": 64 * SECOND},
+    {"longer_than": 64 * SECOND, "shorter_than": 66 * SECOND, "status": ("completed",)},
+]
+FAILING = [
+    {"exophone": ("08048*",)},
+    {"direction": ("inbound",)},
+    {"status": ("busy", "failed")},
+    {"number": ("97*",)},
+    {"group": ("Day",)},
+    {"shorter_than": 65 * SECOND},
+    {"longer_than": 65 * SECOND},
+    {"status": ("completed",), "direction": ("inbound",)},
+]
 
 
-def test_a_direction_stands_for_its_kinds() -> None:
-    """The provider tells outbound-api and outbound-dial apart; a rule may, too."""
-    call = msgspec.structs.replace(TALKED, direction="outbound-dial")
-    assert decide(call, [rule(direction=("outbound",))]) == "r"
-    assert decide(call, [rule(direction=("outbound-api",))]) is None
+@pytest.mark.parametrize("conditions", HOLDING)
+def test_a_rule_whose_conditions_all_hold_leaves_a_call_out(conditions: dict[str, Any]) -> None:
+    """Numbers count however they are written, words in any case."""
+    assert excluded_by(WHOLE, [rule(**conditions)]) == "the rule"
 
 
-def test_the_first_rule_that_matches_decides() -> None:
-    """One that keeps shields from those after it; what none matches is archived."""
-    keep, drop = rule("keep", keep=True, direction=("inbound",)), rule("all")
-    assert decide(TALKED, [keep, drop]) is None
-    assert decide(TALKED, [drop, keep]) == "all"
-    assert decide(TALKED, [rule("other", group=("Sales",))]) is None
-    assert decide(TALKED, []) is None
+@pytest.mark.parametrize("conditions", FAILING)
+def test_one_condition_that_does_not_hold_is_enough(conditions: dict[str, Any]) -> None:
+    """Then the next rule is asked."""
+    assert excluded_by(WHOLE, [rule(**conditions)]) is None
+    everything = Rule(name="all else")
+    assert excluded_by(WHOLE, [rule(**conditions), everything]) == "all else"
 
 
-@pytest.mark.parametrize(
-    ("rules", "final"),
-    [
-        ([rule(exophone=("1*",))], None),
-        ([rule(status=("failed",)), rule("all")], "all"),
-        ([rule("keep", keep=True, group=("Sales",)), rule("all")], None),
-        ([rule("only", direction=("inbound",), inverted=True), rule("all")], "all"),
-    ],
-)
-def test_what_nobody_knows_leaves_nothing_out(rules: list[Rule], final: str | None) -> None:
-    """Until the provider has told: a rule then leaves nothing out for it, and keeps for it."""
-    assert decide(BARE, rules) is None
-    assert decide(BARE, rules, final=True) == final
+@pytest.mark.parametrize("conditions", [c for c in HOLDING + FAILING if c])
+def test_what_is_unknown_excludes_nothing(conditions: dict[str, Any]) -> None:
+    """Neither by the rule that cannot be answered nor by those after it."""
+    everything = Rule(name="all else")
+    bare = CallFacts(sid=SIDS[0])
+    assert excluded_by(bare, [rule(**conditions), everything]) is None
+    assert excluded_by(bare, [rule(**conditions, keep=True), everything]) is None
+    going_on = msgspec.structs.replace(WHOLE, status="in-progress")
+    assert excluded_by(going_on, [rule(status=("in-*",))]) is None
 
 
-@pytest.mark.parametrize("status", ["queued", "ringing", "in-progress"])
-def test_while_a_call_goes_on_its_status_and_duration_are_open(status: str) -> None:
-    """What it comes to may be what a rule wants, so no rule leaves it out, whoever tells."""
-    call = msgspec.structs.replace(TALKED, status=status, duration_s=0)
-    rules = [rule(keep=True, status=("completed",)), rule("all")]
-    assert decide(call, rules, final=True) is None
-    assert decide(call, [rule(shorter_than=timedelta(seconds=5))], final=True) is None
+def test_only_these_is_said_by_a_rule_that_keeps_and_one_for_all_else() -> None:
+    """The first rule that matches decides."""
+    rules = [rule(exophone=("08047*",), keep=True), Rule(name="other lines")]
+    other = msgspec.structs.replace(WHOLE, exophone="08099999999")
+    assert excluded_by(WHOLE, rules) is None
+    assert excluded_by(other, rules) == "other lines"
 
 
-_words = st.sampled_from(["", "inbound", "outbound-api"])
-_facts = st.builds(
+def test_a_rule_concerns_the_accounts_that_it_names() -> None:
+    """Or all, if it names none."""
+    rules = [rule(account=("main",)), Rule(name="of all"), Rule(name="x", account=("o*",))]
+    assert [one.name for one in rules_of(rules, "main")] == ["the rule", "of all"]
+    assert [one.name for one in rules_of(rules, "other")] == ["of all", "x"]
+
+
+FACTS = st.builds(
     CallFacts,
-    sid=st.just(SID),
-    direction=_words,
-    status=st.sampled_from(["", "completed", "failed", "in-progress"]),
-    exophone=st.sampled_from(["", "08047112233", "0801"]),
-    group=st.sampled_from(["", "Sales", "Training"]),
-    duration_s=st.one_of(st.none(), st.integers(0, 20)),
+    sid=st.just(SIDS[0]),
+    duration_s=st.none() | st.integers(0, 100),
+    status=st.sampled_from(["", "completed", "busy"]),
+    exophone=st.sampled_from(["", "08047000000", "0991"]),
+    direction=st.sampled_from(["", "inbound"]),
 )
-_some = {
-    "direction": st.sampled_from([(), ("inbound",), ("outbound",)]),
-    "status": st.sampled_from([(), ("completed",), ("f*", "busy")]),
-    "exophone": st.sampled_from([(), ("080*",), ("0801",)]),
-    "group": st.sampled_from([(), ("Sales",)]),
-    "shorter_than": st.sampled_from([None, timedelta(seconds=5)]),
-}
-_rules = st.lists(st.builds(Rule, name=st.sampled_from("abc"), keep=st.booleans(), **_some))
+RULES = st.lists(
+    st.builds(
+        Rule,
+        name=st.sampled_from(["a", "b"]),
+        keep=st.booleans(),
+        status=st.sampled_from([(), ("busy",)]),
+        exophone=st.sampled_from([(), ("08047*",)]),
+        shorter_than=st.sampled_from([timedelta(0), 50 * SECOND]),
+    ),
+    max_size=4,
+)
 
 
-@given(
-    facts=_facts, blank=st.sets(st.sampled_from(["direction", "exophone", "group"])), rules=_rules
-)
-def test_less_knowledge_never_leaves_more_out(
-    facts: CallFacts, blank: set[str], rules: list[Rule]
+@given(FACTS, FACTS, RULES)
+def test_knowing_more_never_takes_back_an_exclusion(
+    less: CallFacts, more: CallFacts, rules: list[Rule]
 ) -> None:
-    """What is left out though something is unknown is left out by the same rule once it is known.
-
-    When the provider has told all, perhaps by another rule, but never what would be archived.
-    """
-    fewer = msgspec.structs.replace(facts, **dict.fromkeys(blank, ""))
-    if (name := decide(fewer, rules)) is not None:
-        assert decide(facts, rules) == name
-    known = all((facts.direction, facts.exophone, facts.group, facts.duration_s is not None))
-    if known and facts.status and decide(fewer, rules, final=True) is not None:
-        assert decide(facts, rules, final=True) is not None
+    """What a rule leaves out by some facts, it leaves out by these and further ones."""
+    known = {n: v for n in less.__struct_fields__ if (v := getattr(less, n)) not in {"", None}}
+    both = msgspec.structs.replace(more, **known)
+    rule_of_less = excluded_by(less, rules)
+    assert rule_of_less is None or excluded_by(both, rules) == rule_of_less
 
 
-@given(digits=st.text("0123456789", min_size=10, max_size=10).filter(lambda d: d[0] != "0"))
-def test_a_number_is_one_however_it_is_written(digits: str) -> None:
-    """With +91, 0091, 91 or a 0 before it, with spaces or without."""
-    written = ["{}", "+91{}", "+91 {}", "0091{}", "91{}", "0{}"]
-    assert {digits} == {national(form.format(digits)) for form in written}
-    assert digits == national(f"+91-{digits[:5]} {digits[5:]}")
+def test_where_a_new_call_stands() -> None:
+    """Left out by the account's rules or this intake's; a status counts only where asked."""
+    busy = called(SIDS[0], status="busy")
+    told = called(SIDS[0], status="busy", recording_urls=("https://x/y.mp3",))
+    account = msgspec.structs.replace(ACCOUNT, selection=(rule(status=("busy",)),))
+    trusting = Entry(trust_status=True)
+    assert first_standing(busy, ACCOUNT, Entry()) is None
+    assert first_standing(busy, account, Entry()) == Standing(State.EXCLUDED, "the rule")
+    mine = Entry(rules=(Rule(name="mine", status=("busy",)),))
+    assert first_standing(busy, ACCOUNT, mine) == Standing(State.EXCLUDED, "mine")
+    assert first_standing(busy, ACCOUNT, trusting) == Standing(State.ABSENT, TRUSTED)
+    assert first_standing(told, ACCOUNT, trusting) is None
+    assert first_standing(called(SIDS[0]), ACCOUNT, trusting) is None
 
 
-def test_what_is_no_number_stays_what_it_is() -> None:
-    """A name, a masked number, another country's."""
-    assert [national(text) for text in ("sip:Anna", "98XXXXXX12", "+15551234567")] == [
-        "sip:anna",
-        "98xxxxxx12",
-        "15551234567",
-    ]
+def test_the_providers_word_counts_for_the_rules_and_a_persons_word_more() -> None:
+    """Before the answer by what is known, after it by both; never against a person."""
+    account = msgspec.structs.replace(ACCOUNT, selection=(rule(status=("busy",)),))
+    call = claimed()
+    sid = call.facts.sid
+    answer = CallAnswer(CallFacts(sid=sid, status="busy"))
+    assert excluded([call], {}, account) == {}
+    assert {sid: Excluded("the rule")} == excluded([call], {sid: answer}, account)
+    assert excluded([msgspec.structs.replace(call, wanted=True)], {sid: answer}, account) == {}
+    assert excluded([call], {sid: answer}, ACCOUNT) == {}
 
 
-def test_a_claimed_call_is_left_out_by_what_is_known_of_it_then() -> None:
-    """Before it is asked for by the catalog, after it by the answer, and by both together."""
-    rules = (rule(direction=("inbound",), group=("Training",)),)
-    call = ClaimedCall(msgspec.structs.replace(BARE, group="Training"), NOW, 0, 0, 0)
-    assert left_out(call, rules) is None
-    assert left_out(call, rules, CallAnswer(TALKED)) == Excluded("r")
-    assert left_out(call, rules, Symptom.CALL_UNKNOWN) is None
-    known = msgspec.structs.replace(call, facts=TALKED)
-    assert left_out(known, rules) == Excluded("r")
+KEPT = msgspec.structs.replace(
+    ACCOUNT,
+    retention_days=90,
+    retention=(
+        Kept(days=365, exophone=("0804*",)),
+        Kept(days=30, until=date(2026, 1, 31)),
+        Kept(days=60, since=date(2026, 2, 1), until=date(2026, 2, 9)),
+    ),
+)
 
 
-def test_what_is_wanted_or_kept_is_never_left_out() -> None:
-    """Somebody asked for it, or the archive has a recording of it already."""
-    call = ClaimedCall(TALKED, NOW, 0, 0, 0)
-    assert left_out(call, [rule()]) == Excluded("r")
-    wanted = msgspec.structs.replace(call, wanted=True)
-    kept = msgspec.structs.replace(call, kept=(proved(SID),))
-    for one in (wanted, kept):
-        assert left_out(one, [rule()]) is None
-        assert left_out(one, [rule()], CallAnswer(TALKED)) is None
+@pytest.mark.parametrize(
+    ("began", "exophone", "days"),
+    [
+        ("2026-01-05", "08047", 365),
+        ("2026-01-05", "0999", 30),
+        ("2026-02-01", "0999", 60),
+        ("2026-02-09", "0999", 60),
+        ("2026-02-10", "0999", 90),
+        # What is not known may be the worst of what fits.
+        ("2026-01-05", "", 30),
+        ("2026-02-10", "", 90),
+        (None, "0999", 30),
+        (None, "08047", 365),
+    ],
+)
+def test_the_first_rule_that_fits_says_how_long_a_recording_is_kept(
+    began: str | None, exophone: str, days: int
+) -> None:
+    """By the day of the call's start in the account's zone, both ends included."""
+    # 20:00 in UTC is the next day in India.
+    moment = datetime.fromisoformat(f"{began}T20:00+05:30").astimezone(UTC) if began else None
+    facts = CallFacts(sid=SIDS[0], started_at=moment, exophone=exophone)
+    assert timedelta(days=days) == kept_for(facts, KEPT)
 
 
-def test_rules_may_be_of_some_accounts() -> None:
-    """And what cannot be meant is told: an account that is not there, a name given twice."""
-    rules = [rule("a", account=("main",)), rule("b"), rule("b", account=("lost",))]
-    assert [one.name for one in rules_of("main", rules)] == ["a", "b"]
-    found = [key for key, _, _ in mistakes_of(rules, {"main"})]
-    assert found == ["selection 'b'.name", "selection 'b'.account"]
+def test_without_rules_the_accounts_days_count() -> None:
+    """Whatever is known of the call."""
+    plain = Account(name="main", sid="acme1", retention_days=45)
+    assert timedelta(days=45) == kept_for(called(SIDS[0]), plain)
+    assert timedelta(days=45) == kept_for(CallFacts(sid=SIDS[0]), plain)

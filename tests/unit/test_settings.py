@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from archive.accounts import MUMBAI
 from archive.errors import Exit, InputError, SettingsError
-from worker.settings import Settings, load_settings
-from worker.values import parse_duration, parse_size
+from archive.retention import Kept
+from archive.selection import Rule
+from worker.settings import Settings, load_settings, parse_duration, parse_size
 
 ROOT = Path(__file__).parents[2]
 LEAST = '[accounts.main]\nsid = "acme1"\n'
@@ -397,82 +398,70 @@ def test_other_texts_are_neither_durations_nor_sizes(text: object) -> None:
         assert str(text).strip()[0].isdigit()
 
 
-def test_rules_of_selection_are_read_for_each_account(file: Path) -> None:
-    """In their order, each for the accounts that it names, or for all."""
-    rules = """
-        [accounts.second]
-        sid = "acme2"
-        [[accounts.second.retention]]
-        days = 90
-        exophone = ["08047*"]
-        from = 2026-02-01
-        to = "2026-03-01"
-        [[selection]]
-        name = "short"
-        shorter_than = "5s"
-        account = ["second"]
-        [[selection]]
-        name = "all"
-        keep = true
-    """
-    accounts = load(file, rules).accounts
-    assert [rule.name for rule in accounts["second"].selection] == ["short", "all"]
-    (rule,) = accounts["main"].selection
-    assert (rule.name, rule.keep, rule.inverted) == ("all", True, False)
-    (kept,) = accounts["second"].retention
-    assert (kept.days, kept.exophone) == (90, ("08047*",))
-    assert (kept.first, kept.last) == (date(2026, 2, 1), date(2026, 3, 1))
+def test_rules_and_deletion_days_are_arrays_of_tables(tmp_path: Path) -> None:
+    """A text stands for a list of one; each account gets the rules that concern it."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        """
+[accounts.main]
+sid = "acme1"
+[[accounts.main.retention]]
+days = 30
+to = 2026-05-31
+exophone = "0804*"
+[accounts.other]
+sid = "acme2"
+[[selection]]
+name = "short"
+shorter_than = "5s"
+[[selection]]
+name = "only here"
+account = "other"
+status = ["busy", "failed"]
+""",
+        encoding="utf-8",
+    )
+    accounts = load_settings(file, {}).accounts
+    short = Rule(name="short", shorter_than=timedelta(seconds=5))
+    here = Rule(name="only here", account=("other",), status=("busy", "failed"))
+    assert accounts["main"].retention == (
+        Kept(days=30, until=date(2026, 5, 31), exophone=("0804*",)),
+    )
+    assert [(short,), (short, here)] == [one.selection for one in accounts.values()]
 
 
-def test_all_mistakes_in_rules_are_told_at_once(file: Path) -> None:
-    """By the number of the table, or by the rule's name where each is sound by itself."""
-    rules = """
-        [[accounts.main.retention]]
-        exophone = []
-        from = "soon"
-        [[accounts.main.retention]]
-        days = 30
-        from = 2026-02-02
-        to = 2026-02-01
-        [[selection]]
-        name = "a"
-        exophone = "08047*"
-        colour = ["red"]
-        inverted = true
-        [[selection]]
-        direction = ["inbound"]
-        number = ["*1*2*3"]
-        [[selection]]
-        name = "b"
-        status = [""]
-        shorter_than = 5
-        [[selection]]
-        name = "c"
-        account = ["nobody"]
-        longer_than = "5s"
-        shorter_than = "4s"
-        [[selection]]
-        name = "c"
-    """
-    found = [line.split(": ", 1)[0] for line in mistakes(file, rules)]
-    assert sorted(found) == [
-        "accounts.main.retention = '2026-02-02 to 2026-02-01'",
-        "accounts.main.retention[1].exophone = []",
-        "accounts.main.retention[1].from = 'soon'",
-        "selection 'c'.account = 'nobody'",
-        "selection 'c'.name = 'c'",
-        "selection 'c'.shorter_than = '0:00:04'",
-        "selection[1].colour = ['red']",
-        "selection[1].exophone = '08047*'",
-        "selection[1].inverted = True",
-        "selection[2].number = ['*1*2*3']",
-        "selection[3].shorter_than = 5",
-        "selection[3].status = ['']",
-    ]
-    assert [line.split(": ", 1)[0] for line in mistakes_of_value(file)] == ["selection = 1"]
-
-
-def mistakes_of_value(file: Path) -> list[str]:
-    """Return what is wrong where something else stands for the rules."""
-    file.write_text(f"selection = 1\n{LEAST}")
-    return mistakes(file)
+def test_mistakes_in_arrays_of_tables_are_told_with_the_others(tmp_path: Path) -> None:
+    """Each with its place and what is allowed."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        """
+[accounts.main]
+sid = "acme1"
+retention = [{days = 0}, {dais = 3}]
+selection = []
+[[selection]]
+name = "a"
+colour = "red"
+shorter_than = 5
+account = ["nobody"]
+[[selection]]
+keep = true
+[poll]
+every = "no"
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, {})
+    told = "\n".join(caught.value.mistakes)
+    for words in (
+        "accounts.main.retention[1].days = 0",
+        "accounts.main.retention[2].dais",
+        "accounts.main.retention[2].days: missing",
+        "accounts.main.selection",
+        "selection[1].colour",
+        "selection[1].shorter_than = 5",
+        "selection[2].name: missing",
+        "poll.every",
+    ):
+        assert words in told, (words, told)

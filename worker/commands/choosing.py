@@ -1,94 +1,85 @@
-"""Options that choose among the calls of one intake: ``--only``, ``--skip``, ``--trust-status``."""
+"""Options that leave calls out of one intake: ``--only``, ``--skip``, ``--trust-status``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import msgspec
 
+from archive.entry import Entry
 from archive.errors import InputError
-from archive.selection import Pattern, Rule
-from worker.values import parse_duration
+from archive.selection import Rule
+from worker.settings import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
-    from worker.settings import Settings
-
-F = TypeVar("F", bound="Callable[..., Any]")
+F = TypeVar("F", bound="Callable[..., object]")
 
 _TEXTS: Final = ("exophone", "direction", "status", "number", "group")
 _DURATIONS: Final = ("shorter_than", "longer_than")
-_LONGEST_NAME: Final = 80
+_FIELDS: Final = ", ".join((*_TEXTS, *_DURATIONS))
+_LONGEST: Final = 80
 
 trust_status_option = click.option(
     "--trust-status",
     is_flag=True,
-    help="Never ask for calls that the export says nobody answered, unless it has a URL.",
+    help="Take calls that the export says nobody answered as absent; do not ask the provider.",
 )
 
 
-def selection_options(command: F) -> F:
-    """Add ``--only`` and ``--skip``, which come as ``only`` and ``skip``: see `narrowed`."""
+def choice_options(command: F) -> F:
+    """Add ``--only`` and ``--skip`` to a command."""
     skip = click.option(
         "--skip",
         multiple=True,
-        metavar="KEY=VALUE",
-        help="Leave out calls that match, such as direction=inbound.",
+        metavar="FIELD=VALUE",
+        help=f"Leave these calls out; they are known and counted. Fields: {_FIELDS}.",
     )
     only = click.option(
-        "--only",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Leave out all calls but those that match, such as exophone=08047*.",
+        "--only", multiple=True, metavar="FIELD=VALUE", help="Leave all others out."
     )
-    return only(skip(command))
+    return skip(only(command))
 
 
-def narrowed(settings: Settings, only: Iterable[str], skip: Iterable[str]) -> Settings:
-    """Return settings whose accounts have the rules that flags stand for, before their own.
+def read_entry(
+    only: tuple[str, ...], skip: tuple[str, ...], *, trust_status: bool = False
+) -> Entry:
+    """Return how calls are taken in, by what the command line says.
 
     Raises:
-        InputError: a flag is no ``KEY=VALUE``, or no rule can have it.
+        InputError: an option is not written as FIELD=VALUE.
     """
-    rules = (*_rules("--skip", skip), *_rules("--only", only))
-    if not rules:
-        return settings
-    accounts = {
-        name: msgspec.structs.replace(account, selection=(*rules, *account.selection))
-        for name, account in settings.accounts.items()
-    }
-    return msgspec.structs.replace(settings, accounts=accounts)
+    rules = [
+        Rule(name=f"--skip {text}"[:_LONGEST], **_conditions("--skip", (text,))) for text in skip
+    ]
+    if only:
+        name = "--only " + " ".join(only)
+        rules.append(Rule(name=name[:_LONGEST], keep=True, **_conditions("--only", only)))
+        rules.append(Rule(name=name[:_LONGEST]))
+    return Entry(rules=tuple(rules), trust_status=trust_status)
 
 
-def _rules(flag: str, given: Iterable[str]) -> Iterator[Rule]:
-    """Yield a rule for each key: its values are alternatives, as in a rule of the settings."""
-    texts: dict[str, list[str]] = {}
-    for text in given:
-        key, value = _read(flag, text)
-        if key in _DURATIONS and key in texts:
-            raise InputError(f"{flag} {key} is given twice", hint="give it once")
-        texts.setdefault(key, []).append(value)
-    for key, values in texts.items():
-        name = f"{flag} {key}={', '.join(values)}"
-        condition = parse_duration(values[0]) if key in _DURATIONS else tuple(values)
-        rule = Rule(name=name[:_LONGEST_NAME], inverted=flag == "--only")
-        yield msgspec.structs.replace(rule, **{key: condition})
-
-
-def _read(flag: str, text: str) -> tuple[str, str]:
-    key, equals, value = (part.strip() for part in text.partition("="))
-    key = key.replace("-", "_")
-    if not equals or key not in {*_TEXTS, *_DURATIONS}:
-        known = ", ".join((*_TEXTS, *_DURATIONS))
-        raise InputError(f"{flag} {text[:80]!a} is no KEY=VALUE", hint=f"KEY is one of: {known}")
-    try:
-        if key in _DURATIONS:
-            parse_duration(value)
+def _conditions(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return the conditions of a rule: several values of a field are alternatives."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        field, equals, value = text.partition("=")
+        field = field.strip().lower().replace("-", "_")
+        value = value.strip()
+        if not equals or not value or not value.isprintable():
+            raise _wrong(option, text, "write it as FIELD=VALUE")
+        if field in _TEXTS:
+            found[field] = (*found.get(field, ()), value)
+        elif field in _DURATIONS and field not in found:
+            try:
+                found[field] = parse_duration(value)
+            except ValueError as error:
+                raise _wrong(option, text, f"it takes {error}") from None
         else:
-            msgspec.convert(value, Pattern)
-    except (msgspec.ValidationError, ValueError) as error:
-        allowed = str(error) if key in _DURATIONS else "a text with up to two * for anything"
-        raise InputError(f"{flag} {text[:80]!a} cannot be used", hint=f"write {allowed}") from None
-    return key, value
+            raise _wrong(option, text, f"the fields are {_FIELDS}, durations once each")
+    return found
+
+
+def _wrong(option: str, text: str, hint: str) -> InputError:
+    return InputError(f"{option} {ascii(text)[:_LONGEST]} is no choice of calls", hint=hint)

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,12 +15,21 @@ import click
 
 from archive.call import Source
 from archive.clock import system_clock
-from archive.errors import Exit
+from archive.entry import FOR_ALL
+from archive.errors import Exit, InputError
 from jobs.ahead import read_ahead
 from jobs.cdr import Rejected, UnreadTimes, read_cdr
+from jobs.day_order import DayOrder
 from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
+from worker.commands.choosing import choice_options, read_entry, trust_status_option
 from worker.commands.listing import by_range
-from worker.commands.options import account_option, dry_run_option, json_option, print_json
+from worker.commands.options import (
+    account_option,
+    dates_option,
+    dry_run_option,
+    json_option,
+    print_json,
+)
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.rows import NewCall
+    from archive.entry import Entry
     from archive.readiness import Readiness
 
 _REJECTED_SHOWN: Final = 20
@@ -42,6 +53,9 @@ def enqueue() -> None:
 @enqueue.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @account_option
+@dates_option
+@choice_options
+@trust_status_option
 @dry_run_option
 @json_option
 @click.pass_obj
@@ -50,16 +64,22 @@ def cdr(
     *,
     files: tuple[str, ...],
     account: str | None,
+    dates: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    trust_status: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Read CDR exports (CSV) into the catalog.
+    """Read CDR exports (CSV, also packed with gzip) into the catalog; '-' is standard input.
 
     The Sid alone is enough; times, numbers and status are kept where the export has them. A row
-    that cannot be used is reported with its line and stops nothing.
+    that cannot be used is reported with its line and stops nothing; of several files, one that
+    cannot be read stops none of the others.
     """
     settings = load_settings(config, os.environ)
-    take_files(settings, account, files, dry_run=dry_run, as_json=as_json)
+    entry = read_entry(only, skip, trust_status=trust_status)
+    take_files(settings, account, files, dates=dates, entry=entry, dry_run=dry_run, as_json=as_json)
     return Exit.COMPLETE
 
 
@@ -94,6 +114,8 @@ def take_files(
     account: str | None,
     files: tuple[str, ...],
     *,
+    dates: str | None,
+    entry: Entry = FOR_ALL,
     dry_run: bool,
     as_json: bool,
     quiet: bool = False,
@@ -101,31 +123,73 @@ def take_files(
     """Read CDR exports into the catalog and say what came of it.
 
     Raises:
-        InputError: a file cannot be read; those before it are kept.
+        InputError: a file cannot be read; what was read of it, and the others, are kept.
     """
     said = _Said(as_json=as_json, quiet=quiet)
     total = Report()
+    order = DayOrder(dates) if dates else None
+    refused: list[InputError] = []
     with _desk(settings, account, dry_run=dry_run) as (desk, name):
         for file in files:
-            make = partial(_rows_of, Path(file), settings.accounts[name], settings.readiness)
-            with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
-                taken = desk.take_prepared(said.told(found, file), Source.CDR, said.rejected)
+            chosen = settings.accounts[name]
+            make = partial(_rows_of, Path(file), chosen, settings.readiness, order, entry)
+            try:
+                with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
+                    taken = desk.take_prepared(said.told(found, file), Source.CDR, said.rejected)
+            except InputError as error:
+                if len(files) == 1:
+                    raise
+                refused.append(error)
+                said.refused(error)
+                continue
             total.rows += taken.rows
             total.new += taken.new
             total.known += taken.known
             total.rejected += taken.rejected
-            total.excluded += taken.excluded
+            for late in said.late[:]:
+                said.late.clear()
+                refused.append(late)
+                if len(files) > 1:
+                    said.refused(late)
     said.report(total, "rows read", dry_run=dry_run)
+    if refused and len(files) == 1:
+        raise refused[0]
+    if refused:
+        raise InputError(
+            f"{len(refused)} of {len(files)} files could not be read whole; see above for each.",
+            hint="The others are done. What is known already is not added again, so all can be "
+            "named again.",
+        )
 
 
 def _rows_of(
-    path: Path, account: Account, readiness: Readiness
-) -> Iterator[NewCall | Rejected | UnreadTimes]:
-    """Yield the rows of an export as they are taken in, and at the end what was not understood."""
-    unread: list[UnreadTimes] = []
-    rows = read_cdr(path, zone=account.zone, on_unread=unread.append)
-    yield from prepared(rows, account, readiness, system_clock)
-    yield from unread
+    path: Path,
+    account: Account,
+    readiness: Readiness,
+    order: DayOrder | None,
+    entry: Entry,
+) -> Iterator[NewCall | Rejected | UnreadTimes | InputError | str]:
+    """Yield the rows of an export as they are taken in, and between them what is to be said."""
+    said: list[UnreadTimes | InputError | str] = []
+    rows = read_cdr(
+        path,
+        zone=account.zone,
+        order=order,
+        now=system_clock(),
+        on_order=said.append,
+        on_unread=said.append,
+    )
+    ready = prepared(rows, account, readiness, system_clock, entry)
+    first = list(islice(ready, 1))
+    yield from said  # of the dates: it is known with the first row
+    said.clear()
+    yield from first
+    try:
+        yield from ready
+    except InputError as error:
+        # Raised, it would cost the rows that wait for their transaction.
+        said.append(error)
+    yield from said
 
 
 def _is_large(file: str) -> bool:
@@ -159,6 +223,7 @@ class _Said:
         self._as_json = as_json
         self._quiet = quiet
         self._rejected: list[Rejected] = []
+        self.late: list[InputError] = []
 
     def rejected(self, row: Rejected) -> None:
         """Report a row that cannot be used; the first few at once, the rest as a count."""
@@ -170,13 +235,21 @@ class _Said:
         """Say something a person should know."""
         click.echo(f"note: {text}", err=True)
 
+    def refused(self, error: InputError) -> None:
+        """Say why a file was not read; the others go on."""
+        click.echo(f"callvault: {error.message}\n  hint: {error.hint}", err=True)
+
     def told(
-        self, rows: Iterable[NewCall | Rejected | UnreadTimes], file: str
+        self, rows: Iterable[NewCall | Rejected | UnreadTimes | InputError | str], file: str
     ) -> Iterator[NewCall | Rejected]:
         """Pass on the rows of a file, and say what stands between them."""
         for row in rows:
             if isinstance(row, UnreadTimes):
                 self.unread(file, row)
+            elif isinstance(row, InputError):
+                self.late.append(row)
+            elif isinstance(row, str):
+                self.note(row)
             else:
                 yield row
 

@@ -13,7 +13,7 @@ from archive.api import ApiTroubleError
 from archive.clock import system_clock
 from archive.errors import Exit
 from archive.windows import Window
-from worker.commands.choosing import narrowed, selection_options
+from worker.commands.choosing import choice_options, read_entry
 from worker.commands.moments import parse_range
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
 from worker.logs import configure_logging
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.accounts import Account
+    from archive.entry import Entry
     from jobs.intake import Report
 
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--from", "start", required=True, help="The first moment: 2026-11-01 or with a time.")
 @click.option("--to", "end", required=True, help="The last; a day alone means its end.")
 @account_option
-@selection_options
+@choice_options
 @dry_run_option
 @json_option
 @click.pass_obj
@@ -54,7 +55,8 @@ def by_range(
     configure_logging(settings.log)
     chosen = settings.account(account)
     first, last = parse_range(start, end, chosen.zone)
-    taken, alarm = asyncio.run(_ask(settings, chosen, first, last, dry_run=dry_run))
+    entry = read_entry(only, skip)
+    taken, alarm = asyncio.run(_ask(settings, chosen, first, last, entry, dry_run=dry_run))
     if as_json:
         print_json(taken)
     else:
@@ -71,7 +73,13 @@ def by_range(
 
 
 async def _ask(
-    settings: Settings, account: Account, start: datetime, end: datetime, *, dry_run: bool
+    settings: Settings,
+    account: Account,
+    start: datetime,
+    end: datetime,
+    entry: Entry,
+    *,
+    dry_run: bool,
 ) -> tuple[Report, str | None]:
     # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
     from jobs.listing import Clerk, alarm_for, cut_range, take_range  # noqa: PLC0415
@@ -88,6 +96,7 @@ async def _ask(
             readiness=settings.readiness,
             clock=system_clock,
             dry_run=dry_run,
+            entry=entry,
         )
         try:
             taken = await take_range(clerk, asking.apis[account.name], began, ended, show_listed)

@@ -28,6 +28,11 @@ account_option = click.option("--account", help="The account, if there are sever
 dry_run_option = click.option(
     "-n", "--dry-run", is_flag=True, help="Only count; change nothing in the catalog."
 )
+dates_option = click.option(
+    "--dates",
+    type=click.Choice(["dmy", "mdy"]),
+    help="What comes first in dates such as 03/04/2026: day or month. Default: the file tells.",
+)
 progress_option = click.option(
     "--progress/--no-progress", default=None, help="Show a progress bar. Default: on a terminal."
 )

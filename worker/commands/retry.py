@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 
     from archive.catalog.database import Tx
 
-_RETRIED: Final = (State.FAILED, State.LOST, State.ABSENT)
-_ONLY: Final = (
-    "only known calls that failed, were lost or absent can be retried, and with --excluded those "
-    "that a rule left out"
-)
+_RETRIED: Final = (State.FAILED, State.LOST, State.ABSENT, State.EXCLUDED)
+_ONLY: Final = "only known calls that failed, were lost, absent or left out can be retried"
 
 
 @click.command()
@@ -37,7 +34,7 @@ _ONLY: Final = (
 @click.option("--failed", is_flag=True, help="All that failed.")
 @click.option("--lost", is_flag=True, help="All that were lost.")
 @click.option("--absent", is_flag=True, help="All that had no recording.")
-@click.option("--excluded", is_flag=True, help="All that a rule left out: they are then wanted.")
+@click.option("--excluded", is_flag=True, help="All that a rule left out: they are wanted now.")
 @click.option("--reason", help="Only those with this reason, as the report names it.")
 @click.option("--day", help="Only calls of a day: YYYY-MM-DD, yesterday, 'unknown'.")
 @account_option
@@ -61,15 +58,14 @@ def retry(
     Name them by Sid, by state, by reason or by day; the next run of the workers does the rest.
     """
     settings = load_settings(config, os.environ)
-    flags = zip((*_RETRIED, State.EXCLUDED), (failed, lost, absent, excluded), strict=True)
-    chosen = [state for state, on in flags if on]
-    # A call that is named is meant, whatever left it out.
-    usual = [*_RETRIED, State.EXCLUDED] if sids else list(_RETRIED)
+    asked = (failed, lost, absent, excluded)
+    chosen = [state for state, on in zip(_RETRIED, asked, strict=True) if on]
     if not (sids or chosen or reason or day):
         raise InputError("retry which calls?", hint="say --failed, --reason R, --day D or Sids")
     choice = _Choice(
         accounts=[settings.account(account).name] if account else list(settings.accounts),
-        states=chosen or usual,
+        # A rule's word is taken back only where that was meant: by state, by rule, or by Sid.
+        states=chosen or [*_RETRIED[:3], *([State.EXCLUDED] if reason or sids else [])],
         reason=reason,
         day=None if day is None else parse_day(settings, account, day),
     )

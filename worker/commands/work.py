@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archive.errors import Exit
 from worker.commands.enqueue import take_files
-from worker.commands.options import json_option, progress_option, say_balance
+from worker.commands.options import dates_option, json_option, progress_option, say_balance
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
 from worker.settings import Settings, load_settings
 from worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
 _DRAIN_HELP = "End when every known call is settled, waiting out those that are not ready."
@@ -37,7 +39,10 @@ def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bo
 @click.command()
 @click.argument("files", nargs=-1, metavar="[CDR_EXPORT]...", type=click.Path())
 @click.option("--account", help="The account the exports are of, if there are several.")
+@dates_option
 @click.option("--drain", is_flag=True, help=_DRAIN_HELP)
+@click.option("--poll/--no-poll", "polls", default=True, help="Ask the listing for new calls.")
+@click.option("--web/--no-web", "receives", default=True, help="Receive callbacks.")
 @progress_option
 @json_option
 @click.pass_obj
@@ -46,26 +51,56 @@ def run(
     *,
     files: tuple[str, ...],
     account: str | None,
+    dates: str | None,
     drain: bool,
+    polls: bool,
+    receives: bool,
     progress: bool | None,
     as_json: bool,
 ) -> int:
-    """Take CDR exports in and archive their recordings: queue, workers, everything on one machine.
+    """Everything at once on one machine: take exports in, poll, receive callbacks, archive.
 
-    Without --drain it goes on until it is stopped.
+    Without --drain it goes on until it is stopped, asks the provider for new calls, and receives
+    callbacks where there is a secret for them. With --drain it does neither.
     """
     settings = load_settings(config, os.environ)
     if files:
-        take_files(settings, account, files, dry_run=False, as_json=False, quiet=as_json)
-    return _work(settings, drain=drain, progress=progress, as_json=as_json)
+        take_files(
+            settings, account, files, dates=dates, dry_run=False, as_json=False, quiet=as_json
+        )
+    beside = None if drain else partial(_with_others, settings, polls=polls, receives=receives)
+    return _work(settings, drain=drain, progress=progress, as_json=as_json, beside=beside)
 
 
-def _work(settings: Settings, *, drain: bool, progress: bool | None, as_json: bool) -> int:
+async def _with_others(
+    settings: Settings, supervisor: Supervisor, *, polls: bool, receives: bool
+) -> Exit:
+    # Loaded here: who only works needs no web server.
+    from worker.beside import run_beside  # noqa: PLC0415
+
+    return await run_beside(
+        supervisor,
+        settings,
+        os.environ,
+        polls=polls,
+        receives=receives,
+        on_ready=lambda address: click.echo(f"listening on {address}", err=True),
+    )
+
+
+def _work(
+    settings: Settings,
+    *,
+    drain: bool,
+    progress: bool | None,
+    as_json: bool,
+    beside: Callable[[Supervisor], Coroutine[Any, Any, Exit]] | None = None,
+) -> int:
     shows_bar = sys.stderr.isatty() if progress is None else progress
     shown: Progress = BarProgress() if shows_bar else LogProgress()
     configure_logging(settings.log, quiet=shown.wants_quiet)
     supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
-    code = asyncio.run(supervisor.run())
+    code = asyncio.run(beside(supervisor) if beside else supervisor.run())
     if drain:
         say_balance(settings, as_json=as_json)
     if code is Exit.WORK_REMAINS:

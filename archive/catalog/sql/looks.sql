@@ -30,6 +30,7 @@ WHERE account = :account AND sid = :sid ORDER BY path;
 -- out is wanted from then on, or the rule would leave it out again.
 UPDATE calls SET state = 'expected', reason = :why, due_ms = :now_ms, settled_ms = NULL,
   tries = 0, refreshes = 0, late_looks = 0,
+  -- Taken back from a rule, it is a person's word against it.
   wanted = CASE WHEN state = 'excluded' THEN 1 ELSE wanted END
 WHERE account IN (SELECT value FROM json_each(:accounts))
   AND state IN (SELECT value FROM json_each(:states))

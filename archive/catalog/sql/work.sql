@@ -35,8 +35,8 @@ UPDATE calls SET state = 'leased', lease = :lease
 WHERE account = :account AND state = 'expected'
   AND sid IN (SELECT value FROM json_each(:sids))
 RETURNING sid, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction,
-  from_number, to_number, exophone, group_name, told_url, listed_url, delete_by_ms, tries, refreshes,
-  late_looks, looks, wanted,
+  from_number, to_number, exophone, group_name, told_url, listed_url, delete_by_ms, wanted, tries, refreshes,
+  late_looks, looks,
   (SELECT json_group_array(l.reason) FROM (
      SELECT o.reason FROM looks AS o
      WHERE o.account = calls.account AND o.sid = calls.sid ORDER BY o.rowid

@@ -1,0 +1,72 @@
+"""Packed and piped exports become plain files, bounded, with what is missing told."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+
+from archive.errors import InputError
+from jobs.plain import plain_file
+
+TEXT = b"CallSid,From\n" + b"".join(b"%032d,1\n" % n for n in range(30_000))
+NOTHING = io.BytesIO()
+
+
+def unpacked(path: Path, stdin: io.BytesIO = NOTHING) -> tuple[bytes, str]:
+    """Return the plain bytes and the damage; the copy is gone afterwards."""
+    with plain_file(path, stdin=stdin) as plain:
+        found = plain.path.read_bytes(), plain.damage
+    assert plain.path == path or not plain.path.exists()
+    return found
+
+
+def test_gzip_is_told_by_its_bytes(tmp_path: Path) -> None:
+    """Whatever the file is called; archives in a row are one file, a plain one is itself."""
+    path = tmp_path / "calls.csv"
+    for content in (
+        gzip.compress(TEXT),
+        gzip.compress(TEXT[:999]) + gzip.compress(TEXT[999:]),
+        TEXT,
+    ):
+        path.write_bytes(content)
+        assert unpacked(path) == (TEXT, "")
+
+
+@pytest.mark.parametrize("content", [TEXT, gzip.compress(TEXT)])
+def test_standard_input_is_kept_to_be_read_twice(content: bytes) -> None:
+    """Plain or packed."""
+    assert unpacked(Path("-"), io.BytesIO(content)) == (TEXT, "")
+
+
+def test_a_truncated_archive_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+    """The rows before the end are used."""
+    path = tmp_path / "calls.gz"
+    packed = gzip.compress(TEXT)
+    path.write_bytes(packed[: len(packed) // 2])
+    found, damage = unpacked(path)
+    assert found
+    assert TEXT.startswith(found)
+    assert damage == "the gzip archive ends in the middle"
+
+
+def test_a_wrong_checksum_is_told(tmp_path: Path) -> None:
+    """All bytes came out, but they are not those that were packed."""
+    path = tmp_path / "calls.gz"
+    packed = bytearray(gzip.compress(TEXT))
+    packed[-8] ^= 1
+    path.write_bytes(packed)
+    assert "damaged" in unpacked(path)[1]
+
+
+def test_a_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
+    """A gigabyte in a megabyte stops at the bound."""
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(bytes(5_000_000)))
+    with (
+        pytest.raises(InputError, match="more than 1,000,000 bytes"),
+        plain_file(path, stdin=NOTHING, most=1_000_000),
+    ):
+        pass
