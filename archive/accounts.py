@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date  # noqa: TC003 - msgspec reads the types of settings when they are read
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -34,22 +33,6 @@ HostEntry = Annotated[
         description="HOST, HOST:PORT or HOST/PATH",
     ),
 ]
-
-
-Days = Annotated[int, Meta(ge=1, le=36_500)]
-
-
-class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How many ``days`` recordings of some calls are kept.
-
-    Of those through an ExoPhone, and of those that began on a date of the account's zone or between
-    two, both included. What is not given asks nothing.
-    """
-
-    days: Days
-    exophone: Patterns = ()
-    first: date | None = msgspec.field(default=None, name="from")
-    last: date | None = msgspec.field(default=None, name="to")
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -152,27 +152,6 @@ class _Run:
         gone = self._downloads.found_gone
         await pausing.lift(paused for paused in pausing.held.values() if paused.reason in gone)
 
-    async def _leave_out(self, claimed: list[ClaimedCall]) -> list[ClaimedCall]:
-        """Settle what rules leave out, for which nothing need be asked; return the others."""
-        rules = self._line.account.selection
-        found = [(call.facts.sid, out) for call in claimed if (out := left_out(call, rules))]
-        if not found:
-            return claimed
-        await self._settle(found)
-        sids = {sid for sid, _ in found}
-        return [call for call in claimed if call.facts.sid not in sids]
-
-    async def _settle(self, outcomes: Sequence[tuple[str, work.Outcome]]) -> None:
-        parts = self._parts
-        await parts.catalog.write(
-            work.settle,
-            outcomes,
-            lease=self._lease,
-            account=self._batch.account,
-            now=parts.clock(),
-        )
-        self._room.leave(len(outcomes))
-
     async def _ask(self, claimed: list[ClaimedCall]) -> dict[str, CallAnswer | Symptom] | None:
         """Return what the provider says of each call; None if nothing can be concluded for any.
 
@@ -237,10 +216,7 @@ class _Run:
         outcomes: list[tuple[str, work.Outcome]] = []
         for call in claimed:
             answer = answers[call.facts.sid]
-            if excluded := left_out(call, account.selection, answer):
-                outcomes.append((call.facts.sid, excluded))
-                continue
-            targets = targets_of(call, answer, account, now)
+            targets = targets_of(call, answer, self._line.account, now)
             if targets and url_of(answer):
                 calls.append(targets)
                 continue
@@ -253,6 +229,11 @@ class _Run:
             outcomes.append((call.facts.sid, outcome))
             _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
         learnt = [answer.facts for answer in answers.values() if isinstance(answer, CallAnswer)]
-        await parts.catalog.write(work.learn, learnt, lease=self._lease, account=account, now=now)
-        await self._settle(outcomes)
+        await parts.catalog.write(
+            work.learn, learnt, lease=self._lease, account=self._line.account, now=now
+        )
+        await parts.catalog.write(
+            work.settle, outcomes, lease=self._lease, account=self._batch.account, now=now
+        )
+        self._room.leave(len(outcomes))
         return calls

@@ -88,9 +88,6 @@ class Dispatcher:
         if room == 0:
             return []
         most = room * self._batch + len(queued)
-        # Deleted after this moment is what began within the last day.
-        shortest = min([account.retention_days, *(rule.days for rule in account.retention)])
-        lately = now - _LATELY + timedelta(days=shortest)
         return plan_batches(
             work.due_by_deletion(tx, account.name, now, most),
             work.due_lately(tx, account, now, now - _LATELY, most),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.call import SID_RULE, CallFacts, Source, State, is_sid
+from archive.call import SID_RULE, CallFacts, Source, is_sid
 from archive.catalog import processes
 from archive.catalog.database import Database
 from archive.catalog.intake import Intake, add_prepared, count_calls
@@ -42,22 +42,17 @@ _AT_ONCE_S: Final = 0.001
 
 
 class Report(msgspec.Struct):
-    """What came of enqueueing: rows read, calls new and known, rows that could not be used.
-
-    ``excluded`` are those of the new calls that a rule leaves out.
-    """
+    """What came of enqueueing: rows read, calls new and known, rows that could not be used."""
 
     rows: int = 0
     new: int = 0
     known: int = 0
     rejected: int = 0
-    excluded: int = 0
 
     def count(self, intake: Intake) -> None:
         """Add what a chunk brought."""
         self.new += intake.new
         self.known += intake.known
-        self.excluded += intake.excluded
 
 
 class Desk:
@@ -79,7 +74,6 @@ class Desk:
         self._readiness = readiness
         self._clock = clock
         self._dry_run = dry_run
-        self._trust_status = trust_status
         self._counted: set[str] = set()
         self._chunk = CHUNK
 
@@ -162,10 +156,8 @@ class Desk:
         sids = [str(values[1]) for values, _ in calls]
         fresh = [sid for sid in sids if sid not in self._counted]
         self._counted.update(fresh)
-        left_out = [str(call[0][1]) for call in calls if will_be(call, State.EXCLUDED)]
-        excluded = set(left_out) & set(fresh)
         with self._database.read() as tx:
-            intake = count_calls(tx, fresh, account=self._account, excluded=excluded)
+            intake = count_calls(tx, fresh, account=self._account)
         intake.known += len(calls) - len(fresh)
         return intake
 

@@ -10,7 +10,6 @@ from archive.catalog.listed import take_listed
 from archive.catalog.watermarks import has_always_some
 from archive.entry import FOR_ALL
 from archive.history import HISTORY
-from archive.selection import decide
 from archive.windows import windows
 from jobs.intake import Report
 
@@ -61,16 +60,8 @@ class Clerk:
             sids = [answer.facts.sid for answer in page.calls]
             fresh = [sid for sid in sids if sid not in self._counted]
             self._counted.update(fresh)
-            rules = self._account.selection
-            excluded = [a.facts.sid for a in page.calls if decide(a.facts, rules)]
-            intake = await self._catalog.read(
-                count_calls,
-                fresh,
-                account=self._account,
-                excluded=excluded,
-            )
-            known = len(page.calls) - intake.new
-            return Intake(new=intake.new, known=known, excluded=intake.excluded)
+            intake = await self._catalog.read(count_calls, fresh, account=self._account)
+            return Intake(new=intake.new, known=len(page.calls) - intake.new)
         return await self._catalog.write(
             take_listed,
             page.calls,

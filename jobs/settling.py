@@ -127,25 +127,3 @@ def judge_trouble(
     strikes = counts.get(RULES[symptom].act, 0)
     seen = call.found.count(symptom)
     return judge(symptom, strikes=strikes, seen=seen, jitter=jitter, retry_after=retry_after)
-
-
-def left_out(
-    call: ClaimedCall, rules: Sequence[Rule], answer: CallAnswer | Symptom | None = None
-) -> Excluded | None:
-    """Return that a rule leaves the call out; None where it is to be archived.
-
-    Without an answer what the catalog knows decides, with one what the provider said beside it: it
-    has told by then what it knows. A call of which a recording is kept is the archive's already.
-    """
-    if not rules or call.wanted or call.kept or isinstance(answer, Symptom):
-        return None
-    facts = call.facts if answer is None else learnt(call.facts, answer.facts)
-    name = decide(facts, rules, final=answer is not None)
-    return None if name is None else Excluded(name)
-
-
-def learnt(known: CallFacts, told: CallFacts) -> CallFacts:
-    """Return what is known of a call when the provider has told of it: see `work.learn`."""
-    fields = (field for field in known.__struct_fields__ if field != "recording_urls")
-    new = {field: value for field in fields if (value := getattr(told, field)) not in {None, ""}}
-    return msgspec.structs.replace(known, **new)

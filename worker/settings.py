@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -28,7 +29,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
-from archive.accounts import Account, Retention
+from archive.accounts import Account
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
 from archive.polling import Poll
@@ -36,7 +37,6 @@ from archive.readiness import Readiness
 from archive.retention import Kept
 from archive.selection import Rule, rules_of
 from web.client import read_network
-from worker.values import Size, allowed, convert, required, shown, words_of
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -60,6 +60,12 @@ _SIZE_UNITS: Final = {
 _NO_VARIABLE: Final = "\0"
 """The beginning of no variable's name."""
 _ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+
+
+class Size(int):
+    """A number of bytes, written as ``"5GiB"``."""
+
+    __slots__ = ()
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,9 +270,9 @@ class _Reader:
             raise SettingsError(self._mistakes, source=self._source)
         return self._absolute(Settings(accounts=accounts, source=self._source, **sections))
 
-    def _mistake(self, key: str, value: object, wanted: str) -> None:
-        told = "" if value is None else f" = {shown(value)}"
-        self._mistakes.append(f"{key}{told}: {wanted}")
+    def _mistake(self, key: str, value: object, allowed: str) -> None:
+        shown = "" if value is None else f" = {_shown(value)}"
+        self._mistakes.append(f"{key}{shown}: {allowed}")
 
     def _section(self, name: str, kind: type[msgspec.Struct]) -> Any:  # noqa: ANN401
         table = self._document.get(name, {})
@@ -280,43 +286,38 @@ class _Reader:
         where: str,
         kind: type[msgspec.Struct],
         table: dict[str, Any],
-        prefix: str | None,
+        prefix: str,
         **given: object,
     ) -> Any:  # noqa: ANN401
-        """Read a section; without a ``prefix`` there are no variables for its keys.
-
-        What is ``given`` has been read already, with what was wrong with it.
-        """
-        names = {
-            field.encode_name: field.name
-            for field in msgspec.structs.fields(kind)
-            if field.name not in given
+        hints = {
+            field: hint
+            for field, hint in get_type_hints(kind, include_extras=True).items()
+            if field in kind.__struct_fields__ and field not in given
         }
-        hints = get_type_hints(kind, include_extras=True)
-        for unknown in sorted(set(table) - set(names)):
-            wanted = f"unknown key; [{where}] has {', '.join(names)}"
-            self._mistake(f"{where}.{unknown}", table[unknown], wanted)
+        for unknown in sorted(set(table) - set(hints)):
+            allowed = f"unknown key; [{where}] has {', '.join(hints)}"
+            self._mistake(f"{where}.{unknown}", table[unknown], allowed)
         values: dict[str, Any] = dict(given)
         sound = True
-        for key, name in names.items():
-            variable = "" if prefix is None else f"{prefix}{key.upper()}"
+        for field, hint in hints.items():
+            variable = f"{prefix}{field.upper()}"
             from_environment = variable in self._environment
-            if not from_environment and key not in table:
+            if not from_environment and field not in table:
                 continue
-            raw = self._environment.pop(variable) if from_environment else table[key]
+            raw = self._environment.pop(variable) if from_environment else table[field]
+            key = variable if from_environment else f"{where}.{field}"
             try:
-                values[name] = convert(raw, hints[name], is_text=from_environment)
+                values[field] = _convert(raw, hint, is_text=from_environment)
             except (msgspec.ValidationError, ValueError, OverflowError, RuntimeError) as error:
-                told = variable if from_environment else f"{where}.{key}"
-                self._mistake(told, raw, words_of(hints[name]) or allowed(error))
+                self._mistake(key, raw, _words_of(hint) or _allowed(error))
                 sound = False
         try:
             return kind(**values)
         except TypeError:
-            missing = [key for key, name in names.items() if name not in values] if sound else []
-            for key in missing:
-                if key in required(kind):
-                    self._mistake(f"{where}.{key}", None, "missing")
+            missing = [f for f in kind.__struct_fields__ if f not in values and f in hints]
+            for field in missing if sound else []:
+                if field in _required(kind):
+                    self._mistake(f"{where}.{field}", None, "missing")
             return None
 
     def _rows(self, where: str, kind: type[S], tables: object) -> list[S]:
@@ -350,17 +351,15 @@ class _Reader:
             return {}
         if not tables:
             self._mistake("accounts", None, "at least one section [accounts.NAME] is needed")
-        return dict(self._read_accounts(tables, self._selection()))
+        return dict(self._read_accounts(tables))
 
-    def _read_accounts(
-        self, tables: dict[str, dict[str, Any]], rules: list[Rule]
-    ) -> Iterator[tuple[str, Account]]:
+    def _read_accounts(self, tables: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Account]]:
         variables: dict[str, str] = {}
         for name, table in tables.items():
             where = f"accounts.{name}"
             if not _ACCOUNT_NAME.fullmatch(name):
-                wanted = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
-                self._mistake(where, None, wanted)
+                allowed = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
+                self._mistake(where, None, allowed)
                 continue
             if (twin := variables.setdefault(name.replace("-", "_"), name)) != name:
                 self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
@@ -378,11 +377,11 @@ class _Reader:
         try:
             ZoneInfo(account.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            wanted = "a zone of the tz database, such as Asia/Kolkata"
-            self._mistake(f"{where}.timezone", account.timezone, wanted)
+            allowed = "a zone of the tz database, such as Asia/Kolkata"
+            self._mistake(f"{where}.timezone", account.timezone, allowed)
         if not _is_safe_base(account.api_base):
-            wanted = "https://HOST (plain http only to this machine itself)"
-            self._mistake(f"{where}.api_base", account.api_base, wanted)
+            allowed = "https://HOST (plain http only to this machine itself)"
+            self._mistake(f"{where}.api_base", account.api_base, allowed)
 
     def _check_networks(self, web: Web | None) -> None:
         for key in ("allow", "trusted_proxies", "metrics_allow") if web else ():
@@ -417,3 +416,75 @@ def _is_safe_base(url: str) -> bool:
     except ValueError:
         return False
     return bool(base.hostname) and (base.scheme == "https" or is_loopback(base.hostname or ""))
+
+
+def _convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
+    if is_text and str(hint).startswith("tuple"):
+        raw = [part.strip() for part in str(raw).split(",") if part.strip()]
+    if hint is bool and is_text:
+        raw = {"true": True, "false": False}.get(str(raw).lower(), raw)
+    if hint is timedelta:
+        return parse_duration(raw)
+    if hint is Size:
+        return parse_size(raw)
+    if hint is Path:
+        return _parse_path(raw)
+    return msgspec.convert(raw, hint, strict=not is_text)
+
+
+def parse_duration(raw: object) -> timedelta:
+    """Read ``"90s"``, ``"15m"``, ``"1.5h"``.
+
+    Raises:
+        ValueError: it is not written so.
+    """
+    match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise ValueError('a duration from "100ms" to "3650d", such as "90s", "15m" or "2h"')
+    return timedelta(seconds=seconds)
+
+
+def parse_size(raw: object) -> Size:
+    """Read ``"5GiB"``, ``"500MB"`` or a number of bytes.
+
+    Raises:
+        ValueError: it is not written so.
+    """
+    match = _SIZE.fullmatch(str(raw).strip()) if isinstance(raw, str | int) else None
+    if match is None or isinstance(raw, bool):
+        raise ValueError('a size such as "5GiB", "500MB" or "0"')
+    return Size(float(match[1]) * _SIZE_UNITS[match[2] or "B"])
+
+
+def _parse_path(raw: object) -> Path:
+    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
+        raise ValueError("a path")
+    return Path(raw).expanduser()
+
+
+def _words_of(hint: Any) -> str:  # noqa: ANN401 - a type of any form
+    """Return in words what a setting's type allows, where it says so."""
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(get_args(hint))}"
+    for meta in getattr(hint, "__metadata__", ()):
+        if meta.description:
+            return str(meta.description)
+        if meta.ge is not None and meta.le is not None:
+            return f"a whole number from {meta.ge} to {meta.le}"
+    return ""
+
+
+def _required(kind: type[msgspec.Struct]) -> set[str]:
+    return {field.name for field in msgspec.structs.fields(kind) if field.required}
+
+
+def _allowed(error: Exception) -> str:
+    """Return what is allowed, in the words of the check that failed."""
+    text = str(error).replace("`", "")
+    return text.removeprefix("Expected ").replace("matching regex", "of the form")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line

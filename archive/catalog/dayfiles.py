@@ -96,7 +96,6 @@ def _line(row: sqlite3.Row, folder: str) -> Line:
         settled_at=None if settled is None else from_ms(settled),
         wanted=bool(row["wanted"]),
         recordings=[_told(values, folder) for values in json.loads(row["recordings"])],
-        wanted=bool(row["wanted"]),
         candidates=[
             Hint(object=name, url=url, source=source, at=from_ms(ms), same_as=same)
             for name, url, source, ms, same in json.loads(row["candidates"])

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.call import CallFacts
 from archive.clock import from_ms, to_ms
 from archive.forecast import HOUR, Risk, Waiting, forecast
-from archive.retention import days_kept
+from archive.retention import kept_for
 from archive.timings import LEASE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from archive.accounts import Account
     from archive.catalog.database import Tx
 
 _HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
+_MS: Final = timedelta(milliseconds=1)
+_NOON: Final = time(12)
 _STRETCH: Final = timedelta(minutes=10)
 _STRETCHES: Final = 6
 
@@ -94,15 +95,17 @@ def corrections(tx: Tx, account: Account) -> list[Correction]:
     """Return what a changed retention makes of waiting calls; nothing where it is as it was."""
     found = []
     for row in tx.rows("retentions", account=account.name):
-        days = days_kept(account, exophone=row["exophone"], day=row["day"] or None)
-        if row["kept_ms"] != days * _DAY_MS:
+        noon = datetime.combine(date.fromisoformat(row["day"]), _NOON, tzinfo=account.zone)
+        like = CallFacts(sid="", started_at=noon, exophone=row["exophone"])
+        kept_ms = kept_for(like, account) // _MS
+        if row["kept_ms"] != kept_ms:
             found.append(
                 Correction(
                     account=account.name,
                     exophone=row["exophone"],
                     day=row["day"],
                     was_ms=row["kept_ms"],
-                    kept_ms=days * _DAY_MS,
+                    kept_ms=kept_ms,
                 )
             )
     return found

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from archive.call import State
 from archive.catalog.candidates import add_candidates, recall_untold
 from archive.catalog.dayfiles import days_of_known, mark_days_of
-from archive.catalog.rows import NEW_COLUMNS, prepare, will_be
+from archive.catalog.rows import NEW_COLUMNS, prepare
 from archive.clock import to_ms
 from archive.entry import FOR_ALL
 
@@ -26,25 +25,16 @@ if TYPE_CHECKING:
     from archive.readiness import Readiness
 
 
-BY_STATUS: Final = "by its export's status"
-"""The words with the look of a call that was never asked for: see ``trust_status``."""
-
-
 class Intake(msgspec.Struct):
-    """How many of the calls given were new, and how many were known already.
-
-    ``excluded`` are those of the new ones that a rule leaves out.
-    """
+    """How many of the calls given were new, and how many were known already."""
 
     new: int = 0
     known: int = 0
-    excluded: int = 0
 
     def add(self, other: Intake) -> None:
         """Add another count to this one."""
         self.new += other.new
         self.known += other.known
-        self.excluded += other.excluded
 
 
 def add_calls(
@@ -59,8 +49,7 @@ def add_calls(
 ) -> Intake:
     """Take calls into the catalog with the sighting of their source.
 
-    A known call keeps what is known of it, its state included; only blanks are filled. What the
-    account's rules leave out is known as excluded; ``trust_status``: see `prepare`.
+    A known call keeps what is known of it, its state included; only blanks are filled.
     """
     prepared = [prepare(facts, account, readiness, now, entry) for facts in calls]
     return add_prepared(tx, prepared, account=account, source=source, now=now)
@@ -74,10 +63,7 @@ def add_prepared(
     # that are written once: with many rows that is half of the time.
     calls = sorted(calls, key=_sid)
     rows = [values for values, _ in calls]
-    left_out = [call[0] for call in calls if will_be(call, State.EXCLUDED)]
-    excluded = tx.run_many("add_call", left_out) if left_out else 0
-    # Those that were left out just now are known by then.
-    new = excluded + tx.run_many("add_call", rows)
+    new = tx.run_many("add_call", rows)
     if new < len(rows):
         named = [dict(zip(NEW_COLUMNS, values, strict=True)) for values in rows]
         usual = [str(row["sid"]) for row in named if row["told_url"]]
@@ -93,32 +79,16 @@ def add_prepared(
         mark_days_of(tx, account.name, days)
     told = [(str(values[1]), urls) for values, urls in calls if urls]
     add_candidates(tx, told, account=account, source=source, now=now)
-    trusted = [_look_of(call) for call in calls if will_be(call, State.ABSENT)]
-    if trusted:
-        tx.run_many("add_first_look", trusted)
-    return Intake(new=new, known=len(rows) - new, excluded=excluded)
-
-
-def _look_of(call: NewCall) -> dict[str, object]:
-    """Return the look of a call that is settled by the word of its source."""
-    named = dict(zip(NEW_COLUMNS, call[0], strict=True))
-    return {**named, "detail": BY_STATUS}
+    return Intake(new=new, known=len(rows) - new)
 
 
 def _sid(call: NewCall) -> str:
     return str(call[0][1])
 
 
-def count_calls(
-    tx: Tx, sids: Sequence[str], *, account: Account, excluded: Iterable[str] = ()
-) -> Intake:
-    """Count what taking in calls of these Sids would do, and do nothing.
-
-    ``excluded`` are those of them that a rule leaves out: see `archive.selection.decide`.
-    """
+def count_calls(tx: Tx, sids: Sequence[str], *, account: Account) -> Intake:
+    """Count what taking in calls of these Sids would do, and do nothing."""
     different = sorted(set(sids))
-    rows = tx.rows("known_sids", account=account.name, sids=json.dumps(different))
-    known = {row["sid"] for row in rows}
-    new = len(different) - len(known)
-    left_out = len((set(excluded) & set(different)) - known)
-    return Intake(new=new, known=len(sids) - new, excluded=left_out)
+    known = len(tx.rows("known_sids", account=account.name, sids=json.dumps(different)))
+    new = len(different) - known
+    return Intake(new=new, known=len(sids) - new)

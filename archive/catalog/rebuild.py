@@ -200,7 +200,6 @@ def _call_row(
         "day": day,
         "due_ms": to_ms(first_due(line.call, now, readiness) if waits else now),
         "delete_by_ms": to_ms(line.delete_by),
-        "wanted": int(line.wanted),
         "settled_ms": None if waits or line.settled_at is None else to_ms(line.settled_at),
     }
 

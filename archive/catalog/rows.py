@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _LONGEST_URL: Final = 512
 _EXPECTED: Final = State.EXPECTED.value
-_EXCLUDED: Final = State.EXCLUDED.value
-_ABSENT: Final = State.ABSENT.value
 _QUARTER_MS: Final = 15 * 60 * 1000
 
 Value: TypeAlias = "str | int | None"
@@ -59,7 +57,6 @@ _OF_FACTS: Final = (
 )
 NEW_COLUMNS: Final = (*_OF_FACTS, "state", "reason", "settled_ms", "due_ms")
 """The columns of a new call, in the order in which ``add_call`` takes them."""
-_STATE: Final = NEW_COLUMNS.index("state")
 
 
 def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
@@ -139,16 +136,7 @@ def prepare(
     if standing is not None:
         return (*values, standing.state.value, standing.reason, to_ms(now), to_ms(now)), told
     due_ms = to_ms(first_due(facts, now, readiness))
-    if account.selection and (rule := decide(facts, account.selection)):
-        return (*values, _EXCLUDED, rule, to_ms(now), due_ms), told
-    if trust_status and is_unanswered(facts) and not facts.recording_urls:
-        return (*values, _ABSENT, "no-answer", to_ms(now), due_ms), told
     return (*values, _EXPECTED, "", None, due_ms), told
-
-
-def will_be(call: NewCall, state: State) -> bool:
-    """Tell whether a call will stand there if it was not known before. Made for millions."""
-    return call[0][_STATE] == state.value
 
 
 def facts_of(row: sqlite3.Row) -> CallFacts:

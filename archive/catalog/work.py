@@ -12,8 +12,6 @@ from archive.call import CallFacts, Source, State
 from archive.catalog.candidates import Candidate, candidates_of, note_same
 from archive.catalog.rows import facts_columns, facts_of, proof_of
 from archive.clock import from_ms, to_ms
-from archive.retention import all_days
-from archive.selection import Excluded
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
 
 if TYPE_CHECKING:
@@ -47,8 +45,7 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     looks found, as many as have been counted since it became known or was last retried.
     ``wanted`` says that a person asked for it, so that no rule leaves it out.
     ``candidates`` are recordings that sources told of, ``kept`` those that it has already.
-    ``listed_url`` is where the provider's listing said that its recording is. ``wanted``: somebody
-    asked for it, so that no rule leaves it out.
+    ``listed_url`` is where the provider's listing said that its recording is.
     """
 
     facts: CallFacts
@@ -62,7 +59,6 @@ class ClaimedCall(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...] = ()
     kept: tuple[Proof, ...] = ()
     listed_url: str = ""
-    wanted: bool = False
 
 
 class Excluded(msgspec.Struct, frozen=True, tag=True):
@@ -102,7 +98,7 @@ def due_lately(
     They are found by the day on which they are deleted, of each of the account's retentions.
     """
     found: list[DueCall] = []
-    for days in all_days(account):
+    for days in sorted({account.retention_days, *(rule.days for rule in account.retention)}):
         kept = timedelta(days=days)
         rows = tx.rows(
             "due_lately",
@@ -153,7 +149,6 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
             candidates=told.get(row["sid"], ()),
             kept=kept.get(row["sid"], ()),
             listed_url=row["listed_url"],
-            wanted=bool(row["wanted"]),
         )
         for row in rows
     ]
@@ -287,8 +282,6 @@ def _settled(outcome: Outcome, now: datetime) -> dict[str, object]:
             return _row(State.LOST, outcome.reason, settled_ms=to_ms(now))
         case Failed():
             return _row(State.FAILED, outcome.reason, settled_ms=to_ms(now))
-        case Excluded():
-            return _row(State.EXCLUDED, outcome.reason, settled_ms=to_ms(now))
 
 
 def _row(

@@ -58,7 +58,7 @@ def enqueue(vault: Vault) -> None:
 def archived(vault: Vault, account: str) -> int:
     """Count an account's archived calls."""
     found = vault.rows("SELECT account, COUNT(*) FROM calls WHERE state = 'archived' GROUP BY 1")
-    return dict(found).get(account, 0)
+    return int(dict(found).get(account, 0))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_an_export_is_counted_and_its_bad_rows_are_named(
     assert result.stdout == ("5 rows read: 3 calls new, 1 already known, 1 rows rejected\n")
     assert result.stderr.startswith(f"{export}:4: ")
     assert len(result.stderr.splitlines()) == 1
-    expected = {"rows": 5, "new": 0, "known": 4, "rejected": 1, "excluded": 0}
+    expected = {"rows": 5, "new": 0, "known": 4, "rejected": 1}
     assert expected == terminal.tells("enqueue", "cdr", str(export))
     assert books.balance().known == 3
 
@@ -84,7 +84,7 @@ def test_bare_sids_are_taken_from_the_command_line(books: Books, terminal: Termi
 def test_bare_sids_are_read_from_standard_input(books: Books, terminal: Terminal) -> None:
     """One a line; empty lines are none, and bytes that are no text are no Sid."""
     typed = f"{SIDS[0]}\r\n\n  {SIDS[1]}\n".encode() + b"\xff\xfe\n" + SIDS[2].encode()
-    expected = {"rows": 4, "new": 3, "known": 0, "rejected": 1, "excluded": 0}
+    expected = {"rows": 4, "new": 3, "known": 0, "rejected": 1}
     assert expected == terminal.tells("enqueue", "sids", "-", typed=typed)
     assert books.balance().known == 3
 

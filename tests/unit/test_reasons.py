@@ -74,6 +74,7 @@ def test_nothing_has_words_that_cannot_be_a_reason() -> None:
         "reappeared",
         "operator",
         "another-recording",
+        NO_CREDENTIALS,
         TRUSTED,
     } == set(MEANINGS)
 

@@ -271,10 +271,9 @@ class _Said:
             print_json(report)
             return
         would = " (dry run: nothing was changed)" if dry_run else ""
-        left_out = f" ({report.excluded:,} of them left out by rules)" if report.excluded else ""
         click.echo(
-            f"{report.rows:,} {noun}: {report.new:,} calls new{left_out}, "
-            f"{report.known:,} already known, {report.rejected:,} rows rejected{would}"
+            f"{report.rows:,} {noun}: {report.new:,} calls new, {report.known:,} already known, "
+            f"{report.rejected:,} rows rejected{would}"
         )
 
 

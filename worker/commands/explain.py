@@ -31,7 +31,7 @@ _STANDS: Final = {
     State.LEASED: "A worker has it in hand",
     State.ARCHIVED: "It is archived",
     State.ABSENT: "There never was a recording",
-    State.EXCLUDED: "It is not archived",
+    State.EXCLUDED: "It was left out by a rule",
     State.LOST: "There was a recording, and the provider no longer has it",
     State.FAILED: "It was given up and needs a person",
     State.PURGED: "It was deleted on request",
@@ -98,10 +98,10 @@ def tell(
     if story.looks:
         yield "Looked at"
     for look in story.looks:
-        words = _words(look.state, look.reason) or look.state.value
+        words = meaning_of(look.reason).words if look.reason else look.state.value
         yield f"  {when(look.at)}  {words}{f' ({look.detail})' if look.detail else ''}"
     yield "Stands"
-    why = f": {words}" if (words := _words(story.state, story.reason)) else ""
+    why = f": {meaning_of(story.reason).words}" if story.reason else ""
     yield f"  {_STANDS[story.state]}{why}."
     for kept in story.recordings:
         yield f"  {kept.path}  {human_bytes(kept.bytes)}, sha256 {kept.sha256}"
@@ -115,13 +115,6 @@ def tell(
     if story.state in UNSETTLED:
         left = story.delete_by - now
         yield f"  The provider deletes it on {when(story.delete_by)}{_left(left)}."
-
-
-def _words(state: State, reason: str) -> str:
-    """Return what a reason means; of an excluded call it is the name that somebody gave a rule."""
-    if state is State.EXCLUDED:
-        return f"a rule leaves it out, {reason!r}"
-    return meaning_of(reason).words if reason else ""
 
 
 def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iterator[str]:
@@ -138,8 +131,8 @@ def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iter
             yield f"It is looked at {'again ' if story.looks else ''}{moment}."
         case State.LEASED:
             yield "Its worker settles it, or it is given back when that has been silent for 45 s."
-        case State.ABSENT | State.LOST | State.FAILED | State.EXCLUDED:
-            if remedy and story.state is not State.EXCLUDED:
+        case State.ABSENT | State.LOST | State.FAILED:
+            if remedy:
                 yield f"You can {remedy}."
             yield f"To have it tried again: callvault retry {story.facts.sid}"
         case _:

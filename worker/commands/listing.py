@@ -51,7 +51,7 @@ def by_range(
 
     Times are in the account's zone. The provider keeps six months of history.
     """
-    settings = narrowed(load_settings(config, os.environ), only, skip)
+    settings = load_settings(config, os.environ)
     configure_logging(settings.log)
     chosen = settings.account(account)
     first, last = parse_range(start, end, chosen.zone)
@@ -61,10 +61,9 @@ def by_range(
         print_json(taken)
     else:
         would = " (dry run: nothing was changed)" if dry_run else ""
-        left_out = f" ({taken.excluded:,} of them left out by rules)" if taken.excluded else ""
         click.echo(
-            f"{taken.rows:,} calls listed: {taken.new:,} calls new{left_out}, "
-            f"{taken.known:,} already known, {taken.rejected:,} rows rejected{would}"
+            f"{taken.rows:,} calls listed: {taken.new:,} calls new, {taken.known:,} already known, "
+            f"{taken.rejected:,} rows rejected{would}"
         )
     if alarm is None:
         return Exit.COMPLETE

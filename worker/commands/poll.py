@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archive.errors import Exit, InputError
-from worker.commands.choosing import narrowed, selection_options
 from worker.commands.options import json_option, print_json
 from worker.logs import configure_logging
-from worker.settings import Settings, load_settings
-from worker.values import parse_duration
+from worker.settings import Settings, load_settings, parse_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -28,24 +26,16 @@ if TYPE_CHECKING:
 @click.option("--follow", is_flag=True, help="Go on until told to stop.")
 @click.option("--account", help="Of one account only.")
 @click.option("--every", help="The time between rounds. Default: [poll] every.", metavar="60s")
-@selection_options
 @json_option
 @click.pass_obj
 def poll(
-    config: Path | None,
-    *,
-    follow: bool,
-    account: str | None,
-    every: str | None,
-    only: tuple[str, ...],
-    skip: tuple[str, ...],
-    as_json: bool,
+    config: Path | None, *, follow: bool, account: str | None, every: str | None, as_json: bool
 ) -> int:
     """Ask the provider for new calls, from where the last round ended.
 
     Without --follow one round of all accounts is made.
     """
-    settings = narrowed(load_settings(config, os.environ), only, skip)
+    settings = load_settings(config, os.environ)
     configure_logging(settings.log)
     accounts = [settings.account(account)] if account else list(settings.accounts.values())
     if follow:

@@ -10,15 +10,6 @@ INSERT INTO calls (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, sid) DO NOTHING;
 
--- name: add_first_look(account, sid, state, reason, settled_ms, detail)*!
--- Of a call that was settled as it became known, by its source's word.
-INSERT INTO looks (account, sid, at_ms, state, reason, detail)
-SELECT c.account, c.sid, c.settled_ms, c.state, c.reason, :detail FROM calls AS c
-WHERE c.account = :account AND c.sid = :sid AND c.state = :state AND c.reason = :reason
-  AND c.settled_ms = :settled_ms AND NOT EXISTS (
-    SELECT 1 FROM looks AS l WHERE l.account = c.account AND l.sid = c.sid
-  );
-
 -- name: add_sighting()*!
 -- Account, Sid, source and time, by place as above.
 INSERT INTO sightings (account, sid, source, seen_ms) VALUES (?, ?, ?, ?)

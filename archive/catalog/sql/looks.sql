@@ -26,8 +26,7 @@ FROM recordings
 WHERE account = :account AND sid = :sid ORDER BY path;
 
 -- name: put_back(accounts, states, reason, day, sids, now_ms, why)!
--- Settled calls that are to be looked at once more, as if for the first time. One that a rule left
--- out is wanted from then on, or the rule would leave it out again.
+-- Settled calls that are to be looked at once more, as if for the first time.
 UPDATE calls SET state = 'expected', reason = :why, due_ms = :now_ms, settled_ms = NULL,
   tries = 0, refreshes = 0, late_looks = 0,
   -- Taken back from a rule, it is a person's word against it.

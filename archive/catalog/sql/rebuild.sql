@@ -114,7 +114,7 @@ WHERE state = 'archived' AND (
 
 -- name: expect_open(now_ms)!
 -- A call of which a source told of a recording that is not there is looked at for that one.
-UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, wanted = 1, reason = 'another-recording'
+UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, reason = 'another-recording'
 WHERE state = 'archived' AND EXISTS (
   SELECT 1 FROM candidates AS d
   WHERE d.account = calls.account AND d.sid = calls.sid AND d.same_as = '' AND NOT EXISTS (
