@@ -101,10 +101,14 @@ def test_a_small_backlog_is_not_behind_a_large_one(
 def test_an_account_without_a_key_is_paused_and_the_others_go_on(
     begin: Callable[..., Vault], other: Provider
 ) -> None:
-    """The drain archives the others' and ends with 7; with the key the pause is lifted."""
+    """They are polled and archived, with exit code 7; with the key the pause is lifted."""
     vault = begin(*SMALL, "--calls", "12")
     configure(vault, other)
     enqueue(vault)
+    polled = vault.run("poll", **KEYS | {"EXOTEL_API_KEY_MAIN": ""})
+    assert polled.code == 7, polled
+    assert "other: " in polled.out
+    assert "main: " not in polled.out
     done = vault.run("work", "--drain", **KEYS | {"EXOTEL_API_KEY_MAIN": ""})
     assert done.code == 7, done
     assert "EXOTEL_API_KEY_MAIN" in done.err
@@ -122,7 +126,7 @@ def test_what_a_rule_leaves_out_is_never_fetched(
     vault = begin(*SMALL, "--calls", "12")
     assert vault.provider is not None
     rule = (
-        '[[selection]]\nname = "all but incoming"\naccount = ["main"]\ndirection = ["outbound"]\n'
+        '[[selection]]\nname = "all but incoming"\naccount = ["main"]\ndirection = ["outbound*"]\n'
     )
     configure(vault, other, more=rule)
     truth = vault.provider.truth()
