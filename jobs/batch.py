@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jobs.capacity import Room
 
 _NEWER_AGAIN_S: Final = 15
+_FULL_AGAIN_S: Final = 0.5
 _REST: Final = timedelta(minutes=1)
 _QUEUE_REST: Final = timedelta(seconds=5)
 _GIVEN_UP: Final = (Absent, Lost, Failed)
@@ -53,6 +54,8 @@ async def archive_batch(ctx: dict[str, Any], payload: object) -> None:
         # The calls are still in the catalog; only this message is dropped.
         _log.warning("dropped a message that is no batch of a configured account")
         return
+    if parts.capacity.must_wait(batch.account):
+        raise Retry(defer=_FULL_AGAIN_S)
     lease = secrets.token_hex(16)
     with parts.in_work.holding(lease) as lost:
         try:
@@ -73,7 +76,7 @@ async def _hold(parts: Parts, batch: Batch, lease: str, job_id: str, lost: async
         work.begin_batch, lease=lease, process=parts.process, job_id=job_id, now=parts.clock()
     )
     parts.in_work.note(lease)
-    async with parts.capacity.room(len(batch.sids)) as room:
+    async with parts.capacity.room(len(batch.sids), batch.account) as room:
         if not parts.stopping.is_set() and not lost.is_set():
             await unless(lost, _Run(parts, batch, lease, room).run())
 

@@ -9,6 +9,7 @@ from jobs.leader import POLLING, Leader
 from jobs.poller import Poller
 from worker.asking import open_asking
 from worker.build import REAL, host_name
+from worker.secrets import usable_accounts
 
 if TYPE_CHECKING:
     import asyncio
@@ -57,15 +58,18 @@ async def follow(
 ) -> None:
     """Poll until ``stopping``, on one host of the cluster at a time.
 
-    ``accounts`` are all of them if None, ``every`` is that of the settings. ``queue_url`` is that
-    of a queue which somebody keeps already.
+    ``accounts`` are all that have a key and token if None, ``every`` is that of the settings.
+    ``queue_url`` is that of a queue which somebody keeps already.
 
     Raises:
-        CredentialsError: an account has no key or token.
+        CredentialsError: one of ``accounts``, or of all, has no key or token.
         SettingsError: a variable names a proxy or certificates that cannot be used.
         CatalogError, QueueError: the catalog or the queue cannot be opened.
     """
-    chosen = list(settings.accounts.values() if accounts is None else accounts)
+    if accounts is None:
+        usable, _ = usable_accounts(settings.accounts, environment)
+        accounts = usable.values()
+    chosen = list(accounts)
     async with open_asking(
         settings, environment, chosen, queue_url=queue_url, effects=effects
     ) as asking:

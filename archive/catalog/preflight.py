@@ -42,7 +42,9 @@ def measured(tx: Tx, account: str) -> Measured:
         silent=words.get(False, (0, 0)),
         formats=formats,
         pace=(last["recordings"], last["bytes"], last["span_ms"] / 1000),
-        waiting={row["hour"]: row["calls"] for row in tx.rows("waiting_by_hour", account=account)},
+        waiting={
+            row["hour"]: row["calls"] for row in tx.rows("deletions_by_hour", account=account)
+        },
     )
 
 

@@ -37,14 +37,16 @@ def poll(
     """
     settings = load_settings(config, os.environ)
     configure_logging(settings.log)
-    accounts = [settings.account(account)] if account else list(settings.accounts.values())
+    from worker.commands.each import accounts_to_ask  # noqa: PLC0415 - it loads HTTP and Redis
+
+    accounts, code = accounts_to_ask(settings, account)
     if follow:
         pause = settings.poll.every if every is None else _duration(every)
         asyncio.run(_follow(settings, accounts, pause, as_json=as_json))
         return Exit.COMPLETE
     if every is not None:
         raise InputError("--every is for --follow", hint="without it one round is made")
-    return asyncio.run(_once(settings, accounts, as_json=as_json))
+    return max(code, asyncio.run(_once(settings, accounts, as_json=as_json)))
 
 
 def _duration(text: str) -> timedelta:

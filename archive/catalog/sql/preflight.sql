@@ -31,7 +31,7 @@ SELECT COUNT(*) AS recordings, COALESCE(SUM(bytes), 0) AS bytes,
 FROM recordings
 WHERE archived_ms >= (SELECT MAX(archived_ms) FROM recordings) - 3600000;
 
--- name: waiting_by_hour(account)
+-- name: deletions_by_hour(account)
 -- Waiting calls by the hour in which their recording is deleted.
 SELECT delete_by_ms / 3600000 AS hour, COUNT(*) AS calls FROM calls
 WHERE account = :account AND state IN ('expected', 'leased')
