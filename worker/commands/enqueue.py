@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 
 from archive.call import Source
 from archive.clock import system_clock
@@ -22,6 +23,7 @@ from jobs.cdr import Rejected, UnreadTimes, read_cdr
 from jobs.day_order import DayOrder
 from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
 from worker.commands.choosing import choice_options, read_entry, trust_status_option
+from worker.commands.importing import importing
 from worker.commands.listing import by_range
 from worker.commands.options import (
     account_option,
@@ -29,7 +31,9 @@ from worker.commands.options import (
     dry_run_option,
     json_option,
     print_json,
+    progress_option,
 )
+from worker.commands.preflight import Ahead, forecast
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -57,6 +61,7 @@ def enqueue() -> None:
 @choice_options
 @trust_status_option
 @dry_run_option
+@progress_option
 @json_option
 @click.pass_obj
 def cdr(
@@ -69,6 +74,7 @@ def cdr(
     skip: tuple[str, ...],
     trust_status: bool,
     dry_run: bool,
+    progress: bool | None,
     as_json: bool,
 ) -> int:
     """Read CDR exports (CSV, also packed with gzip) into the catalog; '-' is standard input.
@@ -79,7 +85,16 @@ def cdr(
     """
     settings = load_settings(config, os.environ)
     entry = read_entry(only, skip, trust_status=trust_status)
-    take_files(settings, account, files, dates=dates, entry=entry, dry_run=dry_run, as_json=as_json)
+    take_files(
+        settings,
+        account,
+        files,
+        dates=dates,
+        entry=entry,
+        dry_run=dry_run,
+        as_json=as_json,
+        progress=progress,
+    )
     return Exit.COMPLETE
 
 
@@ -119,6 +134,7 @@ def take_files(
     dry_run: bool,
     as_json: bool,
     quiet: bool = False,
+    progress: bool | None = None,
 ) -> None:
     """Read CDR exports into the catalog and say what came of it.
 
@@ -129,13 +145,18 @@ def take_files(
     total = Report()
     order = DayOrder(dates) if dates else None
     refused: list[InputError] = []
-    with _desk(settings, account, dry_run=dry_run) as (desk, name):
+    with (
+        _desk(settings, account, dry_run=dry_run) as (desk, name),
+        importing(wanted=progress) as shown,
+    ):
         for file in files:
             chosen = settings.accounts[name]
             make = partial(_rows_of, Path(file), chosen, settings.readiness, order, entry)
             try:
                 with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
-                    taken = desk.take_prepared(said.told(found, file), Source.CDR, said.rejected)
+                    taken = desk.take_prepared(
+                        said.told(shown.rows(found, file), file), Source.CDR, said.rejected
+                    )
             except InputError as error:
                 if len(files) == 1:
                     raise
@@ -151,7 +172,11 @@ def take_files(
                 refused.append(late)
                 if len(files) > 1:
                     said.refused(late)
-    said.report(total, "rows read", dry_run=dry_run)
+        ahead = None
+        if dry_run:
+            now, chosen = system_clock(), settings.accounts[name]
+            ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
+    said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
     if refused and len(files) == 1:
         raise refused[0]
     if refused:
@@ -260,7 +285,9 @@ class _Said:
             "calls are kept without them. The provider exports YYYY-MM-DD HH:MM:SS"
         )
 
-    def report(self, report: Report, noun: str, *, dry_run: bool) -> None:
+    def report(
+        self, report: Report, noun: str, *, dry_run: bool, ahead: Ahead | None = None
+    ) -> None:
         """Print what came of it."""
         hidden = len(self._rejected) - _REJECTED_SHOWN
         if hidden > 0:
@@ -268,13 +295,16 @@ class _Said:
         if self._quiet:
             return
         if self._as_json:
-            print_json(report)
+            document = msgspec.to_builtins(report)
+            print_json({**document, "preflight": ahead.told} if ahead else document)
             return
         would = " (dry run: nothing was changed)" if dry_run else ""
         click.echo(
             f"{report.rows:,} {noun}: {report.new:,} calls new, {report.known:,} already known, "
             f"{report.rejected:,} rows rejected{would}"
         )
+        for line in ahead.lines() if ahead else ():
+            click.echo(line)
 
 
 enqueue.add_command(by_range)
