@@ -29,13 +29,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from archive import retention, selection
 from archive.accounts import Account
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
 from archive.polling import Poll
 from archive.readiness import Readiness
-from archive.retention import Kept
-from archive.selection import Rule, rules_of
 from web.client import read_network
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -258,10 +257,11 @@ class _Reader:
         sections = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
         self._check_networks(sections["web"])
         accounts = self._accounts()
-        rules = self._rows("selection", Rule, self._document.get("selection", []))
-        self._check_rules(rules, accounts)
+        rules = self._rows("selection", selection.Rule, self._document.get("selection", []))
+        for mistake in selection.mistakes(rules, accounts):
+            self._mistake(*mistake)
         accounts = {
-            name: msgspec.structs.replace(account, selection=rules_of(rules, name))
+            name: msgspec.structs.replace(account, selection=selection.rules_of(rules, name))
             for name, account in accounts.items()
         }
         for name in sorted(self._environment):
@@ -294,18 +294,22 @@ class _Reader:
             for field, hint in get_type_hints(kind, include_extras=True).items()
             if field in kind.__struct_fields__ and field not in given
         }
-        for unknown in sorted(set(table) - set(hints)):
-            allowed = f"unknown key; [{where}] has {', '.join(hints)}"
+        # As they are written, where that is no name in Python: from, to.
+        names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+        known = [names[field] for field in hints]
+        for unknown in sorted(set(table) - set(known)):
+            allowed = f"unknown key; [{where}] has {', '.join(known)}"
             self._mistake(f"{where}.{unknown}", table[unknown], allowed)
         values: dict[str, Any] = dict(given)
         sound = True
         for field, hint in hints.items():
             variable = f"{prefix}{field.upper()}"
             from_environment = variable in self._environment
-            if not from_environment and field not in table:
+            name = names[field]
+            if not from_environment and name not in table:
                 continue
-            raw = self._environment.pop(variable) if from_environment else table[field]
-            key = variable if from_environment else f"{where}.{field}"
+            raw = self._environment.pop(variable) if from_environment else table[name]
+            key = variable if from_environment else f"{where}.{name}"
             try:
                 values[field] = _convert(raw, hint, is_text=from_environment)
             except (msgspec.ValidationError, ValueError, OverflowError, RuntimeError) as error:
@@ -317,7 +321,7 @@ class _Reader:
             missing = [f for f in kind.__struct_fields__ if f not in values and f in hints]
             for field in missing if sound else []:
                 if field in _required(kind):
-                    self._mistake(f"{where}.{field}", None, "missing")
+                    self._mistake(f"{where}.{names[field]}", None, "missing")
             return None
 
     def _rows(self, where: str, kind: type[S], tables: object) -> list[S]:
@@ -325,24 +329,14 @@ class _Reader:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._mistake(where, None, f"tables [[{where}]] are expected")
             return []
-        names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
         found = []
         for number, table in enumerate(tables, start=1):
-            renamed = {
-                names.get(key, key): [value]
-                if _is_one_of_many(kind, names.get(key), value)
-                else value
+            listed = {
+                key: [value] if _is_one_of_many(kind, key, value) else value
                 for key, value in table.items()
             }
-            found.append(self._struct(f"{where}[{number}]", kind, renamed, _NO_VARIABLE))
+            found.append(self._struct(f"{where}[{number}]", kind, listed, _NO_VARIABLE))
         return [row for row in found if row is not None]
-
-    def _check_rules(self, rules: list[Rule], accounts: dict[str, Account]) -> None:
-        for rule in rules:
-            if rule.account and not any(rules_of([rule], name) for name in accounts):
-                self._mistake(
-                    f"selection {rule.name!r}.account", list(rule.account), "no such account"
-                )
 
     def _accounts(self) -> dict[str, Account]:
         tables = self._document.get("accounts", {})
@@ -365,7 +359,10 @@ class _Reader:
                 self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
             prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
             rest = {key: value for key, value in table.items() if key != "retention"}
-            kept = self._rows(f"{where}.retention", Kept, table.get("retention", []))
+            rows = table.get("retention", [])
+            kept = self._rows(f"{where}.retention", retention.Kept, rows)
+            for key, value, allowed in retention.mistakes(kept):
+                self._mistake(f"{where}.retention.{key}", value, allowed)
             given = {"name": name, "retention": tuple(kept), "selection": ()}
             account = self._struct(where, Account, rest, prefix, **given)
             told = {k: table[k] for k in ("timezone", "api_base") if isinstance(table.get(k), str)}
@@ -403,9 +400,9 @@ class _Reader:
         )
 
 
-def _is_one_of_many(kind: type[msgspec.Struct], field: str | None, value: object) -> bool:
+def _is_one_of_many(kind: type[msgspec.Struct], field: str, value: object) -> bool:
     """Tell whether a text stands where a list of texts could: it is a list of one."""
-    hint = get_type_hints(kind).get(field or "")
+    hint = get_type_hints(kind).get(field)
     return isinstance(value, str) and get_origin(hint) is tuple
 
 
