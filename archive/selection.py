@@ -69,10 +69,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     longer_than: timedelta = _NONE
 
 
-def excluded_by(facts: CallFacts, rules: Sequence[Rule]) -> str | None:
-    """Return the name of the rule that leaves a call out; None if it is wanted, or may be."""
+def excluded_by(facts: CallFacts, rules: Sequence[Rule], *, all_told: bool = False) -> str | None:
+    """Return the name of the rule that leaves a call out; None if it is wanted, or may be.
+
+    ``all_told``: the provider itself has answered, and no more will come. A rule that would leave
+    the call out by what nobody knows is then passed over; one that would keep it keeps it.
+    """
     for rule in rules:
         holds = _holds(rule, facts)
+        if holds is None and all_told and not rule.keep:
+            continue
         if holds is None:
             return None
         if holds:
@@ -137,7 +143,7 @@ def _answers(rule: Rule, facts: CallFacts) -> Iterator[bool | None]:
     if rule.exophone:
         yield _is_number(rule.exophone, facts.exophone)
     if rule.direction:
-        yield _is_word(rule.direction, facts.direction)
+        yield _is_word(rule.direction, facts.direction, facts.direction.partition("-")[0])
     if rule.status:
         # A status that passes is not the call's.
         yield _is_word(rule.status, "" if facts.status in _GOING_ON else facts.status)
@@ -153,10 +159,11 @@ def _answers(rule: Rule, facts: CallFacts) -> Iterator[bool | None]:
         yield None if length is None else length > rule.longer_than
 
 
-def _is_word(words: Words, text: str) -> bool | None:
-    if not text:
+def _is_word(words: Words, *texts: str) -> bool | None:
+    """Tell whether one of the texts, which are ways to write one thing, fits; None if unknown."""
+    if not texts[0]:
         return None
-    return any(_fits(text.casefold(), word.casefold()) for word in words)
+    return any(_fits(text.casefold(), word.casefold()) for word in words for text in texts)
 
 
 def _is_number(words: Words, number: str) -> bool | None:

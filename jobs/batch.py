@@ -19,20 +19,20 @@ from archive.api import ApiTroubleError
 from archive.catalog import work
 from archive.errors import CatalogError, QueueError, leaves
 from archive.verdicts import Absent, Failed, Lost, Symptom
-from archive.wire import CallAnswer
 from jobs.downloads import Downloads
 from jobs.health import OF_DOWNLOADS, OF_HOSTS, OF_WRITES
 from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
 from jobs.resolve import resolve
-from jobs.settling import excluded, judge_call
+from jobs.settling import excluded, judge_call, learnt_of
 from jobs.targets import Target, targets_of, told_by_listing, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from archive.catalog.work import ClaimedCall
+    from archive.wire import CallAnswer
     from jobs.capacity import Room
 
 _NEWER_AGAIN_S: Final = 15
@@ -194,7 +194,7 @@ class _Run:
         out = excluded(claimed, answers, account)
         if out:
             now = parts.clock()
-            learnt = [a.facts for a in answers.values() if isinstance(a, CallAnswer)]
+            learnt = learnt_of(claimed, answers)
             lease = self._lease
             await parts.catalog.write(work.learn, learnt, lease=lease, account=account, now=now)
             await parts.catalog.write(
@@ -228,7 +228,7 @@ class _Run:
                 continue
             outcomes.append((call.facts.sid, outcome))
             _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
-        learnt = [answer.facts for answer in answers.values() if isinstance(answer, CallAnswer)]
+        learnt = learnt_of(claimed, answers)
         await parts.catalog.write(
             work.learn, learnt, lease=self._lease, account=self._line.account, now=now
         )

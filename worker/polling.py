@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archive.entry import FOR_ALL
 from jobs.following import keep_polling
 from jobs.leader import POLLING, Leader
 from jobs.poller import Poller
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from archive.accounts import Account
+    from archive.entry import Entry
     from jobs.poller import Round
     from worker.asking import Asking
     from worker.build import Effects
@@ -28,7 +30,12 @@ def _tell_nobody(_: Round) -> None:
 
 
 def pollers_of(
-    settings: Settings, asking: Asking, accounts: Iterable[Account], effects: Effects = REAL
+    settings: Settings,
+    asking: Asking,
+    accounts: Iterable[Account],
+    effects: Effects = REAL,
+    *,
+    entry: Entry = FOR_ALL,
 ) -> list[Poller]:
     """Return a poller for each account."""
     return [
@@ -40,6 +47,7 @@ def pollers_of(
             clock=effects.clock,
             dice=effects.dice,
             host=host_name(),
+            entry=entry,
         )
         for account in accounts
     ]
@@ -55,6 +63,7 @@ async def follow(
     queue_url: str | None = None,
     tell: Callable[[Round], None] = _tell_nobody,
     effects: Effects = REAL,
+    entry: Entry = FOR_ALL,
 ) -> None:
     """Poll until ``stopping``, on one host of the cluster at a time.
 
@@ -74,7 +83,7 @@ async def follow(
         settings, environment, chosen, queue_url=queue_url, effects=effects
     ) as asking:
         await keep_polling(
-            pollers_of(settings, asking, chosen, effects),
+            pollers_of(settings, asking, chosen, effects, entry=entry),
             Leader(asking.pool, POLLING),
             stopping,
             every=settings.poll.every if every is None else every,

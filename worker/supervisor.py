@@ -207,7 +207,8 @@ class Supervisor:
                 self._stop_for(explain_pause(paused))
         scopes = {paused.scope for paused in given_up}
         if waiting and all(pauses.account_scope(name) in scopes for name in waiting):
-            self._stop_for(explain_pause(given_up[0]))
+            of_waiting = {pauses.account_scope(name) for name in waiting}
+            self._stop_for(explain_pause(next(p for p in given_up if p.scope in of_waiting)))
 
     async def _keep_running(self, catalog: Catalog, url: str) -> None:
         """Keep one worker process running, started again with a growing delay when it dies."""

@@ -91,6 +91,24 @@ def test_what_is_unknown_excludes_nothing(conditions: dict[str, Any]) -> None:
     assert excluded_by(going_on, [rule(status=("in-*",))]) is None
 
 
+@pytest.mark.parametrize("conditions", [c for c in HOLDING + FAILING if c])
+def test_what_even_the_provider_does_not_tell_excludes_nothing(conditions: dict[str, Any]) -> None:
+    """The rule that needs it is passed over, but for one that keeps."""
+    everything = Rule(name="all else")
+    bare = CallFacts(sid=SIDS[0])
+    assert excluded_by(bare, [rule(**conditions)], all_told=True) is None
+    assert excluded_by(bare, [rule(**conditions), everything], all_told=True) == "all else"
+    assert excluded_by(bare, [rule(**conditions, keep=True), everything], all_told=True) is None
+
+
+def test_outbound_means_both_kinds() -> None:
+    """The provider tells how a call was made; who writes a rule need not."""
+    for word in ("outbound-dial", "outbound-api"):
+        facts = msgspec.structs.replace(WHOLE, direction=word)
+        assert excluded_by(facts, [rule(direction=("outbound",))]) == "the rule"
+        assert excluded_by(facts, [rule(direction=("inbound",))]) is None
+
+
 def test_only_these_is_said_by_a_rule_that_keeps_and_one_for_all_else() -> None:
     """The first rule that matches decides."""
     rules = [rule(exophone=("08047*",), keep=True), Rule(name="other lines")]
