@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import IO, Final
 
 from archive.errors import InputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _DATE: Final = re.compile(
     r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})"
@@ -48,7 +45,7 @@ class DayOrder(StrEnum):
 _WORDS: Final = {DayOrder.DMY: "day first", DayOrder.MDY: "month first"}
 
 
-def may_have_dates(path: Path) -> bool:
+def may_have_dates(file: IO[bytes]) -> bool:
     """Tell whether a file may hold a date that begins with a day or a month.
 
     Never wrong where it says no, but for dates that do not begin their cell. Reads the whole file
@@ -58,12 +55,12 @@ def may_have_dates(path: Path) -> bool:
         OSError: the file cannot be read.
     """
     tail = b","
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            blurred = tail + block.translate(_BLURRED, b"\x00 ")
-            if any(shape in blurred for shape in _SHAPES):
-                return True
-            tail = blurred[1 - _LONGEST_SHAPE :]
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        blurred = tail + block.translate(_BLURRED, b"\x00 ")
+        if any(shape in blurred for shape in _SHAPES):
+            return True
+        tail = blurred[1 - _LONGEST_SHAPE :]
     return False
 
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from archive.call import CallFacts
 from archive.errors import InputError
 from archive.provider_time import is_blank, parse_time
-from jobs.cdr import Rejected, UnreadTimes, _time_reader, read_cdr
+from jobs.cdr import Rejected, read_cdr
+from jobs.cdr_facts import UnreadTimes, time_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -445,6 +446,6 @@ def test_the_fast_way_of_reading_times_gives_what_the_plain_one_gives(
     except ValueError:
         expected = None
     unread = UnreadTimes()
-    read_time = _time_reader(zone, unread)
+    read_time = time_reader(zone, unread)
     assert [expected, expected] == [read_time(text), read_time(text)]
     assert bool(unread.count) == (expected is None and not is_blank(text))
