@@ -69,8 +69,8 @@ def facts_of(
         direction=_word(direction),
         from_number=_text(from_),
         to_number=_text(to),
-        exophone=_text(exophone),
-        group=_text(group) if group else "",
+        exophone=_text_again(exophone),
+        group=_text_again(group) if group else "",
         recording_urls=_urls(urls) or msgspec.UNSET,
     )
 
@@ -115,7 +115,12 @@ def time_reader(zone: ZoneInfo, unread: UnreadTimes, order: DayOrder | None = No
 
 def _urls(text: str) -> tuple[str, ...]:
     """Return the URLs in a cell. What stands between several is not documented: any will do."""
-    return tuple(_URL.findall(text)[:_MOST_URLS]) if text else ()
+    if not text:
+        return ()
+    found = _URL.match(text)
+    if found and found.end() == len(text):
+        return (text,)
+    return tuple(_URL.findall(text)[:_MOST_URLS])
 
 
 @lru_cache(maxsize=16_384)
@@ -129,6 +134,12 @@ def _seconds(text: str) -> int | None:
 @lru_cache(maxsize=4_096)
 def _word(text: str) -> str:
     return _text(text).lower()
+
+
+@lru_cache(maxsize=4_096)
+def _text_again(text: str) -> str:
+    """Read a text of which there are few: a company has some teams and ExoPhones."""
+    return _text(text)
 
 
 def _text(text: str) -> str:
