@@ -76,6 +76,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.0*)?", re.ASCII)
 _URL: Final = re.compile(r"https?://", re.ASCII)
 _MOST_COLUMNS: Final = 200
 _LONGEST: Final = 40
+_A_HEADER: Final = 2  # names; one may be a cell's text
 _CLOSE: Final = timedelta(seconds=2)
 
 
@@ -169,7 +170,8 @@ def by_content(rows: list[list[str]]) -> Layout | None:
 
 
 def _alike(rows: list[list[str]]) -> list[list[str]]:
-    """Return the rows that have as many cells as most have."""
+    """Return the rows that have as many cells as most have, without headers in between."""
+    rows = [row for row in rows if _count_known(row) < _A_HEADER]
     widths = Counter(map(len, rows)).most_common(1)
     return [row for row in rows if len(row) == widths[0][0]]
 

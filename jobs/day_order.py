@@ -28,8 +28,8 @@ _NOON: Final = 12
 _CENTURY: Final = 2000
 
 # Digits become "0", what may stand within a date "/", what may stand before it ",". A date is then
-# found as plain bytes, twenty times as fast as by an expression, and in UTF-16 as well. Small letters
-# are left out, as they are half of an export: what is found beside that is looked at closely anyway.
+# found as plain bytes, twenty times as fast as by an expression, and in UTF-16 as well. Small
+# letters, half of an export, are left out: what is found by mistake is looked at closely anyway.
 _BLOCK: Final = 1 << 18
 _SHAPES: Final = (b",00/00/00", b",0/00/00", b",00/0/00", b",0/0/00")
 _BLURRED: Final = bytes.maketrans(b'0123456789/.-,;\t"\n\r', b"0" * 10 + b"/" * 3 + b"," * 6)
