@@ -12,12 +12,12 @@ import zlib
 from contextlib import contextmanager
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from archive.errors import InputError
 from jobs.inputs import EXPORTS
-from jobs.plain import BLOCK, MOST_BYTES, Copy, Plain
+from jobs.plain import MOST_BYTES, Copy, Plain, whole_or_some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +33,7 @@ _MOST_OF_LIST: Final = 8 * 2**20
 _WORKBOOK: Final = "xl/workbook.xml"
 _OTHER_BOOKS: Final = ("xl/workbook.bin", "content.xml", "word/document.xml")
 _ENCRYPTED: Final = 0x1
+_BLOCK: Final = 1 << 16  # the last one is lost where the checksum is wrong
 _MAX_ECHO: Final = 60
 
 
@@ -126,27 +127,20 @@ def _member(outer: str, archive: ZipFile, info: ZipInfo, left: _Left) -> Iterato
     with tempfile.TemporaryFile(prefix="callvault-") as stream:
         damage = _unpack(archive, info, Copy(stream, name, left.most))
         left.most -= stream.tell()
-        stream.seek(0)
-        yield Plain(name, stream, damage)
+        yield whole_or_some(name, stream, damage)
 
 
 def _unpack(archive: ZipFile, info: ZipInfo, copy: Copy) -> str:
     """Unpack what can be had; return what is wrong with the rest."""
     try:
         with archive.open(info) as member:
-            for block in blocks(member):
+            while block := member.read(_BLOCK):
                 copy.write(block, info.compress_size)
     except NotImplementedError:
         return "it is packed in a way that is not known here; pack it as usual (deflate)"
     except (BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         return f"the zip archive is damaged ({_shown(str(error))})"
     return ""
-
-
-def blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield a stream block by block."""
-    while block := stream.read(BLOCK):
-        yield block
 
 
 def _shown(text: str) -> str:

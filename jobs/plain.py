@@ -98,8 +98,21 @@ class Copy:
 def _copied(source: IO[bytes], name: str, most: int) -> Iterator[Plain]:
     with tempfile.TemporaryFile(prefix="callvault-") as stream:
         damage = _copy(source, Copy(stream, name, most))
-        stream.seek(0)
-        yield Plain(name, stream, damage)
+        yield whole_or_some(name, stream, damage)
+
+
+def whole_or_some(name: str, stream: IO[bytes], damage: str) -> Plain:
+    """Return what came out of an archive.
+
+    Raises:
+        InputError: nothing did, because it is damaged.
+    """
+    if damage and not stream.tell():
+        raise InputError(
+            f"{name}: {damage}.", hint="Export or pack the calls again, and name the file again."
+        )
+    stream.seek(0)
+    return Plain(name, stream, damage)
 
 
 def _copy(source: IO[bytes], copy: Copy) -> str:

@@ -1,8 +1,10 @@
 """The file of rejected rows: as they were, with file, line and reason, to be corrected and fed in.
 
 A header row stands before the first row and wherever the columns change, which is how exports put
-together are read. Cells stay as they are, also those that a spreadsheet would take for a formula:
-telephone numbers begin with ``+``, and what is changed here could not be fed in again.
+together are read. What is added stands before all else, so that a row with too many cells, or a
+spreadsheet that fills rows up, moves nothing. Cells stay as they are, also those that a spreadsheet
+would take for a formula: telephone numbers begin with ``+``, and what is changed here could not be
+fed in again.
 """
 
 from __future__ import annotations
@@ -57,15 +59,15 @@ class RejectedFile:
             InputError: the file cannot be written, or was there before.
         """
         header = _own(row.header, row.header)
+        cells = _own(row.cells, row.header)
         try:
             self._stream = self._stream or self._open()
             writer = csv.writer(self._stream)
             if header != self._header:
-                writer.writerow([*header, *OURS])
+                writer.writerow([*OURS, *header])
                 self._header = header
-            cells = _own(row.cells, row.header)
             missing = [""] * (len(header) - len(cells))
-            writer.writerow([*cells, *missing, row.file, row.line, row.reason])
+            writer.writerow([row.file, row.line, row.reason, *cells, *missing])
         except OSError as error:
             raise InputError(
                 f"{self.path} cannot be written: {error.strerror or error}.", hint=_HINT
@@ -106,7 +108,4 @@ def place_of(folder: Path, now: datetime) -> Path:
 
 def _own(cells: tuple[str, ...], header: tuple[str, ...]) -> tuple[str, ...]:
     """Return the cells without the columns that were added by a former run."""
-    if header[-len(OURS) :] != OURS:
-        return cells
-    at = len(header) - len(OURS)
-    return cells[:at] + cells[len(header) :]
+    return cells[len(OURS) :] if header[: len(OURS)] == OURS else cells
