@@ -9,7 +9,7 @@ import click
 from archive.entry import Entry
 from archive.errors import InputError
 from archive.selection import NUMBER_PATTERN, Rule, is_number_pattern
-from worker.settings import parse_duration
+from worker.values import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ from archive.errors import Exit, InputError
 from worker.commands.choosing import choice_options, read_entry
 from worker.commands.options import json_option, print_json
 from worker.logs import configure_logging
-from worker.settings import Settings, load_settings, parse_duration
+from worker.settings import Settings, load_settings
+from worker.values import parse_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
