@@ -33,7 +33,7 @@ from archive.hosts import is_loopback
 from archive.polling import Poll
 from archive.readiness import Readiness
 from web.client import read_network
-from worker.values import Size, convert, is_one_of_many, required, shown, words_of
+from worker.values import Size, allowed_by, convert, is_one_of_many, required, shown, words_of
 
 S = TypeVar("S", bound=msgspec.Struct)
 
