@@ -60,6 +60,10 @@ FLUSHES ?= 2
 chaos: $(VENV)/dev.done ## Do everything bad at once, from a seed, and check that the archive is true (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --calls $(CALLS) --kills $(KILLS) --flushes $(FLUSHES)
 
+.PHONY: week
+week: $(VENV)/dev.done ## Let a week of calls pass in ten minutes, with each of its sources failing in turn
+	$(BIN)/python -m tests.week
+
 .PHONY: live
 live: $(VENV)/run.done ## How soon recordings are on disk, by a real run of five minutes with time pressed
 	$(BIN)/python -m bench.live

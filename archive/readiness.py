@@ -139,8 +139,8 @@ def _is_said_twice(former: CallFacts | None, facts: CallFacts) -> bool:
 
 
 def is_said_unanswered(facts: CallFacts) -> bool:
-    """Tell whether these facts say that nobody answered."""
-    return _why_absent(facts) == "no-answer"
+    """Tell whether these facts say that nobody answered; of a call that goes on none do."""
+    return facts.status not in _GOING_ON and _why_absent(facts) == "no-answer"
 
 
 def _why_absent(facts: CallFacts) -> str:

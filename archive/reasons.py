@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 
 from archive.verdicts import RULES, Symptom
 
+NO_CREDENTIALS: Final = "no-credentials"
+"""Of the pause of an account that a host can do nothing for."""
+
 
 class Meaning(NamedTuple):
     """What was seen, and what can be done; the remedy is empty where nothing need be done."""
@@ -94,6 +97,9 @@ _CONCLUSIONS: Final[dict[str, Meaning]] = {
     "reappeared": Meaning("the provider tells of a recording of it after all"),
     "another-recording": Meaning("a source told of a further recording of it"),
     "operator": Meaning("somebody paused it", "let it go on with: callvault resume"),
+    NO_CREDENTIALS: Meaning(
+        "the account has no key or token", "give it them, and start the workers again"
+    ),
     "retried": Meaning("somebody asked for it to be tried again"),
     "file-missing": Meaning("its file was not where the archive had put it"),
     "file-changed": Meaning("its file had other bytes than were archived"),

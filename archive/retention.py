@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from archive.selection import Rule, Words, excluded_by
+from archive.selection import NUMBER_PATTERN, Rule, Words, excluded_by, is_number_pattern
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from archive.accounts import Account
     from archive.call import CallFacts
 
 Days = Annotated[int, Meta(ge=1, le=36_500)]
+Day = Annotated[date | None, Meta(description="a date such as 2026-05-31")]
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
@@ -26,8 +29,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "
 
     days: Days
     exophone: Words = ()
-    since: date | None = None
-    until: date | None = None
+    since: Day = None
+    until: Day = None
 
 
 def kept_for(facts: CallFacts, account: Account) -> timedelta:
@@ -45,6 +48,16 @@ def kept_for(facts: CallFacts, account: Account) -> timedelta:
     else:
         days.append(account.retention_days)
     return timedelta(days=min(days))
+
+
+def mistakes(rules: Iterable[Kept]) -> Iterator[tuple[str, object, str]]:
+    """Yield what no rule can mean: which key of a rule, what is written there, what is allowed."""
+    for rule in rules:
+        if rule.since and rule.until and rule.since > rule.until:
+            yield "to", str(rule.until), f"from is {rule.since}, so no day is in between"
+        for word in rule.exophone:
+            if not is_number_pattern(word):
+                yield "exophone", word, NUMBER_PATTERN
 
 
 def _fits(rule: Kept, facts: CallFacts, account: Account) -> bool | None:

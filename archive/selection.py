@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 _NONE: Final = timedelta(0)
 _NATIONAL: Final = 10
 _INDIA: Final = "91"
+_ABROAD: Final = ("+", "00")
+_WILD: Final = "*?"
 _NOT_A_DIGIT: Final = re.compile(r"[^0-9*?]")
 _GOING_ON: Final = frozenset({"queued", "ringing", "in-progress"})
+
+NUMBER_PATTERN: Final = (
+    'a number, or its beginning or end with "*"; leading zeros and signs do not count, so some '
+    "other digit is needed"
+)
 
 RuleName = Annotated[
     str,
@@ -35,11 +42,10 @@ RuleName = Annotated[
         description="a name of 1 to 80 printable characters",
     ),
 ]
-Words = tuple[
-    Annotated[
-        str, Meta(min_length=1, max_length=80, description='texts such as "080*", in a list')
-    ],
-    ...,
+Words = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=80)], ...],
+    # An empty list would be no condition at all: the rule would hold for every call.
+    Meta(min_length=1, description='texts such as "080*", in a list; leave it out if any will do'),
 ]
 
 
@@ -63,10 +69,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     longer_than: timedelta = _NONE
 
 
-def excluded_by(facts: CallFacts, rules: Sequence[Rule]) -> str | None:
-    """Return the name of the rule that leaves a call out; None if it is wanted, or may be."""
+def excluded_by(facts: CallFacts, rules: Sequence[Rule], *, all_told: bool = False) -> str | None:
+    """Return the name of the rule that leaves a call out; None if it is wanted, or may be.
+
+    ``all_told``: the provider itself has answered, and no more will come. A rule that would leave
+    the call out by what nobody knows is then passed over; one that would keep it keeps it.
+    """
     for rule in rules:
         holds = _holds(rule, facts)
+        if holds is None and all_told and not rule.keep:
+            continue
         if holds is None:
             return None
         if holds:
@@ -79,8 +91,44 @@ def rules_of(rules: Iterable[Rule], account: str) -> tuple[Rule, ...]:
     return tuple(
         rule
         for rule in rules
-        if not rule.account or any(fnmatchcase(account, word) for word in rule.account)
+        if not rule.account or any(_fits(account, word) for word in rule.account)
     )
+
+
+def mistakes(rules: Sequence[Rule], accounts: Iterable[str]) -> Iterator[tuple[str, object, str]]:
+    """Yield what no rule can mean: where it stands, what is written there, and what is allowed.
+
+    Each would leave out more than its author thinks, or nothing, and nobody would be told.
+    """
+    names = list(accounts)
+    for number, rule in enumerate(rules, start=1):
+        where = f"selection {rule.name!r}"
+        for word in rule.account:
+            if not any(_fits(name, word) for name in names):
+                yield f"{where}.account", word, "no such account"
+        for field in ("exophone", "number"):
+            for word in getattr(rule, field):
+                if not is_number_pattern(word):
+                    yield f"{where}.{field}", word, NUMBER_PATTERN
+        if rule.shorter_than and rule.longer_than >= rule.shorter_than:
+            yield f"{where}.longer_than", None, "no call is longer than this and shorter_than, too"
+        if rule == Rule(name=rule.name, keep=rule.keep) and number < len(rules):
+            yield where, None, "it matches every call, so no rule after it counts: put it last"
+
+
+def is_number_pattern(word: str) -> bool:
+    """Tell whether a pattern still says something when signs and leading zeros are left away.
+
+    Of ``0*`` nothing but the star would be left, and that is every number. Who means that writes
+    the star alone.
+    """
+    wild = set(word) & set(_WILD)
+    return not wild or set(word) == wild or bool(set(_digits(word)) - set(_WILD))
+
+
+def _fits(text: str, word: str) -> bool:
+    """Match a text against one with ``*`` and ``?``; fnmatch's brackets are no more than that."""
+    return fnmatchcase(text, word.replace("[", "[[]"))
 
 
 def _holds(rule: Rule, facts: CallFacts) -> bool | None:
@@ -95,7 +143,7 @@ def _answers(rule: Rule, facts: CallFacts) -> Iterator[bool | None]:
     if rule.exophone:
         yield _is_number(rule.exophone, facts.exophone)
     if rule.direction:
-        yield _is_word(rule.direction, facts.direction)
+        yield _is_word(rule.direction, facts.direction, facts.direction.partition("-")[0])
     if rule.status:
         # A status that passes is not the call's.
         yield _is_word(rule.status, "" if facts.status in _GOING_ON else facts.status)
@@ -111,25 +159,30 @@ def _answers(rule: Rule, facts: CallFacts) -> Iterator[bool | None]:
         yield None if length is None else length > rule.longer_than
 
 
-def _is_word(words: Words, text: str) -> bool | None:
-    if not text:
+def _is_word(words: Words, *texts: str) -> bool | None:
+    """Tell whether one of the texts, which are ways to write one thing, fits; None if unknown."""
+    if not texts[0]:
         return None
-    return any(fnmatchcase(text.casefold(), word.casefold()) for word in words)
+    return any(_fits(text.casefold(), word.casefold()) for word in words for text in texts)
 
 
 def _is_number(words: Words, number: str) -> bool | None:
     if not number:
         return None
     forms = _forms(number)
-    return any(fnmatchcase(form, _digits(word)) for word in words for form in forms)
+    return any(_fits(form, _digits(word)) for word in words for form in forms)
 
 
 @lru_cache(maxsize=4_096)
 def _forms(number: str) -> tuple[str, ...]:
-    """Return how a number may be written: as it is, without the country code, and with India's."""
+    """Return how a number may be written: an Indian one with and without its country code."""
     digits = _digits(number)
-    national = digits[-_NATIONAL:]
-    return (digits, national, f"{_INDIA}{national}")
+    if digits.startswith(_INDIA) and len(digits) > _NATIONAL:
+        # Some write the zero of calls within the country behind its code.
+        national = digits.removeprefix(_INDIA).lstrip("0")
+    else:
+        national = "" if number.lstrip().startswith(_ABROAD) else digits
+    return (digits, national, f"{_INDIA}{national}") if len(national) == _NATIONAL else (digits,)
 
 
 @lru_cache(maxsize=1_024)

@@ -24,8 +24,13 @@ LEAST: Final = timedelta(minutes=15)
 """Shorter pauses are a source's habit: callbacks are tried again at 5 and 15 minutes."""
 LATELY: Final = timedelta(minutes=30)
 """One that was heard so lately may be heard in a moment: rounds of polling may be far apart."""
-HEARD: Final = (Source.LISTING, Source.WEBHOOK)
-"""Sources that tell of calls as they come. The others come once a day, or when somebody likes."""
+HEARD: Final = {Source.LISTING: 1, Source.WEBHOOK: 5}
+"""Sources that tell of calls as they come, and how many they have to miss in a row to be silent.
+
+A poller is heard whether there are calls or not. A webhook is heard by its callbacks alone: where
+there are few calls, one that is lost makes a pause. The other sources come once a day, or when
+somebody likes.
+"""
 
 assert OVERLAP < LATELY, "a rest between two rounds must not look like a silence"
 
@@ -113,7 +118,7 @@ def _gaps(
 
 
 def _silences(
-    source: str, gaps: Iterable[tuple[datetime, datetime | None]], groups: Sequence[Group]
+    source: Source, gaps: Iterable[tuple[datetime, datetime | None]], groups: Sequence[Group]
 ) -> Iterable[Silence]:
     missed = [g for g in groups if g.known - {source} and source not in g.timely]
     for since, until in gaps:
@@ -122,5 +127,5 @@ def _silences(
             for group in missed
             if group.ended + MINUTE > since and (until is None or group.ended < until)
         )
-        if calls:
+        if calls >= HEARD[source]:
             yield Silence(since, until, calls)

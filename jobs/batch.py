@@ -19,23 +19,24 @@ from archive.api import ApiTroubleError
 from archive.catalog import work
 from archive.errors import CatalogError, QueueError, leaves
 from archive.verdicts import Absent, Failed, Lost, Symptom
-from archive.wire import CallAnswer
 from jobs.downloads import Downloads
 from jobs.health import OF_DOWNLOADS, OF_HOSTS, OF_WRITES
 from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
 from jobs.resolve import resolve
-from jobs.settling import excluded, judge_call
+from jobs.settling import excluded, judge_call, learnt_of
 from jobs.targets import Target, targets_of, told_by_listing, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from archive.catalog.work import ClaimedCall
+    from archive.wire import CallAnswer
     from jobs.capacity import Room
 
 _NEWER_AGAIN_S: Final = 15
+_FULL_AGAIN_S: Final = 0.5
 _REST: Final = timedelta(minutes=1)
 _QUEUE_REST: Final = timedelta(seconds=5)
 _GIVEN_UP: Final = (Absent, Lost, Failed)
@@ -53,6 +54,8 @@ async def archive_batch(ctx: dict[str, Any], payload: object) -> None:
         # The calls are still in the catalog; only this message is dropped.
         _log.warning("dropped a message that is no batch of a configured account")
         return
+    if parts.capacity.must_wait(batch.account):
+        raise Retry(defer=_FULL_AGAIN_S)
     lease = secrets.token_hex(16)
     with parts.in_work.holding(lease) as lost:
         try:
@@ -73,7 +76,7 @@ async def _hold(parts: Parts, batch: Batch, lease: str, job_id: str, lost: async
         work.begin_batch, lease=lease, process=parts.process, job_id=job_id, now=parts.clock()
     )
     parts.in_work.note(lease)
-    async with parts.capacity.room(len(batch.sids)) as room:
+    async with parts.capacity.room(len(batch.sids), batch.account) as room:
         if not parts.stopping.is_set() and not lost.is_set():
             await unless(lost, _Run(parts, batch, lease, room).run())
 
@@ -191,7 +194,7 @@ class _Run:
         out = excluded(claimed, answers, account)
         if out:
             now = parts.clock()
-            learnt = [a.facts for a in answers.values() if isinstance(a, CallAnswer)]
+            learnt = learnt_of(claimed, answers)
             lease = self._lease
             await parts.catalog.write(work.learn, learnt, lease=lease, account=account, now=now)
             await parts.catalog.write(
@@ -225,7 +228,7 @@ class _Run:
                 continue
             outcomes.append((call.facts.sid, outcome))
             _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
-        learnt = [answer.facts for answer in answers.values() if isinstance(answer, CallAnswer)]
+        learnt = learnt_of(claimed, answers)
         await parts.catalog.write(
             work.learn, learnt, lease=self._lease, account=self._line.account, now=now
         )

@@ -29,7 +29,7 @@ _LATELY = timedelta(days=1)
 
 
 class Dispatcher:
-    """Adds batches of due calls of all accounts, in turn, up to ``window`` waiting ones."""
+    """Adds batches of due calls of all accounts, up to ``window`` waiting ones of each."""
 
     def __init__(
         self,
@@ -56,19 +56,20 @@ class Dispatcher:
             QueueError: Redis does not answer.
             CatalogError: the catalog cannot be read.
         """
-        room = self._window - await self._queue.waiting()
-        if room <= 0:
+        if await self._queue.waiting() >= self._window * len(self._accounts):
             return 0
         # In this order: what is claimed between the two looks is left out of this round only.
         claimed = await self._catalog.read(work.jobs_in_work, claimed_only=True)
         queued = await self._queue.look(leaving_out=claimed)
         now = self._clock()
         added = 0
-        # The account that begins changes each time: fair shares without keeping books.
+        # The account that begins changes each time. Batches are begun in the order in which they
+        # were added, so each account gets its share without keeping books. Each has a window of its
+        # own, since batches of one that hangs stay in the queue.
         self._accounts.append(self._accounts.pop(0))
         for account in self._accounts:
-            share = max(1, (room - added) // len(self._accounts)) if added < room else 0
-            added += await self._add(account, share, queued, now)
+            room = self._window - queued.waiting_of.get(account.name, 0)
+            added += await self._add(account, max(0, room), queued, now)
         return added
 
     async def _add(self, account: Account, room: int, queued: Queued, now: datetime) -> int:
@@ -87,12 +88,9 @@ class Dispatcher:
         if room == 0:
             return []
         most = room * self._batch + len(queued)
-        # Deleted after this moment is what began within the last day.
-        shortest = min([account.retention_days, *(rule.days for rule in account.retention)])
-        lately = now - _LATELY + timedelta(days=shortest)
         return plan_batches(
             work.due_by_deletion(tx, account.name, now, most),
-            work.due_lately(tx, account.name, now, lately, most),
+            work.due_lately(tx, account, now, now - _LATELY, most),
             queued=queued,
             room=room,
             size=self._batch,

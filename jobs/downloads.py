@@ -83,7 +83,7 @@ class Downloads:
     async def _download(self, targets: list[Target], had: list[Proof]) -> None:
         """Fetch what a call lacks; ``had`` lay in its place already."""
         parts = self._parts
-        async with parts.capacity.download():
+        async with parts.capacity.download(self._line.account.name):
             self._room.leave(1)
             if self.is_over or parts.stopping.is_set():
                 return

@@ -13,9 +13,11 @@ import msgspec
 from archive.call import SID_RULE, CallFacts, Source, is_sid
 from archive.catalog import processes
 from archive.catalog.database import Database
-from archive.catalog.intake import Intake, add_prepared, count_calls
-from archive.catalog.rows import prepare
+from archive.catalog.intake import Intake, add_prepared
+from archive.catalog.preflight import begin_preview, measured, unknown
+from archive.catalog.rows import NEW_COLUMNS, prepare
 from archive.entry import FOR_ALL
+from archive.preflight import Preview
 from jobs.cdr import Rejected
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from archive.catalog.rows import NewCall
     from archive.clock import Clock
     from archive.entry import Entry
+    from archive.preflight import Measured
     from archive.readiness import Readiness
 
 CHUNK: Final = 2_000
@@ -63,7 +66,10 @@ class Report(msgspec.Struct):
 
 
 class Desk:
-    """Takes calls of one account into the catalog, or with ``dry_run`` only counts them."""
+    """Takes calls of one account into the catalog, or with ``dry_run`` only counts them.
+
+    What a dry run has counted is gathered in ``preview``.
+    """
 
     def __init__(
         self,
@@ -81,7 +87,7 @@ class Desk:
         self._readiness = readiness
         self._clock = clock
         self._dry_run = dry_run
-        self._counted: set[str] = set()
+        self.preview = Preview()
         self._chunk = CHUNK
 
     def take_rows(
@@ -159,14 +165,27 @@ class Desk:
         return taken
 
     def _count(self, calls: list[NewCall]) -> Intake:
-        # Nothing is written, so what a former chunk would have added is remembered here.
-        sids = [str(values[1]) for values, _ in calls]
-        fresh = [sid for sid in sids if sid not in self._counted]
-        self._counted.update(fresh)
+        named = [dict(zip(NEW_COLUMNS, values, strict=True)) for values, _ in calls]
+        with self._database.scratch() as tx:
+            if not self.preview.calls:
+                begin_preview(tx)
+            sids = [str(row["sid"]) for row in named]
+            fresh = unknown(tx, sids, self._account.name)
+        new = len(fresh)
+        for row in named:
+            if row["sid"] in fresh:
+                fresh.discard(str(row["sid"]))
+                self.preview.add(row)
+        return Intake(new=new, known=len(calls) - new)
+
+    def measured(self) -> Measured:
+        """Return what the catalog has measured, for a preflight.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
         with self._database.read() as tx:
-            intake = count_calls(tx, fresh, account=self._account)
-        intake.known += len(calls) - len(fresh)
-        return intake
+            return measured(tx, self._account.name)
 
 
 @contextmanager

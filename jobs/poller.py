@@ -15,6 +15,7 @@ import structlog
 from archive.api import ApiTroubleError
 from archive.catalog import pauses, troubles, watermarks
 from archive.catalog.hearings import PAUSE
+from archive.entry import FOR_ALL
 from archive.polling import (
     LONG,
     OVERLAP,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
+    from archive.entry import Entry
     from archive.polling import Mark
     from archive.readiness import Readiness
     from archive.windows import Window
@@ -89,6 +91,7 @@ class Poller:
         clock: Clock,
         dice: Callable[[], float],
         host: str,
+        entry: Entry = FOR_ALL,
     ) -> None:
         self.account = api.account
         self._api = api
@@ -97,7 +100,9 @@ class Poller:
         self._clock = clock
         self._dice = dice
         self._host = host
-        self._clerk = Clerk(catalog=catalog, account=api.account, readiness=readiness, clock=clock)
+        self._clerk = Clerk(
+            catalog=catalog, account=api.account, readiness=readiness, clock=clock, entry=entry
+        )
         self._strikes = 0
         self._rest = OVERLAP
         self._refused_at: datetime | None = None

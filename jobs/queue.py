@@ -149,10 +149,14 @@ def name_trouble(error: RedisError | OSError) -> Trouble:
 
 
 class Queued:
-    """What stands in the queue: how many batches wait, and the Sids of those looked at."""
+    """What stands in the queue: how many batches wait, and the Sids of those looked at.
+
+    ``waiting_of`` counts those that wait by account, ``waiting`` all jobs, also of other makers.
+    """
 
     def __init__(self) -> None:
         self.waiting = 0
+        self.waiting_of: dict[str, int] = {}
         self.sids: dict[str, set[str]] = {}
 
     def of(self, account: str) -> set[str]:
@@ -190,11 +194,18 @@ class JobQueue:
             ids = await self._ids()
             if not ids:
                 return found
-            found.waiting = len(ids) - await self._running(ids)
-            keys = [f"{job_key_prefix}{job_id}" for job_id in ids if job_id not in leaving_out]
+            marks = await self._pool.mget([f"{in_progress_key_prefix}{i}" for i in ids])
+            found.waiting = marks.count(None)
+            begun = {job_id for job_id, mark in zip(ids, marks, strict=True) if mark is not None}
+            looked = [job_id for job_id in ids if job_id not in leaving_out]
+            keys = [f"{job_key_prefix}{job_id}" for job_id in looked]
             jobs = await self._pool.mget(keys) if keys else []
-        for batch in filter(None, map(_batch_of, jobs)):
+        for job_id, batch in zip(looked, map(_batch_of, jobs), strict=True):
+            if batch is None:
+                continue
             found.sids.setdefault(batch.account, set()).update(batch.sids)
+            waits = int(job_id not in begun)
+            found.waiting_of[batch.account] = found.waiting_of.get(batch.account, 0) + waits
         return found
 
     async def running(self) -> dict[str, float]:

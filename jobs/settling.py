@@ -79,6 +79,20 @@ def merged(known: CallFacts, told: CallFacts) -> CallFacts:
     return msgspec.structs.replace(known, **news)
 
 
+def learnt_of(
+    calls: Iterable[ClaimedCall], answers: Mapping[str, CallAnswer | Symptom]
+) -> list[CallFacts]:
+    """Return what is known of the calls that the provider told of.
+
+    With what sources said before, since a deletion day may depend on what it did not tell.
+    """
+    return [
+        merged(call.facts, answer.facts)
+        for call in calls
+        if isinstance(answer := answers.get(call.facts.sid), CallAnswer)
+    ]
+
+
 def excluded(
     calls: Iterable[ClaimedCall],
     answers: Mapping[str, CallAnswer | Symptom],
@@ -92,7 +106,7 @@ def excluded(
     for call in calls if account.selection else ():
         answer = answers.get(call.facts.sid)
         known = merged(call.facts, answer.facts) if isinstance(answer, CallAnswer) else call.facts
-        rule = excluded_by(known, account.selection)
+        rule = excluded_by(known, account.selection, all_told=isinstance(answer, CallAnswer))
         if rule is not None and not call.wanted and not call.kept:
             out[call.facts.sid] = Excluded(rule)
     return out

@@ -192,6 +192,9 @@ class Spool:
             for line in lines:
                 if file.tell() + len(line) < _MOST_UNUSABLE:
                     file.write(line.rstrip(b"\n") + b"\n")
+            # The segment that they come from is removed next.
+            file.flush()
+            os.fsync(file.fileno())
 
     async def close(self) -> None:
         """Flush what was asked for, and let the spool go."""

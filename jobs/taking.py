@@ -100,10 +100,29 @@ class Taker:
                     _log.warning("callbacks of an account without settings", account=name)
                     unusable += [msgspec.json.encode(one) for one in kept]
                     continue
-                self._tell(await self._catalog.write(self._add, account, kept))
+                unusable += await self._take_group(account, kept)
             if unusable:
                 _log.warning("callbacks are set aside", lines=len(unusable))
                 await asyncio.to_thread(self._spool.set_aside, unusable)
+
+    async def _take_group(self, account: Account, kept: list[Kept]) -> list[bytes]:
+        """Take callbacks in; return those that cannot be, which keep no others from it.
+
+        Raises:
+            CatalogError: the catalog cannot be written.
+        """
+        try:
+            self._tell(await self._catalog.write(self._add, account, kept))
+        except CatalogError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the others are taken in
+            if len(kept) == 1:
+                _log.exception("a callback cannot be taken in", account=account.name)
+                return [msgspec.json.encode(kept[0])]
+            middle = len(kept) // 2
+            first = await self._take_group(account, kept[:middle])
+            return first + await self._take_group(account, kept[middle:])
+        return []
 
     def _add(self, tx: Tx, account: Account, kept: list[Kept]) -> Intake:
         told = [facts_of(one.fields, account.zone) for one in kept]

@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 
 BODY_S: Final = 10.0
 """How long a body may take to come; the provider waits 15 s for an answer."""
-_CHALLENGE: Final = {str(hdrs.WWW_AUTHENTICATE): 'Basic realm="callvault"'}
 _LATER: Final = {str(hdrs.RETRY_AFTER): "60"}
+_MORE: Final = {
+    HTTPStatus.UNAUTHORIZED: {str(hdrs.WWW_AUTHENTICATE): 'Basic realm="callvault"'},
+    HTTPStatus.TOO_MANY_REQUESTS: _LATER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _LATER,
+}
+"""Headers of some answers."""
 _log = structlog.get_logger()
 
 
@@ -125,27 +130,29 @@ class _Receiver:
         account = ""
         try:
             account = self._admitted(request)
-            fields = await self._fields(request)
-            await self._parts.keep(account, fields)
+            await self._keep(account, request)
         except _RefusedError as refused:
             self._parts.count(account, refused.outcome)
-            is_later = refused.status in {
-                HTTPStatus.TOO_MANY_REQUESTS,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-            }
-            if refused.status is HTTPStatus.UNAUTHORIZED:
-                return _answer(refused.status, _CHALLENGE)
-            return _answer(refused.status, _LATER if is_later else None)
-        except UnusableError:
-            self._parts.count(account, "unusable")
-            return _answer(HTTPStatus.BAD_REQUEST)
+            if account and request.method == hdrs.METH_GET:
+                # Passthru is not sent again, and the flow of a call branches on its status.
+                return _answer(HTTPStatus.OK)
+            return _answer(refused.status, _MORE.get(refused.status))
+        self._parts.count(account, "kept")
+        return _answer(HTTPStatus.OK)
+
+    async def _keep(self, account: str, request: web.Request) -> None:
+        parts = self._parts
+        if not parts.rate.lets_pass(asyncio.get_running_loop().time()):
+            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "rate")
+        fields = await self._fields(request)
+        try:
+            await parts.keep(account, fields)
+        except UnusableError as error:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "unusable") from error
         except StoreError as error:
             # The provider comes again in 5 and 15 minutes.
             _log.error("a callback could not be kept", account=account, error=error.message)
-            self._parts.count(account, "not-kept")
-            return _answer(HTTPStatus.SERVICE_UNAVAILABLE, _LATER)
-        self._parts.count(account, "kept")
-        return _answer(HTTPStatus.OK)
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "not-kept") from error
 
     def _admitted(self, request: web.Request) -> str:
         """Return the account whose callback this is; nothing of the body has been read yet."""
@@ -158,8 +165,6 @@ class _Receiver:
         )
         if not parts.secrets.opens(account, shown):
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "secret")
-        if not parts.rate.lets_pass(asyncio.get_running_loop().time()):
-            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "rate")
         return account
 
     async def _fields(self, request: web.Request) -> dict[str, str]:

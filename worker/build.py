@@ -24,7 +24,7 @@ from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
-from worker.secrets import credentials_for
+from worker.secrets import credentials_for, usable_accounts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -143,20 +143,21 @@ async def open_parts(
     process: str,
     effects: Effects = REAL,
 ) -> AsyncIterator[Parts]:
-    """Open everything a worker process needs.
+    """Open everything a worker process needs, for the accounts that have a key and token.
 
     Raises:
-        CredentialsError: an account has no key or token.
+        CredentialsError: no account has.
         SettingsError: a variable names a proxy or certificates that cannot be used.
         CatalogError: the catalog cannot be opened.
         StoreError: the archive's root cannot be written to.
     """
     async with AsyncExitStack() as stack:
-        downloads = settings.worker.downloads
-        session = await stack.enter_async_context(
-            open_session(settings, environment, connections=downloads + 8, effects=effects)
-        )
         only = len(settings.accounts) == 1
+        accounts, _ = usable_accounts(settings.accounts, environment)
+        capacity = Capacity(settings.worker.downloads, accounts=accounts)
+        session = await stack.enter_async_context(
+            open_session(settings, environment, connections=capacity.most + 8, effects=effects)
+        )
         lines = {
             name: Line(
                 account=account,
@@ -169,7 +170,7 @@ async def open_parts(
                     bounds=effects.bounds,
                 ),
             )
-            for name, account in settings.accounts.items()
+            for name, account in accounts.items()
         }
         catalog = await Catalog.open(settings.catalog_path)
         stack.push_async_callback(catalog.close)
@@ -182,7 +183,7 @@ async def open_parts(
             catalog=catalog,
             store=store,
             publisher=publisher,
-            capacity=Capacity(downloads),
+            capacity=capacity,
             readiness=settings.readiness,
             min_free=settings.archive.min_free,
             clock=effects.clock,

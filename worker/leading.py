@@ -18,10 +18,11 @@ from worker.build import host_name
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from arq.connections import ArqRedis
 
+    from archive.accounts import Account
     from archive.catalog.database import Tx
     from archive.catalog.writer import Catalog
     from archive.errors import CallvaultError
@@ -33,12 +34,15 @@ async def lead_until(
     stopping: asyncio.Event,
     *,
     settings: Settings,
+    accounts: Iterable[Account],
     pool: ArqRedis,
     catalog: Catalog,
     store: Store,
     patience_s: float | None = None,
 ) -> None:
     """Dispatch, rescue and write day files while this host leads, until ``stopping``.
+
+    Calls of these ``accounts`` are dispatched: those that have a key and token.
 
     Raises:
         CallvaultError: with patience, when Redis or the catalog were away for longer.
@@ -47,7 +51,7 @@ async def lead_until(
     dispatcher = Dispatcher(
         catalog=catalog,
         queue=queue,
-        accounts=list(settings.accounts.values()),
+        accounts=list(accounts),
         # Two waiting batches a process: one to begin with at once, one while that is looked for.
         window=2 * settings.worker.process_count,
         batch=settings.worker.batch,

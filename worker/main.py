@@ -88,6 +88,7 @@ async def start(ctx: dict[str, Any]) -> None:
             lead_until(
                 parts.stopping,
                 settings=settings,
+                accounts=[line.account for line in parts.lines.values()],
                 pool=pool,
                 catalog=parts.catalog,
                 store=parts.store,

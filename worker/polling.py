@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archive.entry import FOR_ALL
 from jobs.following import keep_polling
 from jobs.leader import POLLING, Leader
 from jobs.poller import Poller
 from worker.asking import open_asking
 from worker.build import REAL, host_name
+from worker.secrets import usable_accounts
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from archive.accounts import Account
+    from archive.entry import Entry
     from jobs.poller import Round
     from worker.asking import Asking
     from worker.build import Effects
@@ -27,7 +30,12 @@ def _tell_nobody(_: Round) -> None:
 
 
 def pollers_of(
-    settings: Settings, asking: Asking, accounts: Iterable[Account], effects: Effects = REAL
+    settings: Settings,
+    asking: Asking,
+    accounts: Iterable[Account],
+    effects: Effects = REAL,
+    *,
+    entry: Entry = FOR_ALL,
 ) -> list[Poller]:
     """Return a poller for each account."""
     return [
@@ -39,6 +47,7 @@ def pollers_of(
             clock=effects.clock,
             dice=effects.dice,
             host=host_name(),
+            entry=entry,
         )
         for account in accounts
     ]
@@ -54,23 +63,27 @@ async def follow(
     queue_url: str | None = None,
     tell: Callable[[Round], None] = _tell_nobody,
     effects: Effects = REAL,
+    entry: Entry = FOR_ALL,
 ) -> None:
     """Poll until ``stopping``, on one host of the cluster at a time.
 
-    ``accounts`` are all of them if None, ``every`` is that of the settings. ``queue_url`` is that
-    of a queue which somebody keeps already.
+    ``accounts`` are all that have a key and token if None, ``every`` is that of the settings.
+    ``queue_url`` is that of a queue which somebody keeps already.
 
     Raises:
-        CredentialsError: an account has no key or token.
+        CredentialsError: one of ``accounts``, or of all, has no key or token.
         SettingsError: a variable names a proxy or certificates that cannot be used.
         CatalogError, QueueError: the catalog or the queue cannot be opened.
     """
-    chosen = list(settings.accounts.values() if accounts is None else accounts)
+    if accounts is None:
+        usable, _ = usable_accounts(settings.accounts, environment)
+        accounts = usable.values()
+    chosen = list(accounts)
     async with open_asking(
         settings, environment, chosen, queue_url=queue_url, effects=effects
     ) as asking:
         await keep_polling(
-            pollers_of(settings, asking, chosen, effects),
+            pollers_of(settings, asking, chosen, effects, entry=entry),
             Leader(asking.pool, POLLING),
             stopping,
             every=settings.poll.every if every is None else every,

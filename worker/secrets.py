@@ -70,6 +70,28 @@ def webhook_secret_for(
     return secret
 
 
+def usable_accounts(
+    accounts: Mapping[str, Account], environment: Mapping[str, str]
+) -> tuple[dict[str, Account], dict[str, CredentialsError]]:
+    """Return the accounts that have a key and a token, and what is wrong with the others' by name.
+
+    Raises:
+        CredentialsError: no account has any.
+    """
+    usable: dict[str, Account] = {}
+    wrong: dict[str, CredentialsError] = {}
+    for name, account in accounts.items():
+        try:
+            credentials_for(account, environment, only_account=len(accounts) == 1)
+        except CredentialsError as error:
+            wrong[name] = error
+        else:
+            usable[name] = account
+    if wrong and not usable:
+        raise next(iter(wrong.values()))
+    return usable, wrong
+
+
 def _check(variable: str, value: str, account: Account) -> None:
     if not (value.isascii() and value.isprintable()):
         raise CredentialsError(

@@ -107,6 +107,7 @@ async def serve(
     *,
     on_ready: Callable[[str], None] | None = None,
     connection_s: float = CONNECTION_S,
+    clock: Clock = system_clock,
 ) -> None:
     """Receive callbacks, and answer for health and metrics, until ``stopping``.
 
@@ -129,19 +130,19 @@ async def serve(
         folder = settings.queue.state / SPOOL
         spool = await Spool.open(folder, most_bytes=wanted.spool)
         stack.push_async_callback(spool.close)
-        metrics = Metrics(catalog, list(settings.accounts), system_clock, lambda: spool.size)
+        metrics = Metrics(catalog, list(settings.accounts), clock, lambda: spool.size)
         taker = Taker(
             spool=spool,
             catalog=catalog,
             accounts=settings.accounts,
             readiness=settings.readiness,
-            clock=system_clock,
+            clock=clock,
             tell=metrics.taken,
         )
         stack.push_async_callback(_take_the_rest, taker)
         taking = asyncio.create_task(taker.keep_taking())
         stack.push_async_callback(_end, taking)
-        receiver = Receiver(spool, catalog, taker)
+        receiver = Receiver(spool, catalog, taker, clock)
         app = create_app(
             Parts(
                 keep=receiver.keep,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -19,8 +18,6 @@ from typing import (
     Final,
     Literal,
     TypeVar,
-    get_args,
-    get_origin,
     get_type_hints,
 )
 from urllib.parse import urlsplit
@@ -29,14 +26,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from archive import retention, selection
 from archive.accounts import Account
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
 from archive.polling import Poll
 from archive.readiness import Readiness
-from archive.retention import Kept
-from archive.selection import Rule, rules_of
 from web.client import read_network
+from worker.values import Size, allowed_by, convert, is_one_of_many, required, shown, words_of
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -48,24 +45,9 @@ PREFIX: Final = "CALLVAULT_"
 EMBEDDED: Final = "embedded"
 SEARCHED: Final = (Path("config.toml"), Path("/etc/callvault/config.toml"))
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
-_DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SHORTEST_S: Final = 0.1
-_LONGEST_S: Final = 3650 * 86400.0
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
-_SIZE_UNITS: Final = {
-    **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
-    **{unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), start=1)},
-}
 _NO_VARIABLE: Final = "\0"
 """The beginning of no variable's name."""
 _ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
-
-
-class Size(int):
-    """A number of bytes, written as ``"5GiB"``."""
-
-    __slots__ = ()
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,10 +240,11 @@ class _Reader:
         sections = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
         self._check_networks(sections["web"])
         accounts = self._accounts()
-        rules = self._rows("selection", Rule, self._document.get("selection", []))
-        self._check_rules(rules, accounts)
+        rules = self._rows("selection", selection.Rule, self._document.get("selection", []))
+        for mistake in selection.mistakes(rules, accounts):
+            self._mistake(*mistake)
         accounts = {
-            name: msgspec.structs.replace(account, selection=rules_of(rules, name))
+            name: msgspec.structs.replace(account, selection=selection.rules_of(rules, name))
             for name, account in accounts.items()
         }
         for name in sorted(self._environment):
@@ -271,8 +254,8 @@ class _Reader:
         return self._absolute(Settings(accounts=accounts, source=self._source, **sections))
 
     def _mistake(self, key: str, value: object, allowed: str) -> None:
-        shown = "" if value is None else f" = {_shown(value)}"
-        self._mistakes.append(f"{key}{shown}: {allowed}")
+        written = "" if value is None else f" = {shown(value)}"
+        self._mistakes.append(f"{key}{written}: {allowed}")
 
     def _section(self, name: str, kind: type[msgspec.Struct]) -> Any:  # noqa: ANN401
         table = self._document.get(name, {})
@@ -294,30 +277,34 @@ class _Reader:
             for field, hint in get_type_hints(kind, include_extras=True).items()
             if field in kind.__struct_fields__ and field not in given
         }
-        for unknown in sorted(set(table) - set(hints)):
-            allowed = f"unknown key; [{where}] has {', '.join(hints)}"
+        # As they are written, where that is no name in Python: from, to.
+        names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+        known = [names[field] for field in hints]
+        for unknown in sorted(set(table) - set(known)):
+            allowed = f"unknown key; [{where}] has {', '.join(known)}"
             self._mistake(f"{where}.{unknown}", table[unknown], allowed)
         values: dict[str, Any] = dict(given)
         sound = True
         for field, hint in hints.items():
             variable = f"{prefix}{field.upper()}"
             from_environment = variable in self._environment
-            if not from_environment and field not in table:
+            name = names[field]
+            if not from_environment and name not in table:
                 continue
-            raw = self._environment.pop(variable) if from_environment else table[field]
-            key = variable if from_environment else f"{where}.{field}"
+            raw = self._environment.pop(variable) if from_environment else table[name]
+            key = variable if from_environment else f"{where}.{name}"
             try:
-                values[field] = _convert(raw, hint, is_text=from_environment)
+                values[field] = convert(raw, hint, is_text=from_environment)
             except (msgspec.ValidationError, ValueError, OverflowError, RuntimeError) as error:
-                self._mistake(key, raw, _words_of(hint) or _allowed(error))
+                self._mistake(key, raw, words_of(hint) or allowed_by(error))
                 sound = False
         try:
             return kind(**values)
         except TypeError:
             missing = [f for f in kind.__struct_fields__ if f not in values and f in hints]
             for field in missing if sound else []:
-                if field in _required(kind):
-                    self._mistake(f"{where}.{field}", None, "missing")
+                if field in required(kind):
+                    self._mistake(f"{where}.{names[field]}", None, "missing")
             return None
 
     def _rows(self, where: str, kind: type[S], tables: object) -> list[S]:
@@ -325,24 +312,14 @@ class _Reader:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._mistake(where, None, f"tables [[{where}]] are expected")
             return []
-        names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
         found = []
         for number, table in enumerate(tables, start=1):
-            renamed = {
-                names.get(key, key): [value]
-                if _is_one_of_many(kind, names.get(key), value)
-                else value
+            listed = {
+                key: [value] if is_one_of_many(kind, key, value) else value
                 for key, value in table.items()
             }
-            found.append(self._struct(f"{where}[{number}]", kind, renamed, _NO_VARIABLE))
+            found.append(self._struct(f"{where}[{number}]", kind, listed, _NO_VARIABLE))
         return [row for row in found if row is not None]
-
-    def _check_rules(self, rules: list[Rule], accounts: dict[str, Account]) -> None:
-        for rule in rules:
-            if rule.account and not any(rules_of([rule], name) for name in accounts):
-                self._mistake(
-                    f"selection {rule.name!r}.account", list(rule.account), "no such account"
-                )
 
     def _accounts(self) -> dict[str, Account]:
         tables = self._document.get("accounts", {})
@@ -365,7 +342,10 @@ class _Reader:
                 self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
             prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
             rest = {key: value for key, value in table.items() if key != "retention"}
-            kept = self._rows(f"{where}.retention", Kept, table.get("retention", []))
+            rows = table.get("retention", [])
+            kept = self._rows(f"{where}.retention", retention.Kept, rows)
+            for key, value, allowed in retention.mistakes(kept):
+                self._mistake(f"{where}.retention.{key}", value, allowed)
             given = {"name": name, "retention": tuple(kept), "selection": ()}
             account = self._struct(where, Account, rest, prefix, **given)
             told = {k: table[k] for k in ("timezone", "api_base") if isinstance(table.get(k), str)}
@@ -403,12 +383,6 @@ class _Reader:
         )
 
 
-def _is_one_of_many(kind: type[msgspec.Struct], field: str | None, value: object) -> bool:
-    """Tell whether a text stands where a list of texts could: it is a list of one."""
-    hint = get_type_hints(kind).get(field or "")
-    return isinstance(value, str) and get_origin(hint) is tuple
-
-
 def _is_safe_base(url: str) -> bool:
     try:
         base = urlsplit(url)
@@ -416,75 +390,3 @@ def _is_safe_base(url: str) -> bool:
     except ValueError:
         return False
     return bool(base.hostname) and (base.scheme == "https" or is_loopback(base.hostname or ""))
-
-
-def _convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
-    if is_text and str(hint).startswith("tuple"):
-        raw = [part.strip() for part in str(raw).split(",") if part.strip()]
-    if hint is bool and is_text:
-        raw = {"true": True, "false": False}.get(str(raw).lower(), raw)
-    if hint is timedelta:
-        return parse_duration(raw)
-    if hint is Size:
-        return parse_size(raw)
-    if hint is Path:
-        return _parse_path(raw)
-    return msgspec.convert(raw, hint, strict=not is_text)
-
-
-def parse_duration(raw: object) -> timedelta:
-    """Read ``"90s"``, ``"15m"``, ``"1.5h"``.
-
-    Raises:
-        ValueError: it is not written so.
-    """
-    match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
-    if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise ValueError('a duration from "100ms" to "3650d", such as "90s", "15m" or "2h"')
-    return timedelta(seconds=seconds)
-
-
-def parse_size(raw: object) -> Size:
-    """Read ``"5GiB"``, ``"500MB"`` or a number of bytes.
-
-    Raises:
-        ValueError: it is not written so.
-    """
-    match = _SIZE.fullmatch(str(raw).strip()) if isinstance(raw, str | int) else None
-    if match is None or isinstance(raw, bool):
-        raise ValueError('a size such as "5GiB", "500MB" or "0"')
-    return Size(float(match[1]) * _SIZE_UNITS[match[2] or "B"])
-
-
-def _parse_path(raw: object) -> Path:
-    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
-        raise ValueError("a path")
-    return Path(raw).expanduser()
-
-
-def _words_of(hint: Any) -> str:  # noqa: ANN401 - a type of any form
-    """Return in words what a setting's type allows, where it says so."""
-    if get_origin(hint) is Literal:
-        return f"one of {', '.join(get_args(hint))}"
-    for meta in getattr(hint, "__metadata__", ()):
-        if meta.description:
-            return str(meta.description)
-        if meta.ge is not None and meta.le is not None:
-            return f"a whole number from {meta.ge} to {meta.le}"
-    return ""
-
-
-def _required(kind: type[msgspec.Struct]) -> set[str]:
-    return {field.name for field in msgspec.structs.fields(kind) if field.required}
-
-
-def _allowed(error: Exception) -> str:
-    """Return what is allowed, in the words of the check that failed."""
-    text = str(error).replace("`", "")
-    return text.removeprefix("Expected ").replace("matching regex", "of the form")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line

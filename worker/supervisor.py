@@ -22,6 +22,7 @@ from archive.clock import system_clock
 from archive.errors import (
     CallvaultError,
     CatalogError,
+    CredentialsError,
     Exit,
     FatalError,
     ProviderError,
@@ -37,8 +38,9 @@ from worker.build import host_name, open_store
 from worker.child import run_child
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.outlook import Watch, correct_deletion_days, hold_up
 from worker.queues import keep_queue
-from worker.secrets import credentials_for
+from worker.secrets import usable_accounts
 from worker.settings import CONFIG_VARIABLE, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from arq.connections import ArqRedis
 
+    from archive.accounts import Account
     from archive.catalog.balance import Tally
     from archive.catalog.pauses import Paused
     from archive.store import Store
@@ -85,6 +88,8 @@ class Supervisor:
         self._started_at = system_clock()
         self._trouble: CallvaultError | None = None
         self._archived_before = 0
+        self._accounts: dict[str, Account] = {}
+        self._left_out: dict[str, CredentialsError] = {}
 
     async def run(self) -> Exit:
         """Run, and return the exit code.
@@ -97,9 +102,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._interrupt)
         settings = self._settings
         check_environment(settings.accounts.values(), self._environment)
-        for account in settings.accounts.values():
-            only = len(settings.accounts) == 1
-            credentials_for(account, self._environment, only_account=only)
+        self._accounts, self._left_out = usable_accounts(settings.accounts, self._environment)
         catalog = await Catalog.open(settings.catalog_path)
         try:
             store = await open_store(settings, catalog)
@@ -115,7 +118,9 @@ class Supervisor:
     async def _work(self, catalog: Catalog, store: Store) -> None:
         self._archived_before = (await self._tally(catalog)).states[State.ARCHIVED]
         await catalog.write(pauses.probe_all, system_clock())
+        await hold_up(catalog, self._left_out, system_clock())
         await sweep(catalog, store)
+        await correct_deletion_days(catalog, self._settings.accounts.values())
         async with AsyncExitStack() as stack:
             url = await stack.enter_async_context(keep_queue(self._settings))
             pool = open_pool(url, retries=IMPATIENT)
@@ -151,6 +156,7 @@ class Supervisor:
             await lead_until(
                 self._stopping,
                 settings=self._settings,
+                accounts=self._accounts.values(),
                 pool=pool,
                 catalog=catalog,
                 store=store,
@@ -163,6 +169,7 @@ class Supervisor:
     async def _watch(self, catalog: Catalog) -> None:
         """Show the progress, and end a drain when it is done or hopeless."""
         loop = asyncio.get_running_loop()
+        deletions = Watch(catalog, self._settings.accounts.values(), system_clock)
         while not self._stopping.is_set():
             began = loop.time()
             if not catalog.is_in_its_place():
@@ -170,6 +177,7 @@ class Supervisor:
                 return
             try:
                 await self._look(catalog)
+                await deletions.look()
             except CatalogError as error:
                 _log.warning("cannot read the catalog", error=error.message)
             took = loop.time() - began
@@ -191,7 +199,7 @@ class Supervisor:
 
     async def _end_if_hopeless(self, catalog: Catalog, held: list[Paused]) -> None:
         """Stop a drain when nothing that waits can go on: see exit codes 5 and 7."""
-        waiting = await catalog.read(balance.unsettled_accounts) & set(self._settings.accounts)
+        waiting = await catalog.read(balance.unsettled_accounts) & set(self._accounts)
         ours = {pauses.host_scope(host_name()), pauses.ALL}
         given_up = [p for p in held if p.fatal or p.strikes >= _GIVE_UP_STRIKES]
         for paused in given_up:
@@ -199,7 +207,8 @@ class Supervisor:
                 self._stop_for(explain_pause(paused))
         scopes = {paused.scope for paused in given_up}
         if waiting and all(pauses.account_scope(name) in scopes for name in waiting):
-            self._stop_for(explain_pause(given_up[0]))
+            of_waiting = {pauses.account_scope(name) for name in waiting}
+            self._stop_for(explain_pause(next(p for p in given_up if p.scope in of_waiting)))
 
     async def _keep_running(self, catalog: Catalog, url: str) -> None:
         """Keep one worker process running, started again with a growing delay when it dies."""
@@ -262,7 +271,7 @@ class Supervisor:
         return (await self._tally(catalog)).unsettled == 0
 
     async def _tally(self, catalog: Catalog) -> Tally:
-        return await catalog.read(balance.tally, self._settings.accounts, system_clock())
+        return await catalog.read(balance.tally, self._accounts, system_clock())
 
     async def _conclude(self, catalog: Catalog) -> Exit:
         """Give back what killed processes held, and say how the run ended."""
@@ -278,7 +287,10 @@ class Supervisor:
             return Exit.PERMANENT_LOSSES
         if self._interrupted and not await self._is_settled(catalog):
             return Exit.WORK_REMAINS
-        if strangers := await catalog.read(balance.unsettled_accounts) - set(settings.accounts):
+        waiting = await catalog.read(balance.unsettled_accounts)
+        for name in waiting & set(self._left_out):
+            raise self._left_out[name]
+        if strangers := waiting - set(settings.accounts):
             names = ", ".join(sorted(strangers))
             _log.warning("calls of accounts that are not in the settings remain", accounts=names)
             return Exit.WORK_REMAINS

@@ -21,7 +21,7 @@ from archive.errors import CatalogError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 OLDEST_SQLITE: Final = (3, 35, 0)
@@ -45,9 +45,14 @@ class Tx:
         """Return all rows of a query."""
         return list(self.stream(query, **parameters))
 
-    def stream(self, query: str, **parameters: object) -> Iterator[sqlite3.Row]:
-        """Yield the rows of a query one after another, however many there are."""
-        rows: Iterator[sqlite3.Row] = getattr(self._queries, query)(self.connection, **parameters)
+    def stream(self, query: str, **parameters: object) -> Generator[sqlite3.Row, None, None]:
+        """Yield the rows of a query one after another, however many there are.
+
+        Who may stop before the last one closes it.
+        """
+        rows: Generator[sqlite3.Row, None, None] = getattr(self._queries, query)(
+            self.connection, **parameters
+        )
         return rows
 
     def row(self, query: str, **parameters: object) -> sqlite3.Row:

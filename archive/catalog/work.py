@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -90,17 +91,26 @@ def due_by_deletion(tx: Tx, account: str, now: datetime, most: int) -> list[DueC
 
 
 def due_lately(
-    tx: Tx, account: str, now: datetime, deleted_after: datetime, most: int
+    tx: Tx, account: Account, now: datetime, since: datetime, most: int
 ) -> list[DueCall]:
-    """Return due calls that are deleted after a moment, the newest in front."""
-    found = tx.rows(
-        "due_lately",
-        account=account,
-        now_ms=to_ms(now),
-        deleted_after_ms=to_ms(deleted_after),
-        most=most,
-    )
-    return _due(found)
+    """Return due calls that began after a moment, the newest in front.
+
+    They are found by the day on which they are deleted, of each of the account's retentions.
+    """
+    found: list[DueCall] = []
+    for days in sorted({account.retention_days, *(rule.days for rule in account.retention)}):
+        kept = timedelta(days=days)
+        rows = tx.rows(
+            "due_lately",
+            account=account.name,
+            now_ms=to_ms(now),
+            since_ms=to_ms(since),
+            deleted_after_ms=to_ms(since + kept),
+            deleted_before_ms=to_ms(now + kept),
+            most=most,
+        )
+        found += _due(rows)
+    return found
 
 
 def _due(rows: Iterable[sqlite3.Row]) -> list[DueCall]:

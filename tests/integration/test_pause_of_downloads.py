@@ -78,7 +78,7 @@ class Worker:
             catalog=catalog,
             store=store,
             publisher=publisher,
-            capacity=Capacity(2),
+            capacity=Capacity(2, accounts=["main"]),
             readiness=Readiness(),
             min_free=0,
             clock=lambda: self.now,

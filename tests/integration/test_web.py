@@ -138,6 +138,22 @@ async def test_callbacks_are_answered_while_the_catalog_is_locked(tmp_path: Path
     assert set() == before
 
 
+async def test_passthru_is_answered_so_that_the_flow_of_the_call_goes_on(tmp_path: Path) -> None:
+    """Whatever comes of it, once the secret was shown: it is not sent again."""
+    async with serving(tmp_path, spool="100") as address:
+        url = f"{address}/hook/main/{SECRET}"
+        answers = [
+            await post(url, method="GET"),
+            await post(url, method="GET", params={"CallSid": "none"}),
+            await post(url, method="GET", params={"CallSid": SID}),
+            await post(f"{address}/hook/main", method="GET", params={"CallSid": SID}),
+        ]
+        _, metrics, _ = await post(f"{address}/metrics", method="GET")
+    assert [answer[0] for answer in answers] == [200, 200, 200, 401]
+    for outcome in ("unreadable", "unusable", "not-kept"):
+        assert f'{{account="main",outcome="{outcome}"}} 1.0' in metrics
+
+
 async def test_a_full_spool_asks_to_come_again(tmp_path: Path) -> None:
     """503, so that the provider tries once more; nothing is said to be kept that is not."""
     async with serving(tmp_path, spool="100") as address:

@@ -140,7 +140,7 @@ class Yard:
             catalog=catalog or self.catalog,
             store=own,
             publisher=await self._stack.enter_async_context(Publisher(own)),
-            capacity=Capacity(10),
+            capacity=Capacity(10, accounts=["main"]),
             readiness=Readiness(),
             min_free=min_free,
             clock=lambda: self.now,

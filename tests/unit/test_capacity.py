@@ -113,3 +113,80 @@ async def test_no_more_downloads_run_than_may() -> None:
 
     await asyncio.gather(*(download() for _ in range(9)))
     assert (running, most) == (0, 2)
+
+
+async def test_an_account_that_hangs_holds_up_no_other() -> None:
+    """Its line is full and its downloads never end; another one has room, and downloads too."""
+    capacity = Capacity(8, accounts=("hangs", "works"))
+    never = asyncio.Event()
+
+    async def hang() -> None:
+        async with capacity.download("hangs"):
+            await never.wait()
+
+    async def work() -> None:
+        async with capacity.download("works"):
+            pass
+
+    async with capacity.room(100, "hangs"):
+        hanging = [asyncio.create_task(hang()) for _ in range(20)]
+        await settle(hanging[-1])
+        assert capacity.must_wait("hangs")
+        assert not capacity.must_wait("works")
+        assert capacity.has_room
+        async with capacity.room(5, "works"):
+            assert await settle(asyncio.create_task(work()))
+    assert capacity.most == 10
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    assert await settle(asyncio.create_task(work()))
+
+
+@pytest.mark.parametrize(("others", "expected"), [(0, 8), (30, 6)])
+async def test_downloads_are_shared_by_those_that_wait(others: int, expected: int) -> None:
+    """One that is alone has all of them; of two with a backlog each comes to half."""
+    capacity = Capacity(8, accounts=("a", "b"))
+    running = {"a": 0, "b": 0}
+    most = 0
+    go = asyncio.Semaphore(0)
+
+    async def download(account: str) -> None:
+        nonlocal most
+        async with capacity.download(account):
+            running[account] += 1
+            most = max(most, sum(running.values()))
+            await go.acquire()
+            running[account] -= 1
+
+    tasks = [asyncio.create_task(download("a")) for _ in range(60)]
+    await settle(tasks[-1])
+    assert running == {"a": 8, "b": 0}
+    tasks += [asyncio.create_task(download("b")) for _ in range(others)]
+    for _ in range(20):
+        go.release()
+        await settle(tasks[-1])
+    assert abs(running["a"] - expected) <= 1
+    assert most <= capacity.most
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_download_that_is_stopped_while_it_waits_takes_no_place() -> None:
+    """Neither while it waits, nor in the moment in which its turn comes."""
+    capacity = Capacity(1, accounts=("a",))
+    go = asyncio.Event()
+
+    async def download() -> None:
+        async with capacity.download("a"):
+            await go.wait()
+
+    first, second, third = (asyncio.create_task(download()) for _ in range(3))
+    await settle(third)
+    first.cancel()
+    await asyncio.wait([first])
+    second.cancel()
+    await asyncio.wait([second])
+    go.set()
+    assert await settle(third)

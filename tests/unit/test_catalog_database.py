@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,3 +171,11 @@ def test_a_reader_sees_one_state_while_others_write(books: Books) -> None:
     with reader.read() as tx:
         assert tx.value("known", account=None) == 1
     reader.close()
+
+
+def test_each_query_has_a_name_of_its_own() -> None:
+    """Of two alike the one that is read last would be run for both."""
+    folder = resources.files("archive.catalog") / "sql"
+    texts = [file.read_text() for file in folder.iterdir()]
+    names = [name for text in texts for name in re.findall(r"^-- name: (\w+)", text, re.MULTILINE)]
+    assert sorted(set(names)) == sorted(names)

@@ -35,7 +35,7 @@ def test_due_calls_come_in_the_order_of_their_deletion(books: Books) -> None:
     books.claim(SIDS[4])
     with books.database.read() as tx:
         first = work.due_by_deletion(tx, "main", NOW, 3)
-        lately = work.due_lately(tx, "main", NOW, NOW + timedelta(days=27, hours=12), 9)
+        lately = work.due_lately(tx, ACCOUNT, NOW, NOW - timedelta(days=2, hours=12), 9)
     assert [SIDS[2], SIDS[0], SIDS[3]] == [call.sid for call in first]
     assert [SIDS[1], SIDS[3]] == [call.sid for call in lately]
     assert [call.month for call in first] == ["2026-02"] * 3
@@ -253,3 +253,16 @@ def test_a_recording_found_again_is_the_same_one(books: Books) -> None:
         assert [SIDS[0]] == books.archive(proved(SIDS[0]), lease=lease)
         books.sql("UPDATE calls SET state = 'expected'")
     assert len(books.sql("SELECT * FROM recordings")) == 1
+
+
+def test_what_is_of_the_archive_is_wanted(books: Books) -> None:
+    """A call whose file is wrong is fetched again, though a rule would leave it out by now."""
+    books.add(called(SIDS[0]))
+    books.claim(SIDS[0])
+    proof = proved(SIDS[0])
+    books.archive(proof)
+    with books.database.write() as tx:
+        found = {"path": proof.path, "sha256": proof.sha256, "reason": "file-changed"}
+        assert tx.run("put_in_line", account="main", sid=SIDS[0], now_ms=to_ms(NOW), **found) == 1
+    books.claim(SIDS[0], lease="again")
+    assert books.row(SIDS[0])["wanted"] == 1

@@ -31,7 +31,16 @@ def test_each_skip_is_a_rule_and_all_only_are_one() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["status", "status=", "=busy", "colour=red", "account=main", "shorter_than=x", "group=\x1b[2J"],
+    [
+        "status",
+        "status=",
+        "=busy",
+        "colour=red",
+        "account=main",
+        "shorter_than=x",
+        "group=\x1b[2J",
+        "number=0*",
+    ],
 )
 def test_what_is_no_choice_is_a_mistake_with_a_hint(text: str) -> None:
     """Shown without what could act on a terminal."""

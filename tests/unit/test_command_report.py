@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,11 +77,24 @@ def test_status_as_json_has_one_number_for_each_state(full: Books, two: Terminal
     """Also of those without calls; of one account, if that is asked for."""
     assert full.balance().known == 6
     nobody_works = {"workers": 0, "troubles": []}
-    assert two.tells("status") == COUNTS | nobody_works
+    found = two.tells("status")
+    risks = found.pop("at_risk")
+    assert found == COUNTS | nobody_works
+    assert [risk["account"] for risk in risks["accounts"]] == ["main", "other"]
     zero = dict.fromkeys((state.value for state in State), 0)
     other = {"known": 1, **zero, "expected": 1, "recordings": 0, "bytes": 0}
     expected = {**other, "balanced": True, "paused": None, **nobody_works}
-    assert expected == two.tells("status", "--account", "other")
+    found = two.tells("status", "--account", "other")
+    assert [risk["account"] for risk in found.pop("at_risk")["accounts"]] == ["other"]
+    assert expected == found
+
+
+def test_status_says_what_will_be_deleted_before_its_turn(books: Books, terminal: Terminal) -> None:
+    """Of calls that are deleted within a day where no workers run, and what would help."""
+    began = datetime.now(UTC) - timedelta(days=29, hours=12)
+    books.add(called(SIDS[0], started_at=began, ended_at=began))
+    assert "AT RISK: main: no workers run, and 1 recordings" in terminal.says("status")
+    assert terminal.tells("status")["at_risk"]["calls"] == 1
 
 
 def test_report_has_the_reasons(full: Books, two: Terminal) -> None:

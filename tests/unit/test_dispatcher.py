@@ -13,6 +13,7 @@ from archive.catalog import intake, pauses, processes
 from archive.catalog.writer import Catalog
 from archive.readiness import Readiness
 from jobs.dispatcher import Dispatcher
+from jobs.payload import Batch
 from jobs.queue import Queued
 from tests.unit.books import ACCOUNT, NOW, OTHER, called
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.database import Tx
-    from jobs.payload import Batch
     from jobs.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
@@ -51,6 +51,7 @@ class FakeQueue:
         found.waiting = len(self.batches)
         for batch in self.batches:
             found.sids.setdefault(batch.account, set()).update(batch.sids)
+            found.waiting_of[batch.account] = found.waiting_of.get(batch.account, 0) + 1
         return found
 
     async def put(self, batch: Batch) -> None:
@@ -65,14 +66,14 @@ class FakeQueue:
 class Desk:
     """A dispatcher of batches of ten, between a catalog with forty due calls and a fake queue."""
 
-    def __init__(self, catalog: Catalog, *accounts: Account) -> None:
+    def __init__(self, catalog: Catalog, *accounts: Account, window: int = 4) -> None:
         self.catalog = catalog
         self.queue = FakeQueue()
         self.dispatcher = Dispatcher(
             catalog=catalog,
             queue=cast("JobQueue", self.queue),
             accounts=accounts,
-            window=4 * len(accounts),
+            window=window,
             batch=10,
             clock=lambda: NOW,
         )
@@ -189,3 +190,17 @@ async def test_what_a_person_holds_up_is_never_probed(
         desk.queue.batches.clear()
         await desk.dispatcher.tick()
         assert len(desk.queue.of("main")) > 1
+
+
+async def test_batches_that_one_account_leaves_in_the_queue_keep_out_no_other(
+    tmp_path: Path,
+) -> None:
+    """Each has a window of its own: one whose batches wait and wait fills just that."""
+    async with opened(tmp_path, ACCOUNT, OTHER) as desk:
+        stuck = [Batch("main", [f"stuck{number}"]) for number in range(4)]
+        desk.queue.batches += stuck
+        await desk.dispatcher.tick()
+        assert desk.queue.of("main") == [1] * 4
+        assert desk.queue.of("other") == [10] * 4
+        desk.queue.batches[:] = [batch for batch in desk.queue.batches if batch.account == "main"]
+        assert await desk.dispatcher.tick() == 4

@@ -31,7 +31,7 @@ from jobs.recording import _about
 from jobs.targets import Target
 from sandbox.__main__ import main as sandbox_command
 from tests.chaos.__main__ import main as chaos_command
-from worker import settings
+from worker import settings, values
 from worker.cli import cli
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _value(section: str, key: str, written: str) -> object:
     """Return what callvault makes of a value as it would stand in the settings file."""
     hint = get_type_hints(_SECTIONS[section], include_extras=True)[key]
     raw = tomllib.loads(f"value = {written}")["value"]
-    return settings._convert(raw, hint, is_text=False)
+    return values.convert(raw, hint, is_text=False)
 
 
 @pytest.mark.parametrize("array", _ARRAYS)

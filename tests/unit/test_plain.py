@@ -72,3 +72,28 @@ def test_a_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
             plain_file(path, str(path), stdin=NOTHING, most=most),
         ):
             pass
+
+
+def test_nothing_stays_where_the_process_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unpacked has no name from the beginning."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    path = tmp_path / "calls.gz"
+    path.write_bytes(gzip.compress(TEXT))
+    with plain_file(path, str(path), stdin=NOTHING) as plain:
+        assert plain.stream.read() == TEXT
+        assert list(folder.iterdir()) == []
+
+
+def test_an_archive_that_gives_nothing_says_why(tmp_path: Path) -> None:
+    """Its damage, and not that it is empty."""
+    path = tmp_path / "calls.gz"
+    path.write_bytes(gzip.compress(TEXT)[:12])
+    with (
+        pytest.raises(InputError, match="ends in the middle"),
+        plain_file(path, "x", stdin=NOTHING),
+    ):
+        pass

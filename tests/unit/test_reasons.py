@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from archive.call import CallFacts
 from archive.entry import TRUSTED
 from archive.readiness import Readiness, judge_missing
-from archive.reasons import MEANINGS, Meaning, meaning_of
+from archive.reasons import MEANINGS, NO_CREDENTIALS, Meaning, meaning_of
 from archive.verdicts import RULES, Act, Pause, Symptom
 from tests.unit.books import NOW
 
@@ -74,6 +74,7 @@ def test_nothing_has_words_that_cannot_be_a_reason() -> None:
         "reappeared",
         "operator",
         "another-recording",
+        NO_CREDENTIALS,
         TRUSTED,
     } == set(MEANINGS)
 

@@ -15,7 +15,7 @@ from archive.call import CallFacts, State
 from archive.catalog.work import Excluded
 from archive.entry import TRUSTED, Entry, Standing, first_standing
 from archive.retention import Kept, kept_for
-from archive.selection import Rule, excluded_by, rules_of
+from archive.selection import Rule, excluded_by, is_number_pattern, mistakes, rules_of
 from archive.wire import CallAnswer
 from jobs.settling import excluded
 from tests.unit.books import ACCOUNT, SIDS, called
@@ -91,6 +91,24 @@ def test_what_is_unknown_excludes_nothing(conditions: dict[str, Any]) -> None:
     assert excluded_by(going_on, [rule(status=("in-*",))]) is None
 
 
+@pytest.mark.parametrize("conditions", [c for c in HOLDING + FAILING if c])
+def test_what_even_the_provider_does_not_tell_excludes_nothing(conditions: dict[str, Any]) -> None:
+    """The rule that needs it is passed over, but for one that keeps."""
+    everything = Rule(name="all else")
+    bare = CallFacts(sid=SIDS[0])
+    assert excluded_by(bare, [rule(**conditions)], all_told=True) is None
+    assert excluded_by(bare, [rule(**conditions), everything], all_told=True) == "all else"
+    assert excluded_by(bare, [rule(**conditions, keep=True), everything], all_told=True) is None
+
+
+def test_outbound_means_both_kinds() -> None:
+    """The provider tells how a call was made; who writes a rule need not."""
+    for word in ("outbound-dial", "outbound-api"):
+        facts = msgspec.structs.replace(WHOLE, direction=word)
+        assert excluded_by(facts, [rule(direction=("outbound",))]) == "the rule"
+        assert excluded_by(facts, [rule(direction=("inbound",))]) is None
+
+
 def test_only_these_is_said_by_a_rule_that_keeps_and_one_for_all_else() -> None:
     """The first rule that matches decides."""
     rules = [rule(exophone=("08047*",), keep=True), Rule(name="other lines")]
@@ -104,6 +122,85 @@ def test_a_rule_concerns_the_accounts_that_it_names() -> None:
     rules = [rule(account=("main",)), Rule(name="of all"), Rule(name="x", account=("o*",))]
     assert [one.name for one in rules_of(rules, "main")] == ["the rule", "of all"]
     assert [one.name for one in rules_of(rules, "other")] == ["of all", "x"]
+
+
+@pytest.mark.parametrize(
+    ("number", "pattern", "expected"),
+    [
+        ("+919812345678", "98*", True),
+        ("+91 098123 45678", "98*", True),
+        ("919812345678", "+9198*", True),
+        ("09812345678", "+91 98123-45678", True),
+        ("9112345678", "91*", True),
+        ("+12125550100", "+1*", True),
+        ("0012125550100", "12125550100", True),
+        # What is no Indian number has no country code but its own.
+        ("+12125550100", "91*", False),
+        ("+12125550100", "212*", False),
+        ("+6561234567", "91*", False),
+        ("+6561234567", "+65*", True),
+        ("1800", "91*", False),
+        # A bracket is a bracket, and none of a pattern's signs.
+        ("9812345678", "[98]*", True),
+        ("8812345678", "[98]*", False),
+    ],
+)
+def test_a_number_is_matched_with_and_without_indias_code(
+    number: str, pattern: str, *, expected: bool
+) -> None:
+    """However it is written; of other countries' numbers none is taken for an Indian one."""
+    facts = CallFacts(sid=SIDS[0], exophone=number)
+    found = excluded_by(facts, [rule(exophone=(pattern,))])
+    assert expected is (found is not None)
+
+
+@pytest.mark.parametrize("group", ["Sales [North]", "[a-z]*?", "a[!b]"])
+def test_a_bracket_in_a_text_is_nothing_but_a_bracket(group: str) -> None:
+    """A group that is called so is matched by its name: nothing is left out that is to be kept."""
+    facts = CallFacts(sid=SIDS[0], group=group)
+    rules = [rule(group=(group,), keep=True), Rule(name="all else")]
+    assert excluded_by(facts, rules) is None
+    assert excluded_by(msgspec.structs.replace(facts, group="b"), rules) == "all else"
+
+
+@given(st.text("0123456789+*?-[] as:@", min_size=1, max_size=8), st.integers(10**9, 10**13))
+def test_a_pattern_that_is_allowed_is_not_every_number(pattern: str, number: int) -> None:
+    """Unless it is of stars and question marks alone, one number at least is not matched."""
+    if not is_number_pattern(pattern) or set(pattern) <= {"*", "?"}:
+        return
+    numbers = [f"+{number}", "+2", "+3333", "+44444444444444", "+5555555555555555"]
+    rules = [rule(exophone=(pattern,))]
+    assert None in {excluded_by(CallFacts(sid=SIDS[0], exophone=one), rules) for one in numbers}
+
+
+@pytest.mark.parametrize("pattern", ["0*", "00*", "+*", "-*", " *", "sip:*", "0?*", "[*]"])
+def test_a_pattern_of_which_a_star_alone_would_be_left_is_none(pattern: str) -> None:
+    """It would be every number, and leave out every call."""
+    assert not is_number_pattern(pattern)
+    assert is_number_pattern(f"{pattern}98")
+    assert is_number_pattern("*")
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([rule(number=("0*",))], [("selection 'the rule'.number", "0*")]),
+        ([rule(exophone=("98*", "+*"))], [("selection 'the rule'.exophone", "+*")]),
+        ([rule(account=("main", "mian"))], [("selection 'the rule'.account", "mian")]),
+        (
+            [rule(shorter_than=SECOND, longer_than=SECOND)],
+            [("selection 'the rule'.longer_than", None)],
+        ),
+        ([rule(), rule(status=("busy",), keep=True)], [("selection 'the rule'", None)]),
+        ([rule(status=("busy",), keep=True), rule()], []),
+        ([rule(account=("m*",), shorter_than=2 * SECOND, longer_than=SECOND), rule()], []),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_mistakes(
+    rules: list[Rule], expected: list[tuple[str, object]]
+) -> None:
+    """A catch-all before others, a pattern of nothing, a condition that no call can fulfil."""
+    assert expected == [(key, value) for key, value, _ in mistakes(rules, ["main", "other"])]
 
 
 FACTS = st.builds(

@@ -13,7 +13,8 @@ from archive.accounts import MUMBAI
 from archive.errors import Exit, InputError, SettingsError
 from archive.retention import Kept
 from archive.selection import Rule
-from worker.settings import Settings, load_settings, parse_duration, parse_size
+from worker.settings import Settings, load_settings
+from worker.values import parse_duration, parse_size
 
 ROOT = Path(__file__).parents[2]
 LEAST = '[accounts.main]\nsid = "acme1"\n'

@@ -74,9 +74,16 @@ def test_a_source_is_silent_where_calls_ended_that_another_one_knows() -> None:
 
 def test_one_that_is_not_heard_again_is_silent_since_then() -> None:
     """There is no end to it."""
-    groups = [group(HOUR, "listing", "listing", 3)]
+    groups = [group(HOUR, "listing", "listing", 5)]
     times = [*heard("listing", (0, 240)), *heard("webhook", (0, 50))]
-    assert silences(groups, times) == {"webhook": [(50, None, 3)]}
+    assert silences(groups, times) == {"webhook": [(50, None, 5)]}
+
+
+def test_a_few_callbacks_that_were_lost_are_no_silence() -> None:
+    """Where calls are few, one that is lost makes a pause; five in a row are none by chance."""
+    groups = [group(HOUR, "listing", "listing", 4)]
+    times = [*heard("listing", (0, 240)), *heard("webhook", (0, 50), (130, 240))]
+    assert silences(groups, times) == {}
 
 
 def test_one_that_was_heard_lately_is_not_silent_yet() -> None:
@@ -112,9 +119,9 @@ def test_what_is_no_silence(groups: list[Group], pause: tuple[int, int]) -> None
 
 def test_a_source_that_was_never_heard_is_not_silent() -> None:
     """The account does not use it; one that began lately was not silent before."""
-    groups = [group(HOUR, "cdr", ""), group(3 * HOUR, "cdr", "")]
+    groups = [group(HOUR, "cdr", "", 9), group(3 * HOUR, "cdr", "", 6)]
     assert silences(groups, [], {}) == {}
-    assert silences(groups, [], {"webhook": BEGIN + 2 * HOUR}) == {"webhook": [(120, None, 1)]}
+    assert silences(groups, [], {"webhook": BEGIN + 2 * HOUR}) == {"webhook": [(120, None, 6)]}
 
 
 def test_exports_are_never_silent() -> None:

@@ -13,13 +13,16 @@ from archive.catalog.hearings import Heard, hearings
 from archive.catalog.writer import Catalog
 from archive.errors import StoreError
 from archive.readiness import Readiness
+from jobs.callbacks import facts_of
 from jobs.spool import Kept, Spool, lines_of
 from jobs.taking import Taker, stretches
 from tests.unit.books import ACCOUNT, NOW, SIDS
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from zoneinfo import ZoneInfo
 
+    from archive.call import CallFacts
     from archive.catalog.intake import Intake
 
 MIB = 2**20
@@ -131,6 +134,37 @@ async def test_what_is_in_the_spool_comes_into_the_catalog_and_is_heard(tmp_path
     assert [Heard("webhook", NOW, NOW + timedelta(seconds=2))] == heard
     assert kept(3, "gone").fields["CallSid"] in (tmp_path / "spool/unusable.jsonl").read_text()
     assert spool.size == 0
+    await spool.close()
+    await catalog.close()
+
+
+async def test_a_callback_that_cannot_be_taken_in_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with it: it is set aside."""
+
+    def read(fields: dict[str, str], zone: ZoneInfo) -> CallFacts | None:
+        if fields["CallSid"].endswith("5z"):
+            raise RuntimeError("a fault of ours")
+        return facts_of(fields, zone)
+
+    monkeypatch.setattr("jobs.taking.facts_of", read)
+    spool = await Spool.open(tmp_path / "spool", most_bytes=MIB)
+    catalog = await Catalog.open(tmp_path / "catalog.db")
+    taker = Taker(
+        spool=spool,
+        catalog=catalog,
+        accounts={"main": ACCOUNT},
+        readiness=Readiness(),
+        clock=lambda: NOW,
+        tell=lambda _: None,
+    )
+    for number in range(9):
+        await spool.keep(kept(number))
+    assert await taker.take_all()
+    rows = await catalog.read(lambda tx: tx.rows("known_sids", account="main", sids=_all()))
+    assert {f"{number:031d}z" for number in range(9) if number != 5} == {r["sid"] for r in rows}
+    assert f"{5:031d}z" in (tmp_path / "spool/unusable.jsonl").read_text()
     await spool.close()
     await catalog.close()
 

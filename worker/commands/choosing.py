@@ -8,8 +8,8 @@ import click
 
 from archive.entry import Entry
 from archive.errors import InputError
-from archive.selection import Rule
-from worker.settings import parse_duration
+from archive.selection import NUMBER_PATTERN, Rule, is_number_pattern
+from worker.values import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., object]")
 
 _TEXTS: Final = ("exophone", "direction", "status", "number", "group")
+_NUMBERS: Final = ("exophone", "number")
 _DURATIONS: Final = ("shorter_than", "longer_than")
 _FIELDS: Final = ", ".join((*_TEXTS, *_DURATIONS))
 _LONGEST: Final = 80
@@ -69,6 +70,8 @@ def _conditions(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
         value = value.strip()
         if not equals or not value or not value.isprintable():
             raise _wrong(option, text, "write it as FIELD=VALUE")
+        if field in _NUMBERS and not is_number_pattern(value):
+            raise _wrong(option, text, f"it takes {NUMBER_PATTERN}")
         if field in _TEXTS:
             found[field] = (*found.get(field, ()), value)
         elif field in _DURATIONS and field not in found:

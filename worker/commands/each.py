@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -10,13 +11,38 @@ import click
 from archive.api import ApiTroubleError
 from archive.errors import CallvaultError, Exit
 from worker.asking import explained
+from worker.secrets import usable_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from archive.accounts import Account
+    from worker.settings import Settings
 
 T = TypeVar("T")
+
+
+def accounts_to_ask(settings: Settings, account: str | None) -> tuple[list[Account], Exit]:
+    """Return the named account, or all that have a key and token; and the exit code so far.
+
+    Those that have none are said on standard error, and hold up no other.
+
+    Raises:
+        CredentialsError: no account has any.
+        InputError: there is no account of that name.
+    """
+    if account is not None:
+        return [settings.account(account)], Exit.COMPLETE
+    usable, wrong = usable_accounts(settings.accounts, os.environ)
+    for error in wrong.values():
+        _say(error)
+    return list(usable.values()), max((e.exit_code for e in wrong.values()), default=Exit.COMPLETE)
+
+
+def _say(error: CallvaultError) -> None:
+    click.echo(f"callvault: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
 
 
 async def each_account(
@@ -38,8 +64,6 @@ async def each_account(
     results = await asyncio.gather(*(one(account) for account in accounts))
     code = Exit.COMPLETE
     for error in (result for result in results if isinstance(result, CallvaultError)):
-        click.echo(f"callvault: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  hint: {error.hint}", err=True)
+        _say(error)
         code = max(code, error.exit_code)
     return [result for result in results if not isinstance(result, CallvaultError)], code

@@ -23,14 +23,17 @@ from jobs.inputs import inputs_of
 from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
 from jobs.rejected import RejectedFile, place_of
 from worker.commands.choosing import choice_options, read_entry, trust_status_option
+from worker.commands.importing import importing
 from worker.commands.listing import by_range
 from worker.commands.options import (
     account_option,
     dates_option,
     dry_run_option,
     json_option,
+    progress_option,
     rejected_option,
 )
+from worker.commands.preflight import Ahead, forecast
 from worker.commands.saying import Said, unread_times
 from worker.settings import Settings, load_settings
 
@@ -59,6 +62,7 @@ def enqueue() -> None:
 @trust_status_option
 @rejected_option
 @dry_run_option
+@progress_option
 @json_option
 @click.pass_obj
 def cdr(
@@ -72,6 +76,7 @@ def cdr(
     trust_status: bool,
     rejected: Path | None,
     dry_run: bool,
+    progress: bool | None,
     as_json: bool,
 ) -> int:
     """Read CDR exports (CSV, Excel, zip, gzip) into the catalog; '-' is standard input.
@@ -89,6 +94,7 @@ def cdr(
         entry=read_entry(only, skip, trust_status=trust_status),
         dry_run=dry_run,
         as_json=as_json,
+        progress=progress,
         rejected=rejected,
     )
     return Exit.COMPLETE
@@ -130,6 +136,7 @@ def take_files(
     dry_run: bool,
     as_json: bool,
     quiet: bool = False,
+    progress: bool | None = None,
     rejected: Path | None = None,
 ) -> None:
     """Read CDR exports into the catalog and say what came of it.
@@ -149,26 +156,34 @@ def take_files(
         said.note(text)
     for error in inputs.refused:
         said.refuse(error, aloud=count > 1)
-    with _desk(settings, account, dry_run=dry_run) as (desk, name), kept:
+    ahead = None
+    with (
+        _desk(settings, account, dry_run=dry_run) as (desk, name),
+        importing(wanted=progress) as shown,
+        kept,
+    ):
         said.kept = kept if rejected or not dry_run else None
         for file in inputs.files:
             chosen, refused = settings.accounts[name], len(said.refused)
             make = partial(_rows_of, Path(file), chosen, settings.readiness, order, entry)
             with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
-                rows = said.told(found, aloud=count > 1)
+                rows = said.told(shown.rows(found, file), aloud=count > 1)
                 taken = desk.take_prepared(rows, Source.CDR, said.rejected)
             total.add(taken)
             bad += len(said.refused) > refused
             if count > 1 and (taken.rows or len(said.refused) == refused):
                 said.file(file, taken)
-    _end(said, total, files=count, bad=bad, dry_run=dry_run)
+        if dry_run:
+            now, chosen = system_clock(), settings.accounts[name]
+            ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
+    if total.rows or not said.refused:
+        said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
+    _raise_refused(said, files=count, bad=bad)
 
 
-def _end(said: Said, total: Report, *, files: int, bad: int, dry_run: bool) -> None:
-    """Say what came of all files; the error of a single one is raised as it is."""
+def _raise_refused(said: Said, *, files: int, bad: int) -> None:
+    """Say what could not be read; the error of a single file is raised as it is."""
     refused = said.refused
-    if total.rows or not refused:
-        said.report(total, "rows read", dry_run=dry_run)
     if files == 1:
         for error in refused[:-1]:
             said.error(error)

@@ -11,12 +11,17 @@ import msgspec
 from archive.call import State
 from archive.catalog import balance, pauses, troubles
 from archive.catalog.database import Database
+from archive.catalog.forecast import risks
 from archive.clock import system_clock
+from archive.forecast import sum_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archive.catalog.balance import Balance
     from archive.catalog.pauses import Paused
     from archive.catalog.troubles import Trouble
+    from archive.forecast import Risk
     from worker.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -100,8 +105,27 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
         database.close()
 
 
+def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
+    """Return what of each account, or of one, the provider will delete before its turn.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
+    database = Database(settings.catalog_path)
+    try:
+        with database.read() as tx:
+            return risks(tx, chosen, system_clock())
+    finally:
+        database.close()
+
+
 def status_document(
-    counted: Balance, held: list[Paused], met: list[Trouble], workers: int
+    counted: Balance,
+    held: list[Paused],
+    met: list[Trouble],
+    workers: int,
+    at_risk: Sequence[Risk] = (),
 ) -> dict[str, Any]:
     """Return the promised fields of ``status --json``."""
     return {
@@ -113,6 +137,7 @@ def status_document(
         "paused": paused_text(held),
         "workers": workers,
         "troubles": met,
+        "at_risk": sum_of(at_risk),
     }
 
 
@@ -149,7 +174,8 @@ def say_balance(settings: Settings, *, as_json: bool) -> None:
     """Print the balance at the end of a run, with reasons."""
     counted, held = read_balance(settings)
     if as_json:
-        print_json(status_document(counted, held, *read_troubles(settings)))
+        at_risk = read_risks(settings)
+        print_json(status_document(counted, held, *read_troubles(settings), at_risk))
         return
     for line in balance_lines(counted, reasons=True):
         click.echo(line)

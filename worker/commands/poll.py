@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from archive.errors import Exit, InputError
+from worker.commands.choosing import choice_options, read_entry
 from worker.commands.options import json_option, print_json
 from worker.logs import configure_logging
-from worker.settings import Settings, load_settings, parse_duration
+from worker.settings import Settings, load_settings
+from worker.values import parse_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
     from archive.accounts import Account
+    from archive.entry import Entry
     from jobs.poller import Round
 
 
@@ -26,10 +29,18 @@ if TYPE_CHECKING:
 @click.option("--follow", is_flag=True, help="Go on until told to stop.")
 @click.option("--account", help="Of one account only.")
 @click.option("--every", help="The time between rounds. Default: [poll] every.", metavar="60s")
+@choice_options
 @json_option
 @click.pass_obj
 def poll(
-    config: Path | None, *, follow: bool, account: str | None, every: str | None, as_json: bool
+    config: Path | None,
+    *,
+    follow: bool,
+    account: str | None,
+    every: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Ask the provider for new calls, from where the last round ended.
 
@@ -37,14 +48,17 @@ def poll(
     """
     settings = load_settings(config, os.environ)
     configure_logging(settings.log)
-    accounts = [settings.account(account)] if account else list(settings.accounts.values())
+    from worker.commands.each import accounts_to_ask  # noqa: PLC0415 - it loads HTTP and Redis
+
+    entry = read_entry(only, skip)
+    accounts, code = accounts_to_ask(settings, account)
     if follow:
         pause = settings.poll.every if every is None else _duration(every)
-        asyncio.run(_follow(settings, accounts, pause, as_json=as_json))
+        asyncio.run(_follow(settings, accounts, pause, entry, as_json=as_json))
         return Exit.COMPLETE
     if every is not None:
         raise InputError("--every is for --follow", hint="without it one round is made")
-    return asyncio.run(_once(settings, accounts, as_json=as_json))
+    return max(code, asyncio.run(_once(settings, accounts, entry, as_json=as_json)))
 
 
 def _duration(text: str) -> timedelta:
@@ -55,7 +69,7 @@ def _duration(text: str) -> timedelta:
 
 
 async def _follow(
-    settings: Settings, accounts: list[Account], every: timedelta, *, as_json: bool
+    settings: Settings, accounts: list[Account], every: timedelta, entry: Entry, *, as_json: bool
 ) -> None:
     from worker.polling import follow  # noqa: PLC0415 - HTTP and Redis, for this command alone
 
@@ -70,16 +84,18 @@ async def _follow(
         elif done.new or done.alarm:
             click.echo(_said(done))
 
-    await follow(settings, os.environ, stopping, accounts=accounts, every=every, tell=tell)
+    await follow(
+        settings, os.environ, stopping, accounts=accounts, every=every, tell=tell, entry=entry
+    )
 
 
-async def _once(settings: Settings, accounts: list[Account], *, as_json: bool) -> int:
+async def _once(settings: Settings, accounts: list[Account], entry: Entry, *, as_json: bool) -> int:
     from worker.asking import open_asking  # noqa: PLC0415 - HTTP and Redis, for this command alone
     from worker.commands.each import each_account  # noqa: PLC0415
     from worker.polling import pollers_of  # noqa: PLC0415
 
     async with open_asking(settings, os.environ, accounts) as asking:
-        pollers = {p.account.name: p for p in pollers_of(settings, asking, accounts)}
+        pollers = {p.account.name: p for p in pollers_of(settings, asking, accounts, entry=entry)}
         rounds, code = await each_account(accounts, lambda account: pollers[account.name].round())
     for done in rounds:
         if done.paused or done.alarm:

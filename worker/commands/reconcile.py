@@ -42,9 +42,11 @@ def reconcile(
     """
     settings = load_settings(config, os.environ)
     configure_logging(settings.log)
-    accounts = [settings.account(account)] if account else list(settings.accounts.values())
+    from worker.commands.each import accounts_to_ask  # noqa: PLC0415 - it loads HTTP and Redis
+
+    accounts, code = accounts_to_ask(settings, account)
     ranges = {a.name: _range(settings, a, start, end) for a in accounts}
-    return asyncio.run(_reconcile(settings, accounts, ranges, as_json=as_json))
+    return max(code, asyncio.run(_reconcile(settings, accounts, ranges, as_json=as_json)))
 
 
 def _range(

@@ -12,6 +12,7 @@ import click
 from archive.call import State
 from archive.clock import system_clock
 from archive.errors import CallvaultError, Exit, InputError
+from archive.forecast import describe
 from worker.commands.options import (
     account_option,
     balance_lines,
@@ -19,6 +20,7 @@ from worker.commands.options import (
     paused_text,
     print_json,
     read_balance,
+    read_risks,
     read_troubles,
     status_document,
 )
@@ -45,13 +47,17 @@ def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
     name = None if account is None else settings.account(account).name
     counted, held = read_balance(settings, account=name)
     troubles, workers = read_troubles(settings)
+    at_risk = read_risks(settings, account=name)
     if as_json:
-        print_json(status_document(counted, held, troubles, workers))
+        print_json(status_document(counted, held, troubles, workers, at_risk))
     else:
         _print(counted, held, reasons=False)
         for trouble in troubles:
             since = trouble.since.astimezone().isoformat(" ", "seconds")
             click.echo(f"TROUBLE: {trouble.what} on {trouble.host} since {since}: {trouble.detail}")
+        for risk in at_risk:
+            if text := describe(risk, settings.accounts[risk.account]):
+                click.echo(f"AT RISK: {text}")
     return _code(counted)
 
 

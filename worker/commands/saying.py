@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
+import msgspec
 
 from archive.errors import InputError
 from worker.commands.options import print_json
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jobs.cdr_facts import UnreadTimes
     from jobs.intake import Report
     from jobs.rejected import RejectedFile
+    from worker.commands.preflight import Ahead
 
 Found: TypeAlias = "NewCall | Rejected | InputError | str"
 """What comes of an export: rows, and between them why some of it is not read, and notes."""
@@ -69,7 +71,9 @@ class Said:
         """Say what came of one of several files."""
         click.echo(f"{file}: {counted(report, 'rows read')}", err=True)
 
-    def report(self, report: Report, noun: str, *, dry_run: bool) -> None:
+    def report(
+        self, report: Report, noun: str, *, dry_run: bool, ahead: Ahead | None = None
+    ) -> None:
         """Print what came of it."""
         hidden = self._rejected - _REJECTED_SHOWN
         if hidden > 0:
@@ -79,10 +83,13 @@ class Said:
         if self._quiet:
             return
         if self._as_json:
-            print_json(report)
+            document = msgspec.to_builtins(report)
+            print_json({**document, "preflight": ahead.told} if ahead else document)
             return
         would = " (dry run: nothing was changed)" if dry_run else ""
         click.echo(f"{counted(report, noun)}{would}")
+        for line in ahead.lines() if ahead else ():
+            click.echo(line)
 
 
 def counted(report: Report, noun: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archive.sources import Brought, Silence
     from worker.settings import Settings
 
+_SHOWN: Final = 12
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 
@@ -63,8 +64,10 @@ def source_lines(told: Iterable[Brought], zone: ZoneInfo) -> Iterator[str]:
     """Write what sources brought: a line for each, and one for each silence."""
     for one in told:
         yield f"{one.calls:>12,}  by {one.source}, {one.alone:,} of them only by it"
-        for silence in one.silences:
+        for silence in one.silences[:_SHOWN]:
             yield f"{'':>14}{_silence(one.source, silence, zone)}"
+        if (more := len(one.silences) - _SHOWN) > 0:
+            yield f"{'':>14}and {more:,} times more"
 
 
 def _silence(source: str, silence: Silence, zone: ZoneInfo) -> str:

@@ -25,7 +25,8 @@ from worker.commands.options import account_option, human_bytes, json_option, pr
 from worker.commands.report import parse_day
 from worker.logs import configure_logging
 from worker.meter import Meter
-from worker.settings import Settings, load_settings, parse_size
+from worker.settings import Settings, load_settings
+from worker.values import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -66,7 +66,14 @@ def run(
     settings = load_settings(config, os.environ)
     if files:
         take_files(
-            settings, account, files, dates=dates, dry_run=False, as_json=False, quiet=as_json
+            settings,
+            account,
+            files,
+            dates=dates,
+            dry_run=False,
+            as_json=False,
+            quiet=as_json,
+            progress=progress,
         )
     beside = None if drain else partial(_with_others, settings, polls=polls, receives=receives)
     return _work(settings, drain=drain, progress=progress, as_json=as_json, beside=beside)

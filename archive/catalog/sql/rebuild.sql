@@ -97,8 +97,8 @@ WHERE t.found <> '' AND c.state = 'archived' AND NOT EXISTS (
 ) ORDER BY t.path;
 
 -- name: expect_unproved(now_ms)!
--- A call whose recordings are not all there is looked at again, at once.
-UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, reason = COALESCE(
+-- A call whose recordings are not all there is looked at again, at once, whatever rules there are.
+UPDATE calls SET state = 'expected', settled_ms = NULL, due_ms = :now_ms, wanted = 1, reason = COALESCE(
     (SELECT MIN(t.found) FROM told AS t
      WHERE t.account = calls.account AND t.sid = calls.sid AND t.found <> ''), 'file-missing')
 WHERE state = 'archived' AND (

@@ -79,9 +79,10 @@ SELECT (began_ms IS NULL AND created_ms IS NULL) OR delete_by_ms > :now_ms AS ma
 WHERE account = :account AND sid = :sid AND state IN ('archived', 'expected');
 
 -- name: put_in_line(account, sid, path, sha256, reason, now_ms)!
--- A call whose file is wrong is looked at again, if its recording is still the one that was checked.
+-- A call whose file is wrong is looked at again, if its recording is still the one that was checked;
+-- whatever rules there are by now, since it is of the archive.
 UPDATE calls SET state = 'expected', reason = :reason, due_ms = :now_ms, settled_ms = NULL, tries = 0,
-  refreshes = 0, late_looks = 0
+  refreshes = 0, late_looks = 0, wanted = 1
 WHERE account = :account AND sid = :sid AND state IN ('archived', 'expected') AND EXISTS (
   SELECT 1 FROM recordings AS r
   WHERE r.account = :account AND r.sid = :sid AND r.path = :path AND r.sha256 = :sha256

@@ -7,11 +7,13 @@ WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
 ORDER BY delete_by_ms
 LIMIT :most;
 
--- name: due_lately(account, now_ms, deleted_after_ms, most)
--- The newest calls, which keep a part of the capacity so that a backfill never starves them.
+-- name: due_lately(account, now_ms, since_ms, deleted_after_ms, deleted_before_ms, most)
+-- The newest calls, which keep a part of the capacity so that a backfill never starves them. Between
+-- the two moments, older ones of a longer retention are deleted as well.
 SELECT sid, day, due_ms FROM calls
 WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
-  AND delete_by_ms >= :deleted_after_ms
+  AND delete_by_ms >= :deleted_after_ms AND delete_by_ms <= :deleted_before_ms
+  AND COALESCE(began_ms, created_ms) >= :since_ms
 ORDER BY delete_by_ms DESC
 LIMIT :most;
 

@@ -1,0 +1,112 @@
+"""Settings' values: read from the file or the environment, with words for mistakes."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
+_DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SHORTEST_S: Final = 0.1
+_LONGEST_S: Final = 3650 * 86400.0
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
+_SIZE_UNITS: Final = {
+    **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
+    **{unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), start=1)},
+}
+
+
+class Size(int):
+    """A number of bytes, written as ``"5GiB"``."""
+
+    __slots__ = ()
+
+
+def convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
+    """Make of a raw value what a setting's type wants; ``is_text``: of the environment.
+
+    Raises:
+        ValueError: it cannot be made; the message says what is allowed.
+        msgspec.ValidationError: the same.
+    """
+    if is_text and str(hint).startswith("tuple"):
+        raw = [part.strip() for part in str(raw).split(",") if part.strip()]
+    if hint is bool and is_text:
+        raw = {"true": True, "false": False}.get(str(raw).lower(), raw)
+    if hint is timedelta:
+        return parse_duration(raw)
+    if hint is Size:
+        return parse_size(raw)
+    if hint is Path:
+        return _parse_path(raw)
+    return msgspec.convert(raw, hint, strict=not is_text)
+
+
+def parse_duration(raw: object) -> timedelta:
+    """Read ``"90s"``, ``"15m"``, ``"1.5h"``.
+
+    Raises:
+        ValueError: it is not written so.
+    """
+    match = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise ValueError('a duration from "100ms" to "3650d", such as "90s", "15m" or "2h"')
+    return timedelta(seconds=seconds)
+
+
+def parse_size(raw: object) -> Size:
+    """Read ``"5GiB"``, ``"500MB"`` or a number of bytes.
+
+    Raises:
+        ValueError: it is not written so.
+    """
+    match = _SIZE.fullmatch(str(raw).strip()) if isinstance(raw, str | int) else None
+    if match is None or isinstance(raw, bool):
+        raise ValueError('a size such as "5GiB", "500MB" or "0"')
+    return Size(float(match[1]) * _SIZE_UNITS[match[2] or "B"])
+
+
+def _parse_path(raw: object) -> Path:
+    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
+        raise ValueError("a path")
+    return Path(raw).expanduser()
+
+
+def words_of(hint: Any) -> str:  # noqa: ANN401 - a type of any form
+    """Return in words what a setting's type allows, where it says so."""
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(get_args(hint))}"
+    for meta in getattr(hint, "__metadata__", ()):
+        if meta.description:
+            return str(meta.description)
+        if meta.ge is not None and meta.le is not None:
+            return f"a whole number from {meta.ge} to {meta.le}"
+    return ""
+
+
+def required(kind: type[msgspec.Struct]) -> set[str]:
+    """Return the fields that have no default."""
+    return {field.name for field in msgspec.structs.fields(kind) if field.required}
+
+
+def allowed_by(error: Exception) -> str:
+    """Return what is allowed, in the words of the check that failed."""
+    text = str(error).replace("`", "")
+    return text.removeprefix("Expected ").replace("matching regex", "of the form")
+
+
+def shown(value: object) -> str:
+    """Write a value so that it fits a line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line
+
+
+def is_one_of_many(kind: type[msgspec.Struct], field: str, value: object) -> bool:
+    """Tell whether a text stands where a list of texts could: it is a list of one."""
+    hint = get_type_hints(kind).get(field)
+    return isinstance(value, str) and get_origin(hint) is tuple
