@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 _MOST_BYTES: Final = 512 * 2**20
 _MOST_CELLS: Final = 20_000_000
-_CELL: Final = re.compile(rb'\b(?:r|ref)="(?:[A-Z]{1,3}\d{1,7}:)?([A-Z]{1,3})(\d{1,7})"')
+_MOST_TEXT: Final = 4 * 2**30
+"""Cells of texts, times the longest of these: the most that they could be."""
+_END_OF_TEXT: Final = b"si>"
+# A cell's place, the last one of a range, or a row's number.
+_CELL: Final = re.compile(
+    rb"""\b(?:r|ref)\s*=\s*["'](?:[A-Z]{1,3}\d{1,7}:)?([A-Z]{0,3})(\d{1,7})["']""", re.IGNORECASE
+)
 _LONGEST_CELL: Final = 40
 _LETTERS: Final = 26
 _ENCODING: Final = "utf-8-sig"
@@ -82,22 +88,18 @@ def _unreadable(name: str, error: Exception) -> InputError:
 
 
 def _check_size(plain: Plain, archive: ZipFile) -> None:
-    """Look through all that is in a workbook, block by block, before it is loaded."""
-    size = 0
+    """Look through all that is in a workbook, block by block, before it is loaded.
+
+    Through any member: which one is a sheet, the workbook itself says.
+    """
+    size = _Size()
     for info in archive.infolist():
-        is_sheet = info.filename.startswith("xl/worksheets/")
-        rows = columns = 0
-        tail = b""
         try:
             with archive.open(info) as member:
+                size.begin_member()
                 while block := member.read(BLOCK):
-                    size += len(block)
-                    if is_sheet:
-                        block = tail + block
-                        for letters, row in _CELL.findall(block):
-                            rows, columns = max(rows, int(row)), max(columns, _number(letters))
-                        tail = block[-_LONGEST_CELL:]
-                    if size > _MOST_BYTES or rows * columns > _MOST_CELLS:
+                    size.add(block)
+                    if size.is_too_much:
                         raise InputError(
                             f"{plain.name} holds too much for a workbook: more than "
                             f"{_MOST_BYTES:,} bytes, or {_MOST_CELLS:,} cells.",
@@ -105,6 +107,44 @@ def _check_size(plain: Plain, archive: ZipFile) -> None:
                         )
         except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise _unreadable(plain.name, error) from None
+
+
+class _Size:
+    """What a workbook would need: bytes, cells, and texts, which stand once and are used often."""
+
+    def __init__(self) -> None:
+        self._bytes = self._cells = self._texts = self._longest = 0
+        self.begin_member()
+
+    def begin_member(self) -> None:
+        """Begin with another file in the workbook."""
+        self._rows = self._columns = self._since = 0
+        self._tail = b""
+
+    def add(self, block: bytes) -> None:
+        """Take a block into account."""
+        self._bytes += len(block)
+        self._texts += block.count(b't="s"') + block.count(b"t='s'")
+        *texts, rest = block.split(_END_OF_TEXT)
+        if texts:
+            self._longest = max(self._longest, self._since + len(texts[0]), *map(len, texts))
+            self._since = 0
+        self._since += len(rest)
+        block = self._tail + block
+        for letters, row in _CELL.findall(block):
+            self._rows = max(self._rows, int(row))
+            self._columns = max(self._columns, _number(letters.upper()))
+        self._cells = max(self._cells, self._rows * self._columns)
+        self._tail = block[-_LONGEST_CELL:]
+
+    @property
+    def is_too_much(self) -> bool:
+        """Tell whether it is more than is loaded."""
+        return (
+            self._bytes > _MOST_BYTES
+            or self._cells > _MOST_CELLS
+            or self._texts * self._longest > _MOST_TEXT
+        )
 
 
 def _number(letters: bytes) -> int:

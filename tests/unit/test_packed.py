@@ -155,13 +155,20 @@ def test_without_the_extra_a_workbook_is_refused_with_its_name(
     assert "callvault[xlsx]" in caught.value.hint
 
 
-def test_a_workbook_whose_cells_lie_far_apart_is_not_loaded(tmp_path: Path) -> None:
-    """Loaded, two cells would be a table of seventeen thousand million."""
+@pytest.mark.parametrize(
+    "added",
+    [
+        b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
+        b"<row r='1048576'><c><v>1</v></c></row><row r='9'><c r='xfd9'><v>1</v></c></row>",
+        b"<si>" + b"x" * 32_000 + b"</si>" + b'<c t="s"><v>0</v></c>' * 150_000,
+    ],
+)
+def test_a_workbook_that_would_fill_the_memory_is_not_loaded(tmp_path: Path, added: bytes) -> None:
+    """Two cells far apart, a table of seventeen thousand million; or a long text in many cells."""
     book = zipfile.ZipFile(io.BytesIO(as_workbook({"S": BOOK})))
     members = {name: book.read(name) for name in book.namelist()}
     sheet = members["xl/worksheets/s1.xml"]
-    far = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
-    members["xl/worksheets/s1.xml"] = sheet.replace(b"</sheetData>", far)
+    members["xl/worksheets/s1.xml"] = sheet.replace(b"</sheetData>", added + b"</sheetData>")
     assert "holds too much" in refusal(written(tmp_path, as_zip(members)))
 
 
