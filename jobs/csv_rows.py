@@ -14,7 +14,7 @@ import csv
 import io
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import IO, TYPE_CHECKING, Final, TextIO
 
 from archive.errors import InputError
 
@@ -39,32 +39,37 @@ _SIGNATURES: Final = (
     (b"\xff\xfe\x00\x00", "UTF-32 text"),
 )
 _SHORTEST_UTF16: Final = 8
+_HEAD: Final = 8_192
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROL_BYTES: Final = bytes(set(range(32)) - set(b"\t\n\r\f"))
 SAVE_AS_CSV: Final = "Save or unpack it as CSV (UTF-8) with its header row."
 
 
 @contextmanager
-def opened_text(path: Path, name: str) -> Iterator[tuple[TextIO, bool]]:
-    """Open a CSV file as text; the flag tells whether it looks like text at all.
+def opened_text(raw: IO[bytes], name: str) -> Iterator[tuple[TextIO, bool]]:
+    """Read a CSV file as text, from its beginning; the flag tells whether it looks like text.
 
-    ``name`` is what errors call it.
+    ``name`` is what errors call it. ``raw`` stays open.
 
     Raises:
         InputError: it is empty or plainly something else.
         OSError: it cannot be read.
     """
-    with path.open("rb") as raw:
-        head = raw.peek()
-        _refuse_what_is_no_csv(head, name)
-        is_utf16 = head.startswith(_UTF16_MARKS)
-        with io.TextIOWrapper(
-            raw,
-            encoding="utf-16" if is_utf16 else "utf-8-sig",
-            errors="replace" if is_utf16 else "callvault.cp1252",
-            newline="",
-        ) as stream:
-            yield stream, _is_text(head)
+    raw.seek(0)
+    head = raw.read(_HEAD)
+    raw.seek(0)
+    _refuse_what_is_no_csv(head, name)
+    is_utf16 = head.startswith(_UTF16_MARKS)
+    stream = io.TextIOWrapper(
+        raw,
+        encoding="utf-16" if is_utf16 else "utf-8-sig",
+        errors="replace" if is_utf16 else "callvault.cp1252",
+        newline="",
+    )
+    try:
+        yield stream, _is_text(head)
+    finally:
+        stream.detach()
 
 
 @contextmanager
@@ -140,13 +145,13 @@ class Rows:
 
     A CSV reader is used only where quotes make it necessary: taking a line apart by its delimiter
     is three times as fast and gives the same cells. Memory stays bounded whatever the file holds.
-    ``count_known`` says how many of a header's cells are names that are looked for.
+    ``worth`` says how likely it is that the first row was taken apart rightly into some cells.
     """
 
-    def __init__(self, stream: TextIO, count_known: Callable[[list[str]], int]) -> None:
+    def __init__(self, stream: TextIO, worth: Callable[[list[str]], tuple[int, ...]]) -> None:
         self._readline = stream.readline
         self._again: deque[str] = deque()
-        self._count_known = count_known
+        self._worth = worth
         self._delimiter = ","
         self._next_line = 1
         self.line = 0
@@ -156,22 +161,17 @@ class Rows:
 
         The same as in `rows`: a text is the reason why the row cannot be read.
         """
+        return next(self.rows(lambda _: False)) if self.settle() else []
+
+    def settle(self) -> bool:
+        """Pass over blank lines, and settle the delimiter by the first other one; False without."""
         for line in iter(self._fetch, ""):
             if line.strip():
-                self._delimiter = self._best_delimiter(line)
+                self._delimiter = max(_DELIMITERS, key=lambda by: self._worth(line.split(by)))
                 self._again.appendleft(line)
-                return next(self.rows(lambda _: False))
+                return True
             self._next_line += 1
-        return []
-
-    def _best_delimiter(self, line: str) -> str:
-        """Choose the delimiter that gives a header line the most known columns, then the most."""
-
-        def worth(delimiter: str) -> tuple[int, int]:
-            cells = line.split(delimiter)
-            return self._count_known(cells), len(cells)
-
-        return max(_DELIMITERS, key=worth)
+        return False
 
     def rows(self, is_whole: Callable[[list[str]], bool]) -> Iterator[list[str] | str]:
         """Yield the cells of each row, or why it cannot be read.

@@ -52,6 +52,13 @@ class Report(msgspec.Struct):
     known: int = 0
     rejected: int = 0
 
+    def add(self, other: Report) -> None:
+        """Add what another source brought."""
+        self.rows += other.rows
+        self.new += other.new
+        self.known += other.known
+        self.rejected += other.rejected
+
     def count(self, intake: Intake) -> None:
         """Add what a chunk brought."""
         self.new += intake.new

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from archive.call import CallFacts
 from archive.errors import InputError
 from archive.provider_time import is_blank, parse_time
-from jobs.cdr import Rejected, UnreadTimes, _time_reader, read_cdr
+from jobs.cdr import Rejected, read_cdr
+from jobs.cdr_facts import UnreadTimes, time_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -445,6 +446,33 @@ def test_the_fast_way_of_reading_times_gives_what_the_plain_one_gives(
     except ValueError:
         expected = None
     unread = UnreadTimes()
-    read_time = _time_reader(zone, unread)
+    read_time = time_reader(zone, unread)
     assert [expected, expected] == [read_time(text), read_time(text)]
     assert bool(unread.count) == (expected is None and not is_blank(text))
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_ten_thousand_columns_are_no_trouble(tmp_path: Path, header: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """With a header or without one; of columns that are named alike the first counts."""
+    names = ",".join(["CallSid", "Status", *["Status"] * 9_998])
+    rows = "\n".join(f"{sid},busy,{','.join(['failed'] * 9_998)}" for sid in SIDS)
+    content = f"{names}\n{rows}" if header else rows
+    assert [CallFacts(sid=sid, status="busy") for sid in SIDS] == read(tmp_path, content)
+
+
+def test_what_is_wrong_in_the_first_rows_hides_no_column(tmp_path: Path) -> None:
+    """Without a header, bad rows, blanks and rows of other lengths are outvoted by the others."""
+    good = [f"{sid},2026-02-01 10:00:00,busy" for sid in SIDS]
+    content = "\n".join(
+        ["total,,", *good[:2], "", "x", 'bad,0001-01-01,"a\nb"', *good[2:], ",,,,,"]
+    )
+    rows = read(tmp_path, content)
+    assert sids(rows) == SIDS
+    assert [line for line, _ in rejected(rows)] == [1, 5, 6]
+    assert {"busy"} == {row.status for row in rows if isinstance(row, CallFacts)}
+
+
+def test_two_columns_of_sids_without_a_header_are_asked_for(tmp_path: Path) -> None:
+    """The columns are named, and what to put before them."""
+    message = refusal(tmp_path, f"{SIDS[0]},busy,{SIDS[1]}\n")
+    assert "the columns 1 and 3 could all be the call's Sid" in message

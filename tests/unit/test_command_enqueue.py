@@ -11,6 +11,7 @@ import pytest
 
 from archive.errors import Exit, InputError
 from tests.unit.books import SIDS
+from tests.unit.exports import as_zip
 from tests.unit.terminal import TWO_ACCOUNTS, Terminal
 from worker.commands.moments import parse_moment
 
@@ -39,7 +40,8 @@ def test_an_export_is_counted_and_its_bad_rows_are_named(
     assert result.return_value == 0
     assert result.stdout == ("5 rows read: 3 calls new, 1 already known, 1 rows rejected\n")
     assert result.stderr.startswith(f"{export}:4: ")
-    assert len(result.stderr.splitlines()) == 1
+    (_, note) = result.stderr.splitlines()
+    assert "rejected rows are in" in note
     expected = {"rows": 5, "new": 0, "known": 4, "rejected": 1}
     assert expected == terminal.tells("enqueue", "cdr", str(export))
     assert books.balance().known == 3
@@ -187,3 +189,72 @@ def test_the_rows_before_the_end_of_a_cut_archive_are_kept(
     assert "the rest is missing" in error.message
     assert error.exit_code is Exit.USAGE
     assert books.balance().known == 2
+
+
+def test_rejected_rows_are_kept_and_fed_in_again(
+    books: Books, terminal: Terminal, export: Path, tmp_path: Path
+) -> None:
+    """The file's path is told; corrected, its calls are taken in. A dry run keeps none."""
+    terminal.run("enqueue", "cdr", "--dry-run", str(export))
+    kept = tmp_path / "bad rows.csv"
+    said = terminal.run("enqueue", "cdr", "--rejected", str(kept), str(export)).stderr
+    assert f"rejected rows are in {kept}" in said
+    assert not list(tmp_path.rglob("rejected/*"))
+    assert (
+        "exists already" in terminal.refuses("enqueue", "cdr", "--rejected", str(kept), "-").message
+    )
+    kept.write_text(kept.read_text(encoding="utf-8").replace(",no sid,", f",{SIDS[3]},"))
+    expected = {"rows": 1, "new": 1, "known": 0, "rejected": 0}
+    assert expected == terminal.tells("enqueue", "cdr", str(kept))
+    assert books.balance().known == 4
+
+
+def test_a_folder_and_a_pattern_are_read_and_each_file_is_told(
+    books: Books, terminal: Terminal, tmp_path: Path
+) -> None:
+    """The sum alone goes to standard output."""
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"{number}.csv").write_text(f"CallSid\n{SIDS[number]}\n")
+    (folder / "page.csv").write_text("Name,City\na,b\n")
+    result = terminal.run("enqueue", "cdr", f"{folder}/?.csv")
+    assert result.stdout == "2 rows read: 2 calls new, 0 already known, 0 rows rejected\n"
+    assert [f"{folder}/{n}.csv: 1 rows read" for n in range(2)] == [
+        line.split(": 1 calls")[0] for line in result.stderr.splitlines()
+    ]
+    error = terminal.refuses("enqueue", "cdr", str(folder), f"{folder}/*.none")
+    assert "2 of 4 files" in error.message
+    assert books.balance().known == 2
+
+
+def test_of_an_archive_all_that_can_be_read_is_taken_in(
+    books: Books, terminal: Terminal, tmp_path: Path
+) -> None:
+    """Each bad member is told; a single one is the error itself."""
+    path = tmp_path / "all.zip"
+    good = {"a.csv": f"CallSid\n{SIDS[0]}".encode(), "z.csv": f"CallSid\n{SIDS[1]}".encode()}
+    path.write_bytes(as_zip({**good, "b.csv": b"", "c.csv": b"%PDF-"}))
+    result = terminal.run("enqueue", "cdr", str(path))
+    assert isinstance(result.exception, InputError)
+    assert "c.csv is no CSV file" in result.exception.message
+    assert "b.csv is empty" in result.stderr
+    assert books.balance().known == 2
+
+
+def test_large_exports_keep_their_rejected_rows(
+    books: Books, terminal: Terminal, tmp_path: Path
+) -> None:
+    """They come from another process, with their cells and their columns."""
+    path = tmp_path / "large.csv"
+    filler = " " * 100_000
+    with path.open("w") as file:
+        file.write("CallSid,From\n")
+        file.writelines(f"bad{number},{filler}\n" for number in range(90))
+    kept = tmp_path / "kept.csv"
+    terminal.says("enqueue", "cdr", "--rejected", str(kept), str(path))
+    lines = kept.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "callvault_file,callvault_line,callvault_reason,CallSid,From"
+    assert len(lines) == 91
+    assert lines[90].endswith(f"bad89,{filler}")
+    assert books.balance().known == 0

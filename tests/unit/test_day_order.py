@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 
 from archive.call import CallFacts
 from archive.errors import InputError
-from jobs.cdr import UnreadTimes, read_cdr
+from jobs.cdr import read_cdr
 from jobs.day_order import DayOrder, may_have_dates, parse_date
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jobs.cdr_facts import UnreadTimes
 
 IST = ZoneInfo("Asia/Kolkata")
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -42,7 +45,7 @@ def write(
 def starts(path: Path, order: DayOrder | None = None) -> tuple[list[datetime | None], list[str]]:
     """Return the calls' starts and what is said of their order."""
     said: list[str] = []
-    rows = list(read_cdr(path, zone=IST, now=NOW, order=order, on_order=said.append))
+    rows = list(read_cdr(path, zone=IST, now=NOW, order=order, on_note=said.append))
     return [row.started_at for row in rows if isinstance(row, CallFacts)], said
 
 
@@ -106,7 +109,11 @@ def test_dates_that_contradict_each_other_are_refused_with_both(tmp_path: Path) 
     assert "line 2" in caught.value.message
     assert "line 3" in caught.value.message
     unread: list[UnreadTimes] = []
-    rows = list(read_cdr(path, zone=IST, order=DayOrder.DMY, on_unread=unread.append))
+    rows = list(
+        read_cdr(
+            path, zone=IST, order=DayOrder.DMY, on_unread=lambda _, times: unread.append(times)
+        )
+    )
     assert [isinstance(row, CallFacts) for row in rows] == [True, True]
     assert [times.count for times in unread] == [1]
 
@@ -128,7 +135,7 @@ def test_the_provider_s_own_form_needs_no_second_look(tmp_path: Path) -> None:
         f"{1:032},2026-02-01 10:00:00,0.35,080-470-0000,https://a/02/03/2026/a.mp3\n" * 9,
         encoding="utf-8",
     )
-    assert not may_have_dates(path)
+    assert not may_have_dates(io.BytesIO(path.read_bytes()))
 
 
 def test_a_date_across_the_blocks_of_a_file_is_seen(tmp_path: Path) -> None:
@@ -136,7 +143,7 @@ def test_a_date_across_the_blocks_of_a_file_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "calls.csv"
     for shift in range(12):
         path.write_bytes(b"x" * ((1 << 18) - shift) + b",13/02/2026")
-        assert may_have_dates(path)
+        assert may_have_dates(io.BytesIO(path.read_bytes()))
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,9 @@ NOTHING = io.BytesIO()
 
 
 def unpacked(path: Path, stdin: io.BytesIO = NOTHING) -> tuple[bytes, str]:
-    """Return the plain bytes and the damage; the copy is gone afterwards."""
-    with plain_file(path, stdin=stdin) as plain:
-        found = plain.path.read_bytes(), plain.damage
-    assert plain.path == path or not plain.path.exists()
-    return found
+    """Return the plain bytes and the damage."""
+    with plain_file(path, str(path), stdin=stdin) as plain:
+        return plain.stream.read(), plain.damage
 
 
 def test_gzip_is_told_by_its_bytes(tmp_path: Path) -> None:
@@ -62,11 +60,40 @@ def test_a_wrong_checksum_is_told(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
-    """A gigabyte in a megabyte stops at the bound."""
+    """Whether it is more than the bound, or far more than any export packs to."""
     path = tmp_path / "bomb.gz"
-    path.write_bytes(gzip.compress(bytes(5_000_000)))
+    for size, most, words in (
+        (5_000_000, 1_000_000, "more than 1,000,000 bytes"),
+        (70_000_000, 10**9, "more than 300 times its size"),
+    ):
+        path.write_bytes(gzip.compress(bytes(size)))
+        with (
+            pytest.raises(InputError, match=words),
+            plain_file(path, str(path), stdin=NOTHING, most=most),
+        ):
+            pass
+
+
+def test_nothing_stays_where_the_process_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unpacked has no name from the beginning."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    path = tmp_path / "calls.gz"
+    path.write_bytes(gzip.compress(TEXT))
+    with plain_file(path, str(path), stdin=NOTHING) as plain:
+        assert plain.stream.read() == TEXT
+        assert list(folder.iterdir()) == []
+
+
+def test_an_archive_that_gives_nothing_says_why(tmp_path: Path) -> None:
+    """Its damage, and not that it is empty."""
+    path = tmp_path / "calls.gz"
+    path.write_bytes(gzip.compress(TEXT)[:12])
     with (
-        pytest.raises(InputError, match="more than 1,000,000 bytes"),
-        plain_file(path, stdin=NOTHING, most=1_000_000),
+        pytest.raises(InputError, match="ends in the middle"),
+        plain_file(path, "x", stdin=NOTHING),
     ):
         pass

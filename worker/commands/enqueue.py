@@ -7,21 +7,21 @@ import os
 import sys
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-import msgspec
 
 from archive.call import Source
 from archive.clock import system_clock
 from archive.entry import FOR_ALL
 from archive.errors import Exit, InputError
 from jobs.ahead import read_ahead
-from jobs.cdr import Rejected, UnreadTimes, read_cdr
+from jobs.cdr import read_cdr
 from jobs.day_order import DayOrder
+from jobs.inputs import inputs_of
 from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
+from jobs.rejected import RejectedFile, place_of
 from worker.commands.choosing import choice_options, read_entry, trust_status_option
 from worker.commands.importing import importing
 from worker.commands.listing import by_range
@@ -30,21 +30,21 @@ from worker.commands.options import (
     dates_option,
     dry_run_option,
     json_option,
-    print_json,
     progress_option,
+    rejected_option,
 )
 from worker.commands.preflight import Ahead, forecast
+from worker.commands.saying import Said, unread_times
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from archive.accounts import Account
-    from archive.catalog.rows import NewCall
     from archive.entry import Entry
     from archive.readiness import Readiness
+    from worker.commands.saying import Found
 
-_REJECTED_SHOWN: Final = 20
 _LARGE: Final = 8 * 2**20
 """From this size on, a process that reads ahead pays; it takes a quarter of a second to start."""
 
@@ -60,6 +60,7 @@ def enqueue() -> None:
 @dates_option
 @choice_options
 @trust_status_option
+@rejected_option
 @dry_run_option
 @progress_option
 @json_option
@@ -73,27 +74,28 @@ def cdr(
     only: tuple[str, ...],
     skip: tuple[str, ...],
     trust_status: bool,
+    rejected: Path | None,
     dry_run: bool,
     progress: bool | None,
     as_json: bool,
 ) -> int:
-    """Read CDR exports (CSV, also packed with gzip) into the catalog; '-' is standard input.
+    """Read CDR exports (CSV, Excel, zip, gzip) into the catalog; '-' is standard input.
 
-    The Sid alone is enough; times, numbers and status are kept where the export has them. A row
-    that cannot be used is reported with its line and stops nothing; of several files, one that
-    cannot be read stops none of the others.
+    A folder means the exports in it. The Sid alone is enough; times, numbers and status are kept
+    where the export has them. A row that cannot be used is reported with its line, is written to
+    a file of its own, and stops nothing; of several files, one that cannot be read stops none of
+    the others.
     """
-    settings = load_settings(config, os.environ)
-    entry = read_entry(only, skip, trust_status=trust_status)
     take_files(
-        settings,
+        load_settings(config, os.environ),
         account,
         files,
         dates=dates,
-        entry=entry,
+        entry=read_entry(only, skip, trust_status=trust_status),
         dry_run=dry_run,
         as_json=as_json,
         progress=progress,
+        rejected=rejected,
     )
     return Exit.COMPLETE
 
@@ -117,7 +119,7 @@ def sids(
     lines: Iterable[str] = sids
     if sids == ("-",):
         lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
-    said = _Said(as_json=as_json)
+    said = Said(as_json=as_json)
     with _desk(settings, account, dry_run=dry_run) as (desk, _):
         taken = desk.take_rows(sid_rows(lines, "sids"), Source.SIDS, said.rejected)
     said.report(taken, "Sids", dry_run=dry_run)
@@ -135,53 +137,61 @@ def take_files(
     as_json: bool,
     quiet: bool = False,
     progress: bool | None = None,
+    rejected: Path | None = None,
 ) -> None:
     """Read CDR exports into the catalog and say what came of it.
 
     Raises:
         InputError: a file cannot be read; what was read of it, and the others, are kept.
     """
-    said = _Said(as_json=as_json, quiet=quiet)
-    total = Report()
-    order = DayOrder(dates) if dates else None
-    refused: list[InputError] = []
+    said = Said(as_json=as_json, quiet=quiet)
+    inputs = inputs_of(files)
+    total, order = Report(), DayOrder(dates) if dates else None
+    place = place_of(settings.queue.state / "rejected", system_clock())
+    kept = RejectedFile(rejected or place)
+    kept.check()
+    bad = len(inputs.refused)
+    count = len(inputs.files) + bad
+    for text in inputs.notes:
+        said.note(text)
+    for error in inputs.refused:
+        said.refuse(error, aloud=count > 1)
+    ahead = None
     with (
         _desk(settings, account, dry_run=dry_run) as (desk, name),
         importing(wanted=progress) as shown,
+        kept,
     ):
-        for file in files:
-            chosen = settings.accounts[name]
+        said.kept = kept if rejected or not dry_run else None
+        for file in inputs.files:
+            chosen, refused = settings.accounts[name], len(said.refused)
             make = partial(_rows_of, Path(file), chosen, settings.readiness, order, entry)
-            try:
-                with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
-                    taken = desk.take_prepared(
-                        said.told(shown.rows(found, file), file), Source.CDR, said.rejected
-                    )
-            except InputError as error:
-                if len(files) == 1:
-                    raise
-                refused.append(error)
-                said.refused(error)
-                continue
-            total.rows += taken.rows
-            total.new += taken.new
-            total.known += taken.known
-            total.rejected += taken.rejected
-            for late in said.late[:]:
-                said.late.clear()
-                refused.append(late)
-                if len(files) > 1:
-                    said.refused(late)
-        ahead = None
+            with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
+                rows = said.told(shown.rows(found, file), aloud=count > 1)
+                taken = desk.take_prepared(rows, Source.CDR, said.rejected)
+            total.add(taken)
+            bad += len(said.refused) > refused
+            if count > 1 and (taken.rows or len(said.refused) == refused):
+                said.file(file, taken)
         if dry_run:
             now, chosen = system_clock(), settings.accounts[name]
             ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
-    said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
-    if refused and len(files) == 1:
-        raise refused[0]
+    if total.rows or not said.refused:
+        said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
+    _raise_refused(said, files=count, bad=bad)
+
+
+def _raise_refused(said: Said, *, files: int, bad: int) -> None:
+    """Say what could not be read; the error of a single file is raised as it is."""
+    refused = said.refused
+    if files == 1:
+        for error in refused[:-1]:
+            said.error(error)
+    if refused and files == 1:
+        raise refused[-1]
     if refused:
         raise InputError(
-            f"{len(refused)} of {len(files)} files could not be read whole; see above for each.",
+            f"{bad} of {files} files could not be read whole; see above for each.",
             hint="The others are done. What is known already is not added again, so all can be "
             "named again.",
         )
@@ -193,24 +203,24 @@ def _rows_of(
     readiness: Readiness,
     order: DayOrder | None,
     entry: Entry,
-) -> Iterator[NewCall | Rejected | UnreadTimes | InputError | str]:
+) -> Iterator[Found]:
     """Yield the rows of an export as they are taken in, and between them what is to be said."""
-    said: list[UnreadTimes | InputError | str] = []
+    said: list[InputError | str] = []
     rows = read_cdr(
         path,
         zone=account.zone,
         order=order,
         now=system_clock(),
-        on_order=said.append,
-        on_unread=said.append,
+        on_note=said.append,
+        on_unread=lambda name, times: said.append(unread_times(name, times)),
+        on_refused=said.append,
     )
-    ready = prepared(rows, account, readiness, system_clock, entry)
-    first = list(islice(ready, 1))
-    yield from said  # of the dates: it is known with the first row
-    said.clear()
-    yield from first
     try:
-        yield from ready
+        for row in prepared(rows, account, readiness, system_clock, entry):
+            if said:
+                yield from said
+                said.clear()
+            yield row
     except InputError as error:
         # Raised, it would cost the rows that wait for their transaction.
         said.append(error)
@@ -220,7 +230,7 @@ def _rows_of(
 def _is_large(file: str) -> bool:
     try:
         return Path(file).stat().st_size >= _LARGE
-    except OSError:
+    except (OSError, ValueError):
         return False  # reading it says what is wrong with it
 
 
@@ -239,72 +249,6 @@ def _desk(settings: Settings, account: str | None, *, dry_run: bool) -> Iterator
         yield desk, chosen.name
     finally:
         database.close()
-
-
-class _Said:
-    """Says what happens: rejected rows and notes on stderr, the result on stdout."""
-
-    def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
-        self._as_json = as_json
-        self._quiet = quiet
-        self._rejected: list[Rejected] = []
-        self.late: list[InputError] = []
-
-    def rejected(self, row: Rejected) -> None:
-        """Report a row that cannot be used; the first few at once, the rest as a count."""
-        self._rejected.append(row)
-        if len(self._rejected) <= _REJECTED_SHOWN:
-            click.echo(f"{row.file}:{row.line}: {row.reason}", err=True)
-
-    def note(self, text: str) -> None:
-        """Say something a person should know."""
-        click.echo(f"note: {text}", err=True)
-
-    def refused(self, error: InputError) -> None:
-        """Say why a file was not read; the others go on."""
-        click.echo(f"callvault: {error.message}\n  hint: {error.hint}", err=True)
-
-    def told(
-        self, rows: Iterable[NewCall | Rejected | UnreadTimes | InputError | str], file: str
-    ) -> Iterator[NewCall | Rejected]:
-        """Pass on the rows of a file, and say what stands between them."""
-        for row in rows:
-            if isinstance(row, UnreadTimes):
-                self.unread(file, row)
-            elif isinstance(row, InputError):
-                self.late.append(row)
-            elif isinstance(row, str):
-                self.note(row)
-            else:
-                yield row
-
-    def unread(self, file: str, times: UnreadTimes) -> None:
-        """Say that times were not understood: their calls are kept, and dates asked for."""
-        self.note(
-            f"{file}: {times.count:,} times cannot be read, the first is {times.first}; their "
-            "calls are kept without them. The provider exports YYYY-MM-DD HH:MM:SS"
-        )
-
-    def report(
-        self, report: Report, noun: str, *, dry_run: bool, ahead: Ahead | None = None
-    ) -> None:
-        """Print what came of it."""
-        hidden = len(self._rejected) - _REJECTED_SHOWN
-        if hidden > 0:
-            click.echo(f"... and {hidden:,} more rows rejected", err=True)
-        if self._quiet:
-            return
-        if self._as_json:
-            document = msgspec.to_builtins(report)
-            print_json({**document, "preflight": ahead.told} if ahead else document)
-            return
-        would = " (dry run: nothing was changed)" if dry_run else ""
-        click.echo(
-            f"{report.rows:,} {noun}: {report.new:,} calls new, {report.known:,} already known, "
-            f"{report.rejected:,} rows rejected{would}"
-        )
-        for line in ahead.lines() if ahead else ():
-            click.echo(line)
 
 
 enqueue.add_command(by_range)

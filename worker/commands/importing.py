@@ -80,8 +80,8 @@ def rows_in(path: Path) -> int | None:
             return None
         with path.open("rb") as file:
             sample = file.read(_SAMPLE)
-    except OSError:
-        return None
+    except (OSError, ValueError):
+        return None  # reading it says what is wrong with it
     lines = sample.count(b"\n")
     if not lines or sample.startswith(_MAGIC):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -32,6 +33,12 @@ dates_option = click.option(
     "--dates",
     type=click.Choice(["dmy", "mdy"]),
     help="What comes first in dates such as 03/04/2026: day or month. Default: the file tells.",
+)
+rejected_option = click.option(
+    "--rejected",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where rejected rows are kept. Default: a new file in the state folder's 'rejected'.",
 )
 progress_option = click.option(
     "--progress/--no-progress", default=None, help="Show a progress bar. Default: on a terminal."
