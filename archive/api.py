@@ -245,7 +245,8 @@ class Api:
                 _check_encoding(response)
                 return body
         except TimeoutError as error:
-            raise ApiTroubleError(Symptom.API_TIMEOUT, self.account.api_base) from error
+            waited = f"no answer within {self._timeout.total or 0:g} s"
+            raise ApiTroubleError(Symptom.API_TIMEOUT, waited) from error
         except (aiohttp.ClientError, OSError) as error:
             failure, words = name_failure(error)
             detail = f"{self.account.api_base}: {words}"

@@ -79,7 +79,8 @@ def brought(
 
     Args:
         groups: the calls.
-        heard: when sources were heard between ``begin`` and ``end``, in order.
+        heard: when sources were heard since ``begin``, in order; also after ``end``, so that it is
+            known whether a silence went on.
         first_heard: when each was heard for the first time at all.
         begin: the time that is told of.
         end: its end, at the latest now.
@@ -109,7 +110,7 @@ def _gaps(
     gaps: list[tuple[datetime, datetime | None]] = []
     last = begin
     for one in heard:
-        if one.since - last > LEAST and one.since <= end:
+        if one.since - last > LEAST and last < end:
             gaps.append((last, one.since))
         last = max(last, one.until)
     if end - last > LATELY:

@@ -6,13 +6,12 @@ in forms as ``Legs[0][OnCallDuration]``. What is nested in JSON is named in the 
 
 from __future__ import annotations
 
+import json
 import re
 from email import message_from_bytes, policy
 from email.message import Message
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
-
-import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,10 +71,15 @@ def _bounded(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if count > MOST:
             raise BadBodyError("it has too many fields")
         if name and len(name) <= _LONGEST_NAME:
-            fields.setdefault(name, text[:LONGEST])
+            fields.setdefault(_clean(name), _clean(text[:LONGEST]))
     if not fields:
         raise BadBodyError("it has no fields")
     return fields
+
+
+def _clean(text: str) -> str:
+    """Replace what no text can be written with: halves of surrogate pairs, which JSON may hold."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _multipart(body: bytes, content_type: str) -> Iterator[tuple[str, str]]:
@@ -100,9 +104,11 @@ def _multipart(body: bytes, content_type: str) -> Iterator[tuple[str, str]]:
 
 
 def _json(body: bytes) -> Iterator[tuple[str, str]]:
+    text = body.decode(json.detect_encoding(body), errors="replace")
     try:
-        document = msgspec.json.decode(body.decode("utf-8", errors="replace"))
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        # Numbers stay as they are written: one that is none to speak of spoils no other field.
+        document = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    except (RecursionError, ValueError) as error:
         raise BadBodyError("it is no JSON") from error
     if not isinstance(document, dict):
         raise BadBodyError("it is no JSON object")

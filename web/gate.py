@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CONNECTION_S: Final = 30.0
 """How long a connection may be there."""
 MOST: Final = 512
-"""How many may be there at once; the next ones are closed at once."""
+"""How many may be there at once; for the next one, the oldest is closed."""
 
 
 class Gate:
@@ -31,20 +31,24 @@ class Gate:
         self._inner = inner
         self._connection_s = connection_s
         self._most = most
-        self._there = 0
+        self._there: dict[asyncio.Transport, None] = {}
 
     def __call__(self) -> asyncio.Protocol:
         """Make the protocol of one connection."""
         return _Timed(self, self._inner())
 
-    def enter(self) -> bool:
-        """Count a connection in; False if there are too many."""
-        self._there += 1
-        return self._there <= self._most
+    def enter(self, transport: asyncio.Transport) -> None:
+        """Take a connection in; where there are too many, the one that is there longest has to go.
 
-    def leave(self) -> None:
-        """Count a connection out."""
-        self._there -= 1
+        A callback takes milliseconds, so what is old is slow, and may be so to keep others out.
+        """
+        self._there[transport] = None
+        if len(self._there) > self._most:
+            next(iter(self._there)).abort()
+
+    def leave(self, transport: asyncio.Transport) -> None:
+        """Note that a connection has gone."""
+        self._there.pop(transport, None)
 
     @property
     def connection_s(self) -> float:
@@ -59,30 +63,28 @@ class _Timed(asyncio.Protocol):
         self._gate = gate
         self._inner = inner
         self._end: asyncio.TimerHandle | None = None
-        self._entered = False
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, if there is room."""
+        """Begin."""
         assert isinstance(transport, asyncio.Transport)
-        self._entered = self._gate.enter()
+        self._transport = transport
+        self._gate.enter(transport)
         self._inner.connection_made(transport)
-        if not self._entered:
-            transport.abort()
-            return
         loop = asyncio.get_running_loop()
         self._end = loop.call_later(self._gate.connection_s, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._gate.leave()
+        if self._transport is not None:
+            self._gate.leave(self._transport)
         if self._end is not None:
             self._end.cancel()
         self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came."""
-        if self._entered:
-            self._inner.data_received(data)
+        self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
         """Hand on that no more will come."""

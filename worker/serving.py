@@ -61,8 +61,9 @@ def _check_secrets(secrets: Mapping[str, str], settings: Settings) -> None:
     variable = WEBHOOK if len(settings.accounts) == 1 else f"{WEBHOOK}_NAME"
     raise CredentialsError(
         "there is no secret that callbacks could show",
-        hint=f"set {variable} in the environment, or give the unit a credential of that name "
-        "in lower case with '-'; make one with: openssl rand -hex 24",
+        hint=f"set {variable} in the environment, or give the unit a credential of that name in "
+        f"lower case with '-' ({WEBHOOK} by itself is for one account only); make one with: "
+        "openssl rand -hex 24",
     )
 
 
@@ -175,6 +176,8 @@ async def serve(
         stack.callback(server.close)
         address = _address(listener)
         _log.info("receiving callbacks", address=address, accounts=", ".join(secrets))
+        if closed := [name for name in settings.accounts if name not in secrets]:
+            _log.warning("accounts without a secret receive none", accounts=", ".join(closed))
         if on_ready is not None:
             on_ready(address)
         stopped = asyncio.create_task(stopping.wait())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_URL: Final = 512
+_CLOCKS_APART: Final = timedelta(days=1)
 _EXPECTED: Final = State.EXPECTED.value
 _QUARTER_MS: Final = 15 * 60 * 1000
 
@@ -62,10 +64,13 @@ NEW_COLUMNS: Final = (*_OF_FACTS, "state", "reason", "settled_ms", "due_ms")
 def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
     """Return when the provider deletes the call's recording, as far as is known.
 
-    A call of unknown date may be the oldest of all: it is taken as about to be deleted.
+    A call of unknown date may be the oldest of all: it is taken as about to be deleted. One that
+    lies days ahead is none, and would put the call behind all others.
     """
     began = facts.began_at
-    return now if began is None else began + kept_for(facts, account)
+    if began is None or began - now > _CLOCKS_APART:
+        return now
+    return began + kept_for(facts, account)
 
 
 def facts_columns(facts: CallFacts, account: Account, now: datetime) -> dict[str, object]:

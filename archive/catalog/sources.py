@@ -28,6 +28,8 @@ _BITS: Final = {
 
 
 _MINUTE_MS: Final = 60_000
+_AFTER: Final = timedelta(days=400)
+"""How long after a time it is looked whether a source was heard again."""
 
 
 class Unlisted(msgspec.Struct, frozen=True):
@@ -53,7 +55,7 @@ def sources_of(tx: Tx, account: Account, begin: datetime, end: datetime) -> list
         row["source"]: from_ms(row["since_ms"])
         for row in tx.rows("first_heard", account=account.name)
     }
-    heard = hearings(tx, account.name, begin, end)
+    heard = hearings(tx, account.name, begin, end + _AFTER)
     return brought(groups, heard, first, begin=begin, end=end)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from tests.provider import write_config
+from web.gate import MOST
 from worker.serving import serve
 from worker.settings import load_settings
 
@@ -209,6 +210,21 @@ async def test_slow_and_half_requests_hold_nobody_up(tmp_path: Path) -> None:
             writer.close()
     assert status == 200
     assert all(not end or end.startswith(b"HTTP/1.1 4") for end in ends)
+
+
+async def test_connections_without_end_keep_nobody_out(tmp_path: Path) -> None:
+    """Where there are too many, the oldest has to go: it is the slowest."""
+    async with serving(tmp_path) as address:
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        idle = [await asyncio.open_connection(host, int(port)) for _ in range(MOST + 20)]
+        for _, writer in idle:
+            writer.write(b"POST /hook/main HT")
+        answers = [
+            await post(f"{address}/hook/main/{SECRET}", data={"CallSid": SID}) for _ in range(3)
+        ]
+        for _, writer in idle:
+            writer.close()
+    assert [answer[0] for answer in answers] == [200] * 3
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:

@@ -46,6 +46,14 @@ def test_a_call_is_new_once_and_known_from_then_on(books: Books) -> None:
     assert Intake() == books.add()
 
 
+def test_a_date_that_lies_ahead_puts_a_call_behind_no_other(books: Books) -> None:
+    """Whoever wrote it: when the recording is deleted is not known then."""
+    ahead = NOW + timedelta(days=9_000)
+    books.add(called(SIDS[0], started_at=ahead), called(SIDS[1], started_at=NOW))
+    assert books.row(SIDS[0])["delete_by_ms"] == to_ms(NOW)
+    assert books.row(SIDS[1])["delete_by_ms"] == to_ms(NOW + timedelta(days=30))
+
+
 def test_counting_says_what_adding_would_do(books: Books) -> None:
     """And does nothing."""
     books.add(called(SIDS[0]))

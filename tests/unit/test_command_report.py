@@ -92,7 +92,7 @@ def test_status_as_json_has_one_number_for_each_state(full: Books, two: Terminal
 def test_status_says_what_will_be_deleted_before_its_turn(books: Books, terminal: Terminal) -> None:
     """Of calls that are deleted within a day where no workers run, and what would help."""
     began = datetime.now(UTC) - timedelta(days=29, hours=12)
-    books.add(called(SIDS[0], started_at=began, ended_at=began))
+    books.add(called(SIDS[0], started_at=began, ended_at=began), now=datetime.now(UTC))
     assert "AT RISK: main: no workers run, and 1 recordings" in terminal.says("status")
     assert terminal.tells("status")["at_risk"]["calls"] == 1
 

@@ -79,6 +79,13 @@ def test_one_that_is_not_heard_again_is_silent_since_then() -> None:
     assert silences(groups, times) == {"webhook": [(50, None, 5)]}
 
 
+def test_a_silence_that_ended_after_the_day_is_not_one_that_goes_on() -> None:
+    """The report of yesterday knows when the webhook was back."""
+    groups = [group(3 * HOUR, "listing", "listing", 5)]
+    times = [*heard("listing", (0, 400)), *heard("webhook", (0, 50), (300, 400))]
+    assert silences(groups, times) == {"webhook": [(50, 300, 5)]}
+
+
 def test_a_few_callbacks_that_were_lost_are_no_silence() -> None:
     """Where calls are few, one that is lost makes a pause; five in a row are none by chance."""
     groups = [group(HOUR, "listing", "listing", 4)]

@@ -38,6 +38,18 @@ def test_each_form_gives_the_same_fields(fields: dict[str, str]) -> None:
         assert fields == read_fields(json.dumps(fields).encode(), kind)
 
 
+@pytest.mark.parametrize(
+    ("junk", "expected"),
+    [("NaN", "NaN"), ("1e400", "1e400"), ("9" * 5_000, "9" * LONGEST), (r'"\ud800"', "?")],
+)
+def test_junk_in_one_field_spoils_no_other(junk: str, expected: str) -> None:
+    """JSON that is not to the letter, numbers that are none, halves of characters; UTF-16, too."""
+    text = f'{{"CallSid": "abc", "Duration": {junk}}}'
+    for encoding in ("utf-8", "utf-16", "utf-16-le"):
+        found = read_fields(text.encode(encoding), "application/json")
+        assert found == {"CallSid": "abc", "Duration": expected}
+
+
 def test_what_is_nested_is_named_as_in_forms() -> None:
     """Arrays by their number; null is nothing; numbers and truth values are texts."""
     document = {"CallSid": "a", "Legs": [{"OnCallDuration": 3}, {"Ok": True}], "To": None}

@@ -113,6 +113,9 @@ def tell(
     yield "Next"
     yield from (f"  {line}" for line in _next(story, held, now, when(story.due)))
     if story.state in UNSETTLED:
+        if story.facts.began_at is None:
+            yield "  When the call was, and so when the provider deletes it, nobody has told yet."
+            return
         left = story.delete_by - now
         yield f"  The provider deletes it on {when(story.delete_by)}{_left(left)}."
 
