@@ -117,6 +117,31 @@ def test_a_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
     assert "lists too many files" in refusal(written(tmp_path, bytes(packed)))
 
 
+def test_a_bomb_that_lies_about_what_went_in_is_refused(tmp_path: Path) -> None:
+    """No member can have more of the archive than there is."""
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.csv", "w") as member,
+    ):
+        for _ in range(160):
+            member.write(bytes(1_000_000))
+    packed = bytearray(content.getvalue())
+    at = packed.index(b"PK\x01\x02") + 20
+    packed[at : at + 4] = (1 << 31).to_bytes(4, "little")
+    assert "unpacks to more than 300 times its size" in refusal(written(tmp_path, bytes(packed)))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_packing_that_is_not_bounded_step_by_step_is_refused(tmp_path: Path, method: int) -> None:
+    """A block of it may come out as anything, and damage in it has an error of its own."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("a.csv", export(SIDS[0]))
+    path = written(tmp_path, packed.getvalue())
+    assert refusal(path) == f"{path}:a.csv is packed in a way that is not read here."
+
+
 @pytest.mark.parametrize("at", range(0, 200, 7))
 def test_a_broken_archive_ends_in_rows_or_one_clear_error(tmp_path: Path, at: int) -> None:
     """Whichever byte is wrong, and wherever it is cut."""
