@@ -110,7 +110,9 @@ def read_cdr(
             on_unread(plain.name, unread)
         _say_damage(plain)
 
-    with explained(path), plain_file(path, name, stdin=sys.stdin.buffer) as plain:
+    # Python has none where the process was started with it closed.
+    stdin = sys.stdin.buffer if sys.stdin else None
+    with explained(path), plain_file(path, name, stdin=stdin) as plain:
         yield from _each(plain, read, note, on_refused)
         _say_damage(plain)
 

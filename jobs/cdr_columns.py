@@ -18,6 +18,7 @@ import msgspec
 
 from archive.provider_time import is_blank
 from jobs.day_order import DayOrder, parse_date
+from jobs.rejected import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,10 @@ NAMES: Final = {
     "exophone": ("exotelnumber", "exophone", "phonenumber", "virtualnumber", "phonenumbersid"),
     "urls": ("recordingurls", "recordingurl"),
 }
-_KNOWN: Final = frozenset(name for names in NAMES.values() for name in names)
 _NOT_IN_NAMES: Final = re.compile(r"[^0-9a-z]+")
+_NAMED: Final = frozenset(name for names in NAMES.values() for name in names)
+# A header that a file of rejected rows repeats is told by the columns added there, if by no others.
+_KNOWN: Final = _NAMED | {_NOT_IN_NAMES.sub("", name) for name in OURS}
 
 _DASHBOARD: Final = (
     "Id,Direction,ExotelNumber,From,FromName,To,ToName,Status,StartTime,EndTime,Duration,Price,"

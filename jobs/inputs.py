@@ -77,7 +77,7 @@ def _add(found: Inputs, word: str) -> None:
                 hint=f"Name the files; in a directory, those are read that end in {_ENDINGS}.",
             )
         )
-    left = [one.name for one in inside if one not in chosen]
+    left = [one.name for one in inside if not _is_export(one)]
     if left and chosen:
         found.notes.append(
             f"{word}: {len(left):,} files are left out, the first is {left[0]!r}; read are those "

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeAlias
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from archive.errors import InputError
 from jobs.inputs import EXPORTS
-from jobs.plain import MOST_BYTES, Copy, Plain, whole_or_some
+from jobs.plain import Copy, Plain, most_of, whole_or_some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +33,8 @@ _MOST_OF_LIST: Final = 8 * 2**20
 _WORKBOOK: Final = "xl/workbook.xml"
 _OTHER_BOOKS: Final = ("xl/workbook.bin", "content.xml", "word/document.xml")
 _ENCRYPTED: Final = 0x1
+# The others unpack a few bytes into as much as they like, in memory and in one step.
+_PACKINGS: Final = (ZIP_STORED, ZIP_DEFLATED)
 _BLOCK: Final = 1 << 16  # the last one is lost where the checksum is wrong
 _MAX_ECHO: Final = 60
 
@@ -97,10 +99,12 @@ def _members(plain: Plain, archive: ZipFile, note: Callable[[str], None]) -> lis
         raise InputError(
             f"{plain.name} holds no CDR export.", hint=f"Exports are named {', '.join(EXPORTS)}."
         )
-    others = [one.filename for one in files if one not in chosen]
+    names = {one.filename for one in chosen}
+    others = [one.filename for one in files if one.filename not in names]
     if others:
         note(f"{plain.name}: left out: {_shown(others[0])} and {len(others) - 1:,} more files")
-    left = _Left(MOST_BYTES)
+    size = plain.stream.seek(0, 2)
+    left = _Left(size, most_of(size))
     return [partial(_member, plain.name, archive, one, left) for one in chosen]
 
 
@@ -111,9 +115,10 @@ def _is_export(name: str) -> bool:
 
 
 class _Left:
-    """How many bytes may yet come out of an archive."""
+    """How many bytes may yet come out of an archive, and how many it has itself."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, size: int, most: int) -> None:
+        self.size = size
         self.most = most
 
 
@@ -124,18 +129,29 @@ def _member(outer: str, archive: ZipFile, info: ZipInfo, left: _Left) -> Iterato
         raise InputError(
             f"{name} is encrypted.", hint="Unpack it with its password, and name what comes out."
         )
+    if info.compress_type not in _PACKINGS:
+        raise InputError(
+            f"{name} is packed in a way that is not read here.",
+            hint="Pack it as usual (deflate), or unpack it.",
+        )
     with tempfile.TemporaryFile(prefix="callvault-") as stream:
-        damage = _unpack(archive, info, Copy(stream, name, left.most))
-        left.most -= stream.tell()
+        try:
+            damage = _unpack(archive, info, Copy(stream, name, left.most), left.size)
+        finally:
+            left.most -= stream.tell()
         yield whole_or_some(name, stream, damage)
 
 
-def _unpack(archive: ZipFile, info: ZipInfo, copy: Copy) -> str:
-    """Unpack what can be had; return what is wrong with the rest."""
+def _unpack(archive: ZipFile, info: ZipInfo, copy: Copy, size: int) -> str:
+    """Unpack what can be had; return what is wrong with the rest.
+
+    No member takes more of the archive than its ``size``, whatever is said of it.
+    """
+    taken = min(info.compress_size, size)
     try:
         with archive.open(info) as member:
             while block := member.read(_BLOCK):
-                copy.write(block, info.compress_size)
+                copy.write(block, taken)
     except NotImplementedError:
         return "it is packed in a way that is not known here; pack it as usual (deflate)"
     except (BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:

@@ -24,6 +24,8 @@ MOST_RATIO: Final = 300
 """Bytes that may come out of one; exports hold a random Sid a row, and pack to a fifth or so."""
 _FREE: Final = 64 * 2**20
 """So much may come out at any ratio."""
+_FREE_IN_ALL: Final = 4 * _FREE
+"""And so much of all the files in an archive."""
 BLOCK: Final = 1 << 18
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_BITS: Final = 16 + zlib.MAX_WBITS
@@ -43,17 +45,22 @@ class Plain:
 
 @contextmanager
 def plain_file(
-    path: Path, name: str, *, stdin: IO[bytes], most: int = MOST_BYTES
+    path: Path, name: str, *, stdin: IO[bytes] | None, most: int = MOST_BYTES
 ) -> Iterator[Plain]:
     """Give a file that can be read twice: the export itself, or a temporary copy of it, unpacked.
 
-    ``-`` is ``stdin``; ``name`` is what errors call it.
+    ``-`` is ``stdin``, None where that is closed; ``name`` is what errors call it.
 
     Raises:
-        InputError: more than ``most`` bytes come out, or far more than went in.
+        InputError: more than ``most`` bytes come out, or far more than went in; or there is no
+            standard input.
         OSError: the export cannot be read, or the copy not written.
     """
     if str(path) == STDIN:
+        if stdin is None:
+            raise InputError(
+                "there is no standard input: it is closed.", hint="Name a file, or pipe one in."
+            )
         with _copied(stdin, name, most) as plain:
             yield plain
         return
@@ -63,6 +70,11 @@ def plain_file(
             return
         with _copied(file, name, most) as plain:
             yield plain
+
+
+def most_of(size: int) -> int:
+    """Return how many bytes may come out of an archive of ``size`` bytes in all."""
+    return min(MOST_BYTES, _FREE_IN_ALL + MOST_RATIO * size)
 
 
 class Copy:
@@ -80,16 +92,16 @@ class Copy:
             InputError: it is too much, or far more than went in.
         """
         size = self._stream.tell() + len(block)
-        if size > self._most:
-            raise InputError(
-                f"{self._name} holds more than {self._most:,} bytes. Nothing was read from it.",
-                hint="If it is an export, unpack it and split it into smaller files.",
-            )
         if taken is not None and size > max(_FREE, MOST_RATIO * taken):
             raise InputError(
                 f"{self._name} unpacks to more than {MOST_RATIO} times its size, as no export "
                 "does. Nothing was read from it.",
                 hint="If it is an export all the same, unpack it first.",
+            )
+        if size > self._most:
+            raise InputError(
+                f"{self._name} holds more than {self._most:,} bytes. Nothing was read from it.",
+                hint="If it is an export, unpack it and split it into smaller files.",
             )
         self._stream.write(block)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from archive.errors import InputError
@@ -69,9 +68,10 @@ class RejectedFile:
             missing = [""] * (len(header) - len(cells))
             writer.writerow([row.file, row.line, row.reason, *cells, *missing])
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be written: {error.strerror or error}.", hint=_HINT
-            ) from error
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> InputError:
+        return InputError(f"{self.path} cannot be written: {error.strerror or error}.", hint=_HINT)
 
     def _open(self) -> TextIO:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,9 +93,14 @@ class RejectedFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._stream is not None:
-            with suppress(OSError):
-                self._stream.close()
+        if self._stream is None:
+            return
+        try:
+            # The last rows are written here, if there is room.
+            self._stream.close()
+        except OSError as full:
+            if error is None:
+                raise self._unwritten(full) from full
 
 
 def place_of(folder: Path, now: datetime) -> Path:

@@ -1,186 +1,127 @@
 """Sheets of Excel workbooks (.xlsx) as CSV files, by the extra ``callvault[xlsx]``.
 
-The reader loads a sheet as a whole, so it is looked at first: how much comes out of the archive,
-and how many cells its furthest cell would make. A row stays a line, so that a message's line is its
-row.
-Cells of dates are exact, and become times in the provider's own form.
+The reader loads a sheet as a whole: two cells in opposite corners are a table of 17 thousand
+million, and a text that stands once may be in each cell. How much it will be cannot be told without
+reading as it does, and out of memory it ends its process. So it gets one of its own, `jobs.sheets`,
+with bounded memory, and without our environment: a workbook is nobody's to trust.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
+import importlib.util
+import os
+import subprocess
+import sys
 import tempfile
 import zlib
 from contextlib import contextmanager
-from datetime import date, datetime
 from functools import partial
 from typing import IO, TYPE_CHECKING, Final
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
+
+import msgspec
 
 from archive.errors import InputError
 from jobs.plain import BLOCK, Plain
+from jobs.sheets import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
     from zipfile import ZipFile
 
     from jobs.packed import Part
 
 _MOST_BYTES: Final = 512 * 2**20
-_MOST_CELLS: Final = 20_000_000
-_MOST_TEXT: Final = 4 * 2**30
-"""Cells of texts, times the longest of these: the most that they could be."""
-_END_OF_TEXT: Final = b"si>"
-# A cell's place, the last one of a range, or a row's number.
-_CELL: Final = re.compile(
-    rb"""\b(?:r|ref)\s*=\s*["'](?:[A-Z]{1,3}\d{1,7}:)?([A-Z]{0,3})(\d{1,7})["']""", re.IGNORECASE
-)
-_LONGEST_CELL: Final = 40
-_LETTERS: Final = 26
-_ENCODING: Final = "utf-8-sig"
+MOST_MEMORY: Final = 2 * 2**30
+"""What reading a sheet may take, in bytes."""
+_MOST_NAMES: Final = 1 << 18
+_MAX_ECHO: Final = 80
+_PACKINGS: Final = (ZIP_STORED, ZIP_DEFLATED)
+_AS_CSV: Final = "Save the sheet as CSV (UTF-8), which may be of any size."
 
 
-def sheets_of(plain: Plain, archive: ZipFile) -> list[Part]:
-    """Return the sheets of a workbook that hold anything.
+def sheets_of(plain: Plain, archive: ZipFile, *, memory: int = MOST_MEMORY) -> list[Part]:
+    """Return the sheets of a workbook that hold anything, each read within ``memory`` bytes.
 
     Raises:
         InputError: the extra is not installed, or the workbook is too large or cannot be read.
     """
-    calamine = _reader(plain)
-    _check_size(plain, archive)
-    plain.stream.seek(0)
-    try:
-        book = calamine.CalamineWorkbook.from_filelike(plain.stream)
-        names = [
-            sheet.name
-            for sheet in book.sheets_metadata
-            if sheet.typ == calamine.SheetTypeEnum.WorkSheet
-        ]
-        # New workbooks have empty sheets beside the one that is used.
-        names = [name for name in names if book.get_sheet_by_name(name).height] or names[:1]
-    except (calamine.CalamineError, OSError, ValueError) as error:
-        raise _unreadable(plain.name, error) from None
-    told = len(names) > 1
-    parts = [(name, f"{plain.name}:{name!r}" if told else plain.name) for name in names]
-    return [partial(_sheet, calamine, book, name, called) for name, called in parts]
-
-
-def _reader(plain: Plain) -> ModuleType:
-    try:
-        import python_calamine  # noqa: PLC0415 - an extra, which need not be there
-    except ImportError:
+    if importlib.util.find_spec("python_calamine") is None:
         raise InputError(
             f"{plain.name} is an Excel workbook; callvault reads it with an extra that is not "
             "installed.",
             hint="Install 'callvault[xlsx]', or save the sheet as CSV (UTF-8).",
-        ) from None
-    return python_calamine
+        )
+    _check_size(plain, archive)
+    with tempfile.TemporaryFile(prefix="callvault-") as stream:
+        _read(plain, [], stream, memory)
+        try:
+            found = msgspec.json.decode(stream.read(_MOST_NAMES), type=list[tuple[int, str]])
+        except msgspec.DecodeError:
+            raise _unreadable(plain.name, "its list of sheets is too long") from None
+    told = len(found) > 1
+    names = [(place, f"{plain.name}:{name[:_MAX_ECHO]!r}") for place, name in found]
+    return [
+        partial(_sheet, Plain(name if told else plain.name, plain.stream), place, memory)
+        for place, name in names
+    ]
 
 
-def _unreadable(name: str, error: Exception) -> InputError:
+def _unreadable(name: str, why: str) -> InputError:
     return InputError(
-        f"{name} is an Excel workbook that cannot be read ({str(error)[:80]!r}).",
+        f"{name} is an Excel workbook that cannot be read ({why[:_MAX_ECHO]!r}).",
         hint="Save it again, or save the sheet as CSV (UTF-8).",
     )
 
 
 def _check_size(plain: Plain, archive: ZipFile) -> None:
-    """Look through all that is in a workbook, block by block, before it is loaded.
-
-    Through any member: which one is a sheet, the workbook itself says.
-    """
-    size = _Size()
+    """Count what comes out of a workbook, block by block: memory is bounded, and time is not."""
+    size = 0
     for info in archive.infolist():
+        if info.compress_type not in _PACKINGS:
+            raise _unreadable(plain.name, "it is not packed as workbooks are")
         try:
             with archive.open(info) as member:
-                size.begin_member()
                 while block := member.read(BLOCK):
-                    size.add(block)
-                    if size.is_too_much:
+                    size += len(block)
+                    if size > _MOST_BYTES:
                         raise InputError(
                             f"{plain.name} holds too much for a workbook: more than "
-                            f"{_MOST_BYTES:,} bytes, or {_MOST_CELLS:,} cells.",
-                            hint="Save the sheet as CSV (UTF-8), which may be of any size.",
+                            f"{_MOST_BYTES:,} bytes.",
+                            hint=_AS_CSV,
                         )
-        except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise _unreadable(plain.name, error) from None
-
-
-class _Size:
-    """What a workbook would need: bytes, cells, and texts, which stand once and are used often."""
-
-    def __init__(self) -> None:
-        self._bytes = self._cells = self._texts = self._longest = 0
-        self.begin_member()
-
-    def begin_member(self) -> None:
-        """Begin with another file in the workbook."""
-        self._rows = self._columns = self._since = 0
-        self._tail = b""
-
-    def add(self, block: bytes) -> None:
-        """Take a block into account."""
-        self._bytes += len(block)
-        self._texts += block.count(b't="s"') + block.count(b"t='s'")
-        *texts, rest = block.split(_END_OF_TEXT)
-        if texts:
-            self._longest = max(self._longest, self._since + len(texts[0]), *map(len, texts))
-            self._since = 0
-        self._since += len(rest)
-        block = self._tail + block
-        for letters, row in _CELL.findall(block):
-            self._rows = max(self._rows, int(row))
-            self._columns = max(self._columns, _number(letters.upper()))
-        self._cells = max(self._cells, self._rows * self._columns)
-        self._tail = block[-_LONGEST_CELL:]
-
-    @property
-    def is_too_much(self) -> bool:
-        """Tell whether it is more than is loaded."""
-        return (
-            self._bytes > _MOST_BYTES
-            or self._cells > _MOST_CELLS
-            or self._texts * self._longest > _MOST_TEXT
-        )
-
-
-def _number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * _LETTERS + letter - ord("A") + 1
-    return number
+        except (BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+            raise _unreadable(plain.name, str(error)) from None
 
 
 @contextmanager
-def _sheet(calamine: ModuleType, book: object, name: str, called: str) -> Iterator[Plain]:
+def _sheet(plain: Plain, place: int, memory: int) -> Iterator[Plain]:
     with tempfile.TemporaryFile(prefix="callvault-") as stream:
-        try:
-            sheet = book.get_sheet_by_name(name)  # type: ignore[attr-defined]  # of the extra
-            _write(sheet.to_python(skip_empty_area=False), stream)
-        except (calamine.CalamineError, OSError, ValueError) as error:
-            raise _unreadable(called, error) from None
-        yield Plain(called, stream)
+        _read(plain, [str(place)], stream, memory)
+        yield Plain(plain.name, stream)
 
 
-def _write(rows: list[list[object]], stream: IO[bytes]) -> None:
-    text = io.TextIOWrapper(stream, encoding=_ENCODING, errors="replace", newline="")
-    writer = csv.writer(text)
-    for row in rows:
-        cells = [_text(cell) for cell in row]
-        # A row of nothing is an empty line, and no quotes.
-        writer.writerow(cells if any(cells) else [])
-    text.detach()
+def _read(plain: Plain, places: list[str], target: IO[bytes], memory: int) -> None:
+    """Let a workbook be read, and what is asked for written to ``target``, which is at its start.
 
-
-def _text(cell: object) -> str:
-    """Write a cell as an export has it; whole numbers without a point, on one line."""
-    if isinstance(cell, datetime):
-        return cell.replace(microsecond=0).isoformat(" ")
-    if isinstance(cell, date):
-        return f"{cell.isoformat()} 00:00:00"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return " ".join(str(cell).splitlines())
+    Raises:
+        InputError: it cannot be read, or not within the memory there is for it.
+    """
+    done = subprocess.run(  # noqa: S603 - our own program, and numbers of ours
+        [sys.executable, "-P", "-m", "jobs.sheets", str(memory), *places],
+        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=plain.stream,
+        stdout=target,
+        # What the reader says of its own end is of no use to anybody.
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    target.seek(0)
+    if done.returncode == UNREADABLE:
+        raise _unreadable(plain.name, target.read(_MAX_ECHO).decode(errors="replace"))
+    if done.returncode:
+        raise InputError(
+            f"{plain.name} holds too much for a workbook, or is damaged: it cannot be read within "
+            f"{memory // 2**20:,} MiB of memory.",
+            hint=_AS_CSV,
+        )

@@ -14,6 +14,8 @@ import pytest
 from archive.call import CallFacts
 from archive.errors import InputError
 from jobs.cdr import Rejected, read_cdr
+from jobs.plain import Plain
+from jobs.workbook import sheets_of
 from tests.unit.exports import as_workbook, as_zip, written
 
 if TYPE_CHECKING:
@@ -117,6 +119,31 @@ def test_a_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
     assert "lists too many files" in refusal(written(tmp_path, bytes(packed)))
 
 
+def test_a_bomb_that_lies_about_what_went_in_is_refused(tmp_path: Path) -> None:
+    """No member can have more of the archive than there is."""
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.csv", "w") as member,
+    ):
+        for _ in range(160):
+            member.write(bytes(1_000_000))
+    packed = bytearray(content.getvalue())
+    at = packed.index(b"PK\x01\x02") + 20
+    packed[at : at + 4] = (1 << 31).to_bytes(4, "little")
+    assert "unpacks to more than 300 times its size" in refusal(written(tmp_path, bytes(packed)))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_packing_that_is_not_bounded_step_by_step_is_refused(tmp_path: Path, method: int) -> None:
+    """A block of it may come out as anything, and damage in it has an error of its own."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("a.csv", export(SIDS[0]))
+    path = written(tmp_path, packed.getvalue())
+    assert refusal(path) == f"{path}:a.csv is packed in a way that is not read here."
+
+
 @pytest.mark.parametrize("at", range(0, 200, 7))
 def test_a_broken_archive_ends_in_rows_or_one_clear_error(tmp_path: Path, at: int) -> None:
     """Whichever byte is wrong, and wherever it is cut."""
@@ -160,16 +187,34 @@ def test_without_the_extra_a_workbook_is_refused_with_its_name(
     [
         b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
         b"<row r='1048576'><c><v>1</v></c></row><row r='9'><c r='xfd9'><v>1</v></c></row>",
-        b"<si>" + b"x" * 32_000 + b"</si>" + b'<c t="s"><v>0</v></c>' * 150_000,
+        b'<row r="2147483647"><c r="ZZZZ2147483647"><v>1</v></c></row>',
     ],
 )
 def test_a_workbook_that_would_fill_the_memory_is_not_loaded(tmp_path: Path, added: bytes) -> None:
-    """Two cells far apart, a table of seventeen thousand million; or a long text in many cells."""
+    """Two cells far apart are a table of seventeen thousand million, however it is written."""
     book = zipfile.ZipFile(io.BytesIO(as_workbook({"S": BOOK})))
     members = {name: book.read(name) for name in book.namelist()}
     sheet = members["xl/worksheets/s1.xml"]
     members["xl/worksheets/s1.xml"] = sheet.replace(b"</sheetData>", added + b"</sheetData>")
     assert "holds too much" in refusal(written(tmp_path, as_zip(members)))
+
+
+def test_a_text_in_many_cells_is_bounded(tmp_path: Path) -> None:
+    """It stands once in the workbook, and as often as it is used in memory."""
+    book = zipfile.ZipFile(io.BytesIO(as_workbook({"S": BOOK})))
+    members = {name: book.read(name) for name in book.namelist()}
+    links, sheet = "xl/_rels/workbook.xml.rels", "xl/worksheets/s1.xml"
+    members[links] = members[links].replace(b"styles", b"sharedStrings")
+    members["xl/sharedStrings.xml"] = b"<sst><si><t>" + b"x" * 32_000 + b"</t></si></sst>"
+    cells = b'<c t="s"><v>0</v></c>' * 16_000
+    members[sheet] = members[sheet].replace(b"</sheetData>", b"<row>%s</row></sheetData>" % cells)
+    path = written(tmp_path, as_zip(members))
+    with (
+        path.open("rb") as stream,
+        zipfile.ZipFile(path) as archive,
+        pytest.raises(InputError, match="holds too much"),
+    ):
+        sheets_of(Plain("x", stream), archive, memory=256 * 2**20)
 
 
 @pytest.mark.parametrize("name", ["xl/workbook.xml", "xl/worksheets/s1.xml", "xl/styles.xml"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive.errors import InputError
-from jobs.plain import plain_file
+from jobs.plain import MOST_BYTES, MOST_RATIO, most_of, plain_file
 
 TEXT = b"CallSid,From\n" + b"".join(b"%032d,1\n" % n for n in range(30_000))
 NOTHING = io.BytesIO()
@@ -97,3 +97,16 @@ def test_an_archive_that_gives_nothing_says_why(tmp_path: Path) -> None:
         plain_file(path, "x", stdin=NOTHING),
     ):
         pass
+
+
+def test_a_closed_standard_input_is_told() -> None:
+    """As where a service manager gave none; a file beside it is read."""
+    with pytest.raises(InputError, match="is closed"), plain_file(Path("-"), "x", stdin=None):
+        pass
+
+
+def test_all_that_comes_out_of_an_archive_is_bounded() -> None:
+    """By the archive's size: many files, each small enough, are too much together."""
+    assert most_of(0) == 256 * 2**20
+    assert most_of(10**7) - most_of(0) == MOST_RATIO * 10**7
+    assert most_of(10**12) == MOST_BYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import resource
 import stat
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -136,3 +137,26 @@ def test_the_default_place_is_free(tmp_path: Path) -> None:
     assert tmp_path / "20261124T100000Z.csv" == place_of(tmp_path, NOW)
     place_of(tmp_path, NOW).touch()
     assert tmp_path / "20261124T100000Z-2.csv" == place_of(tmp_path, NOW)
+
+
+def test_rows_of_other_columns_can_be_fed_in_again(tmp_path: Path) -> None:
+    """Also where the Sid's is the only column that is known, and stands elsewhere each time."""
+    target = tmp_path / "rejected.csv"
+    with RejectedFile(target) as kept:
+        kept.add(Rejected("a.csv", 2, "no", ("Asha", SIDS[0]), ("Name", "CallSid")))
+        kept.add(Rejected("b.csv", 2, "no", (SIDS[1], "Ravi"), ("CallSid", "Name")))
+    assert [CallFacts(sid=sid) for sid in SIDS[:2]] == list(read_cdr(target, zone=IST))
+
+
+def test_rows_that_find_no_room_are_told_of(tmp_path: Path) -> None:
+    """Those written at the end, too: else they would be nowhere, and nobody would know."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    row = Rejected("a.csv", 2, "no", ("bad" * 99,), ("CallSid",))
+    kept = RejectedFile(tmp_path / "rejected.csv")
+    kept.add(row)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, former[1]))
+    try:
+        with pytest.raises(InputError, match="cannot be written"), kept:
+            kept.add(row)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
