@@ -14,7 +14,7 @@ from archive.clock import system_clock
 from archive.errors import Exit
 from archive.windows import Window
 from worker.commands.choosing import choice_options, read_entry
-from worker.commands.moments import parse_range
+from worker.commands.moments import known_part, parse_range
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
 from worker.logs import configure_logging
 from worker.settings import Settings, load_settings
@@ -81,13 +81,10 @@ async def _ask(
     dry_run: bool,
 ) -> tuple[Report, str | None]:
     # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
-    from jobs.listing import Clerk, alarm_for, cut_range, take_range  # noqa: PLC0415
+    from jobs.listing import Clerk, alarm_for, take_range  # noqa: PLC0415
     from worker.asking import explained, open_asking  # noqa: PLC0415
 
-    began, ended = cut_range(start, end, system_clock())
-    if began > start:
-        known = began.astimezone(account.zone)
-        click.echo(f"note: the provider knows nothing before {known:%Y-%m-%d %H:%M}", err=True)
+    began, ended = known_part(start, end, account.zone)
     async with open_asking(settings, os.environ, [account]) as asking:
         clerk = Clerk(
             catalog=asking.catalog,

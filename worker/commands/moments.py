@@ -6,6 +6,8 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from archive.clock import system_clock
 from archive.errors import InputError
 
@@ -27,6 +29,26 @@ def parse_range(start: str, end: str, zone: ZoneInfo) -> tuple[datetime, datetim
     if first >= last:
         raise InputError(f"the range ends ({end}) before it begins ({start})")
     return first, last
+
+
+def known_part(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the part of a range that the provider can answer for, and say what is left out.
+
+    Raises:
+        InputError: it can answer for none of it.
+    """
+    from jobs.listing import cut_range  # noqa: PLC0415 - it loads HTTP
+
+    began, ended = cut_range(start, end, system_clock())
+    if began >= ended:
+        raise InputError(
+            f"the provider lists nothing between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M}",
+            hint="it knows the calls of the last six months, and none that are still to come",
+        )
+    if began > start:
+        known = began.astimezone(zone)
+        click.echo(f"note: the provider knows nothing before {known:%Y-%m-%d %H:%M}", err=True)
+    return began, ended
 
 
 def parse_moment(text: str, zone: ZoneInfo, *, end: bool) -> datetime:

@@ -11,7 +11,7 @@ import click
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from worker.commands.listing import show_listed
-from worker.commands.moments import parse_moment
+from worker.commands.moments import known_part, parse_moment
 from worker.commands.options import json_option, print_json
 from worker.commands.sources import source_lines
 from worker.logs import configure_logging
@@ -57,7 +57,8 @@ def _range(
     last = latest if end is None else min(latest, parse_moment(end, account.zone, end=True))
     if begin >= last:
         raise InputError(f"the range ends ({end or 'now'}) before it begins ({start})")
-    return begin, last
+    # Calls that it has forgotten would all seem to be missing.
+    return known_part(begin, last, account.zone)
 
 
 async def _reconcile(
