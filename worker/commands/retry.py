@@ -61,7 +61,10 @@ def retry(
     asked = (failed, lost, absent, excluded)
     chosen = [state for state, on in zip(_RETRIED, asked, strict=True) if on]
     if not (sids or chosen or reason or day):
-        raise InputError("retry which calls?", hint="say --failed, --reason R, --day D or Sids")
+        raise InputError(
+            "retry which calls?",
+            hint="say --failed, --lost, --absent, --excluded, --reason R, --day D, or Sids",
+        )
     choice = _Choice(
         accounts=[settings.account(account).name] if account else list(settings.accounts),
         # A rule's word is taken back only where that was meant: by state, by rule, or by Sid.
