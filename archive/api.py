@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from archive.history import HISTORY
+from archive.history import HISTORY, SIDS_PER_REQUEST
 from archive.outbound import Failure, name_failure
 from archive.provider_time import format_time
 from archive.verdicts import Symptom
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from archive.clock import Clock
     from archive.windows import Window
     from archive.wire import CallAnswer, Page
-
-SIDS_PER_REQUEST: Final = 100
 
 PATIENCE: Final = timedelta(minutes=1)
 """How long an answer may take in all."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.history import SIDS_PER_REQUEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,8 +18,6 @@ HOUR: Final = timedelta(hours=1)
 SOON: Final = timedelta(days=1)
 """Where nothing runs, what is deleted within this is at risk."""
 _OF_THE_LIMIT: Final = 0.9
-_A_REQUEST: Final = 100
-"""Calls that one request resolves."""
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ def remedy(risk: Risk, account: Account) -> str:
         return "start workers: callvault work"
     if not risk.rate_per_hour:
         return "nothing was settled within the last hour: see what 'callvault status' says"
-    allowed = account.requests_per_minute * 60 * _A_REQUEST * _OF_THE_LIMIT
+    allowed = account.requests_per_minute * 60 * SIDS_PER_REQUEST * _OF_THE_LIMIT
     if risk.needed_per_hour > allowed:
         return (
             f"ask the provider for more than {account.requests_per_minute} requests a minute, or "

@@ -13,6 +13,7 @@ import msgspec
 
 from archive.call import State
 from archive.clock import from_ms
+from archive.history import SIDS_PER_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
 
 TALKED_S: Final = 5
 """A call that was talked for longer has a recording, as a rule; shorter ones may have none."""
-SIDS_PER_REQUEST: Final = 100
 _LOOKS: Final = 1.05
 """Requests for each hundred calls, those that are looked at more than once included."""
 _ENOUGH: Final = 200
 _ENOUGH_RECORDINGS: Final = 50
 _HOUR: Final = timedelta(hours=1)
-_MINUTE_MS: Final = 60_000
+_HOUR_MS: Final = _HOUR // timedelta(milliseconds=1)
 # About 1 MB a minute for MP3 and 20 MB for dual-channel WAV (Exotel, Call recording): the bounds.
 _USUAL: Final = (16_000, 330_000)
 
@@ -85,7 +85,7 @@ class Preview:
             self.talked_s += talk
         if day:
             self.days.add(day)
-            self.deletions[int(named["delete_by_ms"] or 0) // (60 * _MINUTE_MS)] += 1
+            self.deletions[int(named["delete_by_ms"] or 0) // _HOUR_MS] += 1
         else:
             self.undated += 1
 
@@ -157,7 +157,7 @@ def reckon(
         fits=size[1] <= free,
         disk_days=free / (mean_size / len(preview.days)) if preview.days and mean_size else None,
         already_past=sum(
-            n for hour, n in preview.deletions.items() if from_ms(hour * 3_600_000) + _HOUR <= now
+            n for hour, n in preview.deletions.items() if from_ms(hour * _HOUR_MS) + _HOUR <= now
         ),
         too_late=_too_late(preview, measured, now, lasting),
     )
@@ -203,7 +203,7 @@ def _too_late(preview: Preview, measured: Measured, now: datetime, lasting: time
         there = waiting[hour] + preview.deletions[hour]
         before += there
         turn = now + lasting * (before / everything)
-        gone = from_ms(hour * 3_600_000) + _HOUR
+        gone = from_ms(hour * _HOUR_MS) + _HOUR
         if now < gone < turn:
             late += preview.deletions[hour]
     return late
