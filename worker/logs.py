@@ -17,7 +17,7 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-    from worker.settings import Log
+    from worker.sections import Log
 
 _QUERY: Final = re.compile(r"(?i)((?:https?://|/)[^\s?'\"<>]+)\?[^\s'\"<>]*=[^\s'\"<>]*")
 _USER: Final = re.compile(r"(\w+://)[^\s/'\"]+@")

@@ -38,7 +38,8 @@ from worker.build import host_name, open_parts
 from worker.heart import beat, keep_beating, keep_signing
 from worker.leading import lead_until
 from worker.logs import configure_logging
-from worker.settings import EMBEDDED, Settings, load_settings
+from worker.sections import EMBEDDED
+from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from archive.errors import CallvaultError
-from worker.settings import EMBEDDED, Settings
+from worker.sections import EMBEDDED
 from worker.valkey import EmbeddedValkey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from worker.settings import Settings
 
 _ENSURE_S: Final = 1.0
 _log = structlog.get_logger()

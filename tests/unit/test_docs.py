@@ -31,7 +31,7 @@ from jobs.recording import _about
 from jobs.targets import Target
 from sandbox.__main__ import main as sandbox_command
 from tests.chaos.__main__ import main as chaos_command
-from worker import settings, values
+from worker import sections, settings, values
 from worker.cli import cli
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ _DOCS: Final = _ROOT / "docs"
 _PAGES: Final = sorted([*_ROOT.glob("*.md"), *_DOCS.rglob("*.md")])
 _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "accounts.NAME": Account,
-    "archive": settings.Archive,
-    "catalog": settings.CatalogSettings,
-    "queue": settings.Queue,
-    "worker": settings.Workers,
+    "archive": sections.Archive,
+    "catalog": sections.CatalogSettings,
+    "queue": sections.Queue,
+    "worker": sections.Workers,
     "readiness": Readiness,
-    "web": settings.Web,
+    "web": sections.Web,
     "poll": Poll,
-    "log": settings.Log,
+    "log": sections.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name", "retention", "selection"}}
 _ARRAYS: Final[dict[str, type[msgspec.Struct]]] = {

@@ -21,7 +21,7 @@ SIGNED = f"https://h.example/exotelrecordings/a.mp3?X-Amz-Signature={SECRET}&x=1
 LOGGER = """
 import logging, sys, structlog
 from worker.logs import configure_logging
-from worker.settings import Log
+from worker.sections import Log
 configure_logging(Log(format=sys.argv[1], level="debug"))
 signed, secret = sys.argv[2:]
 log = structlog.get_logger()

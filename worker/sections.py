@@ -1,0 +1,93 @@
+"""The sections of ``config.toml`` that belong to the processes rather than to a part below."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from worker.values import Size
+
+EMBEDDED: Final = "embedded"
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """Where work in flight is kept: ``embedded``, or a Redis or Valkey URL."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(embedded|(redis|rediss|unix)://\S+)\Z",
+            description='"embedded", or a URL: redis://, rediss:// or unix://',
+        ),
+    ] = EMBEDDED
+    state: Path = Path("state")
+
+
+class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the catalog is: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^sqlite:///\S+\Z",
+            description="sqlite:///relative.db or sqlite:////absolute.db",
+        ),
+    ] = "sqlite:///state/catalog.db"
+
+
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
+    """Where recordings lie, whether each has a JSON beside it, and the room to be left free."""
+
+    root: Path = Path("recordings")
+    sidecar: bool = True
+    min_free: Size = Size(2**30)
+
+
+class Workers(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is done at once. ``processes = 0`` stands for one per core."""
+
+    processes: Annotated[int, Meta(ge=0, le=256)] = 0
+    downloads: Annotated[int, Meta(ge=1, le=512)] = 32
+    batch: Annotated[int, Meta(ge=1, le=100)] = 100
+
+    @property
+    def process_count(self) -> int:
+        """How many worker processes to start."""
+        return self.processes or os.cpu_count() or 1
+
+
+NetworkText = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?\Z",
+        description="addresses or networks such as 203.0.113.7 or 203.0.113.0/24",
+    ),
+]
+
+
+class Web(msgspec.Struct, frozen=True, kw_only=True):
+    """Where callbacks are received, from whom, and how many.
+
+    ``allow`` empty: from anywhere. ``trusted_proxies`` are those whose X-Forwarded-For counts.
+    ``spool`` is how much of what the catalog has not taken in yet may lie on disk.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    allow: tuple[NetworkText, ...] = ()
+    trusted_proxies: tuple[NetworkText, ...] = ()
+    metrics_allow: tuple[NetworkText, ...] = ("127.0.0.0/8", "::1")
+    per_second: Annotated[int, Meta(ge=1, le=100_000)] = 500
+    body: Size = Size(64 * 2**10)
+    spool: Size = Size(2**30)
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """How to log: ``auto`` is for people on a terminal and JSON lines elsewhere."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
