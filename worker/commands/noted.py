@@ -59,7 +59,9 @@ class Noted(click.Command):
         finally:
             note = (error or str(ctx.meta.get(_NOTE, "")))[:_LONGEST]
             now = system_clock()
-            if not _write(path, lambda tx: runs.end(tx, run, code=code, note=note, now=now)):
+            written = _write(path, lambda tx: runs.end(tx, run, code=code, note=note, now=now))
+            # Who has met an error has said what is wrong.
+            if not (written or error):
                 click.echo("note: the catalog could not be told how this run ended", err=True)
         return result
 
