@@ -52,7 +52,7 @@ _MEANING: Final = {
     State.EXCLUDED: "left out by a rule",
     State.LOST: "there was one; the provider no longer has it",
     State.FAILED: "a person has to look",
-    State.PURGED: "deleted on request",
+    State.PURGED: "recordings deleted from the archive",
 }
 
 
