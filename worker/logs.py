@@ -61,9 +61,7 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = LineHandler(
-        sys.stderr, journal=is_journal(sys.stderr, os.environ), one_line=as_json
-    )
+    handler = LineHandler(sys.stderr, journal=is_journal(sys.stderr, os.environ), one_line=as_json)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],

@@ -31,10 +31,21 @@ _NAMED: Final = re.compile(
     r"api_?key|key-pair-id)(%(?:25)*3D|=|\\?['\"]\s*[:=]\s*\\?['\"]|: )[^\s&'\"<>,;(){}\\]+"
 )
 """A value beside its name: ``X-Amz-Signature=…`` without a URL, ``"token": "…"``."""
-_NAMED_HINTS: Final = ("-amz-", "-goog-", "key", "signature", "pass", "secret", "token")
 _SECRET_KEY: Final = re.compile(
     r"(?i)authorization|cookie|signature|passw|secret|token|api.?key|x-amz-|x-goog-"
 )
+_RULES: Final = (
+    (("?", "%"), _QUERY, rf"\1{CUT}"),
+    (("@", "%"), _USER, rf"\1{CUT}@"),
+    (("/hook/",), _HOOK, rf"\1{CUT}"),
+    (("basic", "bearer"), _AUTHORISATION, rf"\1 {CUT}"),
+    (
+        ("-amz-", "-goog-", "key", "signature", "pass", "secret", "token"),
+        _NAMED,
+        rf"\1\2{CUT}",
+    ),
+)
+"""What has to be in a text, in small letters, for a pattern to be tried; and what is put in."""
 
 _BEFORE: Final = (
     r"(?:(?<![\w.])|(?<=[^\d]\.)|(?<=\\[nrt])|(?<=%20)|(?<=%2[BbCcFf])|(?<=%3[AaDd])"
@@ -99,17 +110,10 @@ def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
             text = text.replace(secret, CUT)
     if len(text) > MOST:
         text = _shortened(text)
-    if "?" in text or "%" in text:
-        text = _QUERY.sub(rf"\1{CUT}", text)
-    if "@" in text or "%" in text:
-        text = _USER.sub(rf"\1{CUT}@", text)
-    if "/hook/" in text:
-        text = _HOOK.sub(rf"\1{CUT}", text)
     lower = text.lower()
-    if "basic" in lower or "bearer" in lower:
-        text = _AUTHORISATION.sub(rf"\1 {CUT}", text)
-    if any(hint in lower for hint in _NAMED_HINTS):
-        text = _NAMED.sub(rf"\1\2{CUT}", text)
+    for hints, pattern, instead in _RULES:
+        if any(hint in lower for hint in hints):
+            text = pattern.sub(instead, text)
     if _MANY_DIGITS.search(text):
         text = _PHONE.sub(rf"{CUT}\1", text)
     return text
