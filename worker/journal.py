@@ -63,19 +63,28 @@ class LineHandler(logging.Handler):
         try:
             line = self.format(record)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to stop
-            line = f"a log record of {record.name} cannot be written: {type(error).__name__}"
+            line = self._stand_in(record, error)
         if self._one_line:
             line = line.replace("\r", "\\r").replace("\n", "\\n")
         if self._journal:
             line = f"<{priority_of(record.levelno)}>{line}"
         self._write(f"{line}\n")
 
+    def _stand_in(self, record: logging.LogRecord, error: Exception) -> str:
+        said = f"a log record of {record.name} cannot be written: {type(error).__name__}"
+        told = logging.LogRecord(record.name, record.levelno, "", 0, said, None, None)
+        try:
+            return self.format(told)
+        except Exception:  # noqa: BLE001 - then the formatter itself is at fault
+            return said
+
     def _write(self, line: str) -> None:
         with suppress(OSError, ValueError):  # a full disk, a closed pipe: nobody can be told
+            if self._stream is None or self._stream.closed:
+                return
             if self._raw is None:
-                if self._stream is not None:
-                    self._stream.write(line)
-                    self._stream.flush()
+                self._stream.write(line)
+                self._stream.flush()
                 return
             left = memoryview(line.encode(errors="backslashreplace"))
             while left:

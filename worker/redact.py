@@ -20,7 +20,9 @@ _SHORTEST: Final = 6
 """Characters that anything to be cut out has at least."""
 
 _QUERY: Final = re.compile(r"(\?|%(?:25)*3[Ff])[^\s'\"<>]+")
-_USER: Final = re.compile(r"(:(?://|%(?:25)*2[Ff]%(?:25)*2[Ff]))[^\s'\"<>]*(@|%(?:25)*40)")
+_USER: Final = re.compile(
+    r"((?::|%(?:25)*3[Aa])(?://|%(?:25)*2[Ff]%(?:25)*2[Ff]))[^\s'\"<>]*(@|%(?:25)*40)"
+)
 _AUTHORISATION: Final = re.compile(
     r"(?i)\b(basic|bearer)(?:\s|%20)+(?:[A-Za-z0-9+/=._~-]|%[0-9A-F]{2}){8,}"
 )
@@ -52,7 +54,7 @@ _BEFORE: Final = (
     r"|(?<=%22)|(?<=%252[Bb])|(?<=\\u002[Bb]))(?<![0-9a-f]{4}-)"
 )
 _AFTER: Final = r"(?!\w|\.\d| bytes| of \d+ bytes)"
-_GAP: Final = r"(?:[ -]|%20)"
+_GAP: Final = r"(?:[ -]|%(?:25)*20)"
 _PHONE: Final = re.compile(
     rf"{_BEFORE}(?:"
     # Without gaps, as the provider's API writes it.
@@ -67,7 +69,9 @@ _PHONE: Final = re.compile(
     rf")(\d{{2}}){_AFTER}"
 )
 """A number of 10 to 14 digits by itself, as telephones have; its last two are left."""
-_MANY_DIGITS: Final = re.compile(r"(?:\d(?:[ ()-]|%20){0,2}){8}")
+_WORD_AT_END: Final = re.compile(r"(?<!\S)\S+\Z")
+_WORD_AT_BEGIN: Final = re.compile(r"\S+")
+_MANY_DIGITS: Final = re.compile(r"(?:\d(?:[ ()-]|%(?:25)*20){0,2}){8}")
 
 
 def clean(value: Any, secrets: Iterable[str] = ()) -> Any:  # noqa: ANN401 - a field may be anything
@@ -124,9 +128,11 @@ def _shortened(text: str) -> str:
 
     Between words, so that no half of a secret is left that no pattern knows any more.
     """
-    head = text[: MOST // 4].rsplit(None, 1)[0]
-    tail = text[-MOST // 2 :].split(None, 1)[-1]
-    return f"{head} {CUT} {tail}"
+    head, tail = text[: MOST // 4], text[-MOST // 2 :]
+    begins, ends = _WORD_AT_END.search(head), _WORD_AT_BEGIN.match(tail)
+    head = head[: begins.start()] if begins else head
+    tail = tail[ends.end() :] if ends else tail
+    return f"{head} {CUT} {tail}".strip()
 
 
 @lru_cache(maxsize=1024)
