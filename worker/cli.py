@@ -82,7 +82,10 @@ def cli(ctx: click.Context, config: Path | None, *, debug: bool) -> None:
 
 
 def _say_unexpected(kind: type[BaseException], error: BaseException, _: object) -> None:
-    click.echo(f"callvault: an unexpected error: {kind.__name__}: {error}", err=True)
+    from worker.redact import clean  # noqa: PLC0415 - needed only here, and not by --help
+
+    said = clean(error)
+    click.echo(f"callvault: an unexpected error: {kind.__name__}: {said}", err=True)
     click.echo(
         "  hint: this is a fault of callvault's own: report it with what --debug shows", err=True
     )

@@ -22,6 +22,7 @@ from worker.commands.options import (
 )
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
+from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
 from worker.supervisor import Supervisor
 
@@ -112,7 +113,9 @@ def _work(
 ) -> int:
     shows_bar = sys.stderr.isatty() if progress is None else progress
     shown: Progress = BarProgress() if shows_bar else LogProgress()
-    configure_logging(settings.log, quiet=shown.wants_quiet)
+    configure_logging(
+        settings.log, quiet=shown.wants_quiet, secrets=secrets_in(os.environ, settings.queue.url)
+    )
     supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
     code = asyncio.run(beside(supervisor) if beside else supervisor.run())
     if drain:
