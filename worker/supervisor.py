@@ -107,7 +107,7 @@ class Supervisor:
         settings = self._settings
         check_environment(settings.accounts.values(), self._environment)
         self._accounts, self._left_out = usable_accounts(settings.accounts, self._environment)
-        catalog = await Catalog.open(settings.catalog_path)
+        catalog = await Catalog.open(settings.catalog.url)
         try:
             store = await open_store(settings, catalog)
             if not (self._drain and await self._is_settled(catalog)):
@@ -319,7 +319,7 @@ class Supervisor:
 
 def _catalog_gone(catalog: Catalog) -> CatalogError:
     return CatalogError(
-        f"the catalog {catalog.path} was removed or replaced while it was in use",
+        f"the catalog {catalog.name} was removed or replaced while it was in use",
         hint="put it back, or enqueue the same calls again: files that are there are adopted",
     )
 

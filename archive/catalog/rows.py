@@ -19,10 +19,10 @@ from archive.readiness import Readiness, first_due
 from archive.retention import kept_for
 
 if TYPE_CHECKING:
-    import sqlite3
     from datetime import datetime
 
     from archive.accounts import Account
+    from archive.catalog.database import Row
 
 
 _LONGEST_URL: Final = 512
@@ -144,7 +144,7 @@ def prepare(
     return (*values, _EXPECTED, "", None, due_ms), told
 
 
-def facts_of(row: sqlite3.Row) -> CallFacts:
+def facts_of(row: Row) -> CallFacts:
     """Return the facts that a row of ``calls`` holds."""
     return CallFacts(
         sid=row["sid"],
@@ -164,7 +164,7 @@ def facts_of(row: sqlite3.Row) -> CallFacts:
     )
 
 
-def proof_of(row: sqlite3.Row) -> Proof:
+def proof_of(row: Row) -> Proof:
     """Return a recording that a row of ``recordings`` tells of."""
     return Proof(
         sid=row["sid"],

@@ -12,12 +12,11 @@ from archive.clock import from_ms, to_ms
 from archive.layout import SUFFIXES
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from datetime import datetime
 
     from archive.call import CallFacts
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
 
 _PAGE: Final = 500
 
@@ -195,11 +194,11 @@ def flag(tx: Tx, finding: Finding) -> bool:
     )
 
 
-def _kept(row: sqlite3.Row) -> Kept:
+def _kept(row: Row) -> Kept:
     names = [name for name in Kept.__struct_fields__ if name != "archived_at"]
     return Kept(**{name: row[name] for name in names}, archived_at=from_ms(row["archived_ms"]))
 
 
-def _finding(row: sqlite3.Row) -> Finding:
+def _finding(row: Row) -> Finding:
     told = {name: row[name] for name in Finding.__struct_fields__}
     return Finding(**{**told, "fault": bool(row["fault"])})

@@ -15,12 +15,11 @@ from archive.clock import from_ms, to_ms
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from archive.accounts import Account
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.proof import Proof
 
 
@@ -113,7 +112,7 @@ def due_lately(
     return found
 
 
-def _due(rows: Iterable[sqlite3.Row]) -> list[DueCall]:
+def _due(rows: Iterable[Row]) -> list[DueCall]:
     return [DueCall(row["sid"], row["day"], row["due_ms"]) for row in rows]
 
 
@@ -154,7 +153,7 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
     ]
 
 
-def _counted(row: sqlite3.Row) -> tuple[str, ...]:
+def _counted(row: Row) -> tuple[str, ...]:
     # Those that cost nothing are not counted, so some that were may be left out: then the call is
     # only looked at once more. Those before a retry have no count left.
     most = row["tries"] + row["refreshes"] + row["late_looks"]

@@ -14,12 +14,14 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from archive.catalog.database import Database, Tx, catalog_errors
+from archive.catalog.database import Tx, name_of, open_database
 from archive.errors import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from archive.catalog.database import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,24 +35,27 @@ _Item = tuple["Callable[[Tx], Any]", "Future[Any]"]
 class Catalog:
     """The catalog as a worker or the supervisor uses it. Open it with ``await Catalog.open``."""
 
-    def __init__(self, path: Path, open_database: Callable[[Path], Database] = Database) -> None:
-        self.path = path
+    def __init__(
+        self, where: str | Path, opener: Callable[[str | Path], Database] = open_database
+    ) -> None:
+        self.where = where
+        self.name = name_of(where)
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="catalog-read")
         self._thread = threading.Thread(target=self._write_all, name="catalog-write", daemon=True)
         self._closed = False
-        self._writer = open_database(path)
-        self._reader = Database(path)
+        self._writer = opener(where)
+        self._reader = open_database(where)
         self._thread.start()
 
     @classmethod
-    async def open(cls, path: Path) -> Catalog:
-        """Open and migrate the catalog, and start its threads.
+    async def open(cls, where: str | Path) -> Catalog:
+        """Open and migrate the catalog that a URL names or that lies in a file; start its threads.
 
         Raises:
             CatalogError: it cannot be opened.
         """
-        return await asyncio.to_thread(cls, path)
+        return await asyncio.to_thread(cls, where)
 
     async def write(
         self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -89,15 +94,15 @@ class Catalog:
             CatalogError: it cannot be opened, or is no longer in its place.
         """
         if self.is_in_its_place():
-            another = await asyncio.to_thread(Database, self.path)
+            another = await asyncio.to_thread(open_database, self.where)
             # Else another file may have been opened than this one.
             if self.is_in_its_place():
                 return another
             another.close()
-        raise CatalogError(f"the catalog {self.path} was removed or replaced while it was in use")
+        raise CatalogError(f"the catalog {self.name} was removed or replaced while it was in use")
 
     def is_in_its_place(self) -> bool:
-        """Tell whether the file that was opened is still the one at the catalog's path."""
+        """Tell whether what was opened is still what is to be found there."""
         return self._writer.is_in_its_place() and self._reader.is_in_its_place()
 
     async def close(self) -> None:
@@ -123,7 +128,7 @@ class Catalog:
         go_on = True
         try:
             with self._writer.write() as tx:
-                _apply(self.path, tx, first, done)
+                _apply(self._writer, tx, first, done)
                 until = time.monotonic() + _GROUP_S
                 while len(taken) < _GROUP_MOST and time.monotonic() < until:
                     try:
@@ -134,7 +139,7 @@ class Catalog:
                         go_on = False
                         break
                     taken.append(item)
-                    _apply(self.path, tx, item, done)
+                    _apply(self._writer, tx, item, done)
         except CatalogError as error:
             # The transaction is gone, and with it what was done in it.
             for _, future in taken:
@@ -146,11 +151,11 @@ class Catalog:
         return go_on
 
 
-def _apply(path: Path, tx: Tx, item: _Item, done: list[tuple[Future[Any], Any]]) -> None:
+def _apply(database: Database, tx: Tx, item: _Item, done: list[tuple[Future[Any], Any]]) -> None:
     work, future = item
     tx.connection.execute("SAVEPOINT one")
     try:
-        with catalog_errors(path, "writing to"):
+        with database.errors("writing to"):
             result = work(tx)
     except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
         tx.connection.execute("ROLLBACK TO one")

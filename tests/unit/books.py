@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archive.accounts import Account
 from archive.call import CallFacts, Source
 from archive.catalog import balance, intake, work
-from archive.catalog.database import Database
+from archive.catalog.sqlite import SqliteDatabase
 from archive.layout import stem_of
 from archive.proof import Proof
 from archive.readiness import Readiness
@@ -69,7 +69,7 @@ class Books:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.database = Database(path)
+        self.database = SqliteDatabase(path)
 
     def add(
         self,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.catalog import database as module
-from archive.catalog.database import Database
+from archive.catalog import sqlite as module
+from archive.catalog.sqlite import SqliteDatabase
 from archive.errors import CatalogError, Exit
 from tests.unit.books import SIDS, called
 
@@ -38,7 +38,7 @@ def test_opening_again_changes_nothing(books: Books) -> None:
     """Migrations run once; what is in the catalog stays."""
     books.add(called(SIDS[0]))
     expected = schema(books.path)
-    Database(books.path).close()
+    SqliteDatabase(books.path).close()
     assert expected == schema(books.path)
     assert books.balance().known == 1
 
@@ -57,8 +57,8 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_it_holds(tmp_path
     connection.commit()
     connection.close()
 
-    Database(path).close()
-    Database(tmp_path / "new.db").close()
+    SqliteDatabase(path).close()
+    SqliteDatabase(tmp_path / "new.db").close()
     assert schema(tmp_path / "new.db") == schema(path)
     connection = sqlite3.connect(path)
     rows = connection.execute("SELECT * FROM calls").fetchall()
@@ -74,7 +74,7 @@ def test_several_that_open_a_new_catalog_at_once_all_can(tmp_path: Path) -> None
 
     def opened(path: Path) -> int:
         together.wait(30)
-        database = Database(path)
+        database = SqliteDatabase(path)
         with database.read() as tx:
             known: int = tx.value("known", account=None)
         database.close()
@@ -103,7 +103,7 @@ def test_a_catalog_of_a_newer_version_is_refused(books: Books) -> None:
     books.sql("PRAGMA user_version = 99")
     before = schema(books.path)
     with pytest.raises(CatalogError, match="version 99, newer than this") as caught:
-        Database(books.path)
+        SqliteDatabase(books.path)
     assert "a newer callvault" in caught.value.hint
     assert caught.value.exit_code is Exit.FATAL
     assert before == schema(books.path)
@@ -115,7 +115,7 @@ def test_a_file_that_is_no_database_is_kept_and_said(tmp_path: Path, content: by
     path = tmp_path / "catalog.db"
     path.write_bytes(content)
     with pytest.raises(CatalogError, match="opening the catalog") as caught:
-        Database(path)
+        SqliteDatabase(path)
     assert "no catalog, or is damaged" in caught.value.hint
     assert content == path.read_bytes()
 
@@ -125,7 +125,7 @@ def test_a_place_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "catalog.db", tmp_path):
         with pytest.raises(CatalogError, match="opening the catalog") as caught:
-            Database(path)
+            SqliteDatabase(path)
         assert "belongs to the user" in caught.value.hint
 
 
@@ -133,7 +133,7 @@ def test_an_sqlite_that_is_too_old_is_said(tmp_path: Path, monkeypatch: pytest.M
     """The message has both versions, and nothing is made."""
     monkeypatch.setattr(module, "OLDEST_SQLITE", (99, 1, 0))
     with pytest.raises(CatalogError, match=r"too old for the catalog, which needs 99\.1\.0"):
-        Database(tmp_path / "catalog.db")
+        SqliteDatabase(tmp_path / "catalog.db")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -166,7 +166,7 @@ def test_an_error_of_sqlite_is_said_as_the_catalogs(books: Books) -> None:
 
 def test_a_reader_sees_one_state_while_others_write(books: Books) -> None:
     """What is committed meanwhile shows in the next read, not in this one."""
-    reader = Database(books.path)
+    reader = SqliteDatabase(books.path)
     with reader.read() as tx:
         before = tx.value("known", account=None)
         books.add(called(SIDS[0]))

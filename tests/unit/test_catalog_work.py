@@ -11,7 +11,7 @@ import pytest
 
 from archive.call import CallFacts, State
 from archive.catalog import work
-from archive.catalog.database import Database
+from archive.catalog.sqlite import SqliteDatabase
 from archive.catalog.story import put_back
 from archive.clock import to_ms
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
@@ -110,7 +110,7 @@ def test_of_many_that_claim_at_once_each_call_has_one(books: Books) -> None:
     together = threading.Barrier(4)
 
     def claimer(number: int) -> list[str]:
-        database = Database(books.path)
+        database = SqliteDatabase(books.path)
         taken = []
         together.wait(30)
         for start in range(0, 40, 5):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from archive.catalog.database import is_there, name_of
 from archive.catalog.processes import Beat
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
@@ -108,9 +109,9 @@ def _check(settings: Settings, folder: Path) -> None:
             f"{folder} and the archive's root {root} lie in one another",
             hint="what lies in the archive is looked at by: callvault verify",
         )
-    if not settings.catalog_path.exists():
+    if not is_there(settings.catalog.url):
         raise CatalogError(
-            f"there is no catalog {settings.catalog_path}",
+            f"there is no catalog {name_of(settings.catalog.url)}",
             hint="enqueue the export that has these calls first: callvault enqueue cdr",
         )
 
@@ -124,7 +125,7 @@ async def _run(
     copies: bool,
     dry_run: bool,
 ) -> Adopted:
-    catalog = await Catalog.open(settings.catalog_path)
+    catalog = await Catalog.open(settings.catalog.url)
     try:
         store = await open_store(settings, catalog)
         return await Adopter(

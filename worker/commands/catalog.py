@@ -12,7 +12,7 @@ import click
 
 from archive.catalog import balance, upkeep
 from archive.catalog.backup import make_backup
-from archive.catalog.database import Database
+from archive.catalog.database import is_there, name_of, open_database
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit
 from worker.commands.noted import Noted, note_of_run
@@ -129,7 +129,7 @@ def check(config: Path | None, *, as_json: bool) -> int:
     """Read all of the catalog: is the file sound, do the books balance, do rows contradict?"""
     settings = load_settings(config, os.environ)
     _check_there(settings)
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         damage = upkeep.damage(database, _SHOWN)
         with database.read() as tx:
@@ -146,7 +146,7 @@ def check(config: Path | None, *, as_json: bool) -> int:
         click.echo(line)
     if damage:
         raise CatalogError(
-            f"the catalog {settings.catalog_path} is damaged",
+            f"the catalog {name_of(settings.catalog.url)} is damaged",
             hint="keep it, and restore a backup or rebuild it: docs/how-to/restore.md",
         )
     if faults or odd:
@@ -158,8 +158,9 @@ def check(config: Path | None, *, as_json: bool) -> int:
 
 
 def _check_there(settings: Settings) -> None:
-    path = settings.catalog_path
-    if not path.exists():
+    where = settings.catalog.url
+    if not is_there(where):
         raise CatalogError(
-            f"there is no catalog {path}", hint="make a new one from the files: callvault rebuild"
+            f"there is no catalog {name_of(where)}",
+            hint="make a new one from the files: callvault rebuild",
         )

@@ -240,7 +240,7 @@ def _is_large(file: str) -> bool:
 @contextmanager
 def _desk(settings: Settings, account: str | None, *, dry_run: bool) -> Iterator[tuple[Desk, str]]:
     chosen = settings.account(account)
-    database = open_for_import(settings.catalog_path)
+    database = open_for_import(settings.catalog.url)
     try:
         desk = Desk(
             database=database,

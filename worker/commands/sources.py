@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.sources import sources_of
 from archive.provider_time import day_of
 
@@ -45,7 +45,7 @@ def read_sources(
     """
     if day == "":
         return []
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             told = []
