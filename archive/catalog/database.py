@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from archive.errors import InputError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = "archive.catalog"
 _SQLITE: Final = "sqlite:///"
+SERVER_SCHEMES: Final = ("postgresql://", "postgres://")
 
 
 class Row(Protocol):
@@ -125,21 +127,46 @@ def open_database(
         CatalogError: it cannot be opened, or is no catalog.
     """
     # Loaded when needed: a driver takes as long to load as some commands run.
+    if is_on_a_server(where):
+        from archive.catalog.postgresql import PostgresqlDatabase  # noqa: PLC0415 - as said above
+
+        return PostgresqlDatabase(str(where), patience_s=patience_s)
     from archive.catalog.sqlite import SqliteDatabase  # noqa: PLC0415 - as said above
 
     return SqliteDatabase(file_of(where), patience_s=patience_s, for_import=for_import)
 
 
+def is_on_a_server(where: str | Path) -> bool:
+    """Tell whether a catalog is on a server, and no file of ours."""
+    return isinstance(where, str) and where.startswith(SERVER_SCHEMES)
+
+
 def file_of(where: str | Path) -> Path:
-    """Return the file that a catalog's URL names."""
+    """Return the file that a catalog's URL names.
+
+    Raises:
+        InputError: it is on a server.
+    """
+    if is_on_a_server(where):
+        raise InputError(
+            f"the catalog {name_of(where)} is on a server, and no file",
+            hint="see docs/how-to/postgresql.md for backups and for making it anew",
+        )
     return where if isinstance(where, Path) else Path(where.removeprefix(_SQLITE))
 
 
 def is_there(where: str | Path) -> bool:
-    """Tell whether there is a catalog, without making one."""
-    return file_of(where).exists()
+    """Tell whether there is a catalog, without making one.
+
+    On a server there always is: it is made as it is opened.
+    """
+    return is_on_a_server(where) or file_of(where).exists()
 
 
 def name_of(where: str | Path) -> str:
     """Return what a catalog is called in errors and reports: never with a secret."""
-    return str(file_of(where))
+    if not is_on_a_server(where):
+        return str(file_of(where))
+    from archive.catalog.postgresql import name_of_url  # noqa: PLC0415 - loaded when needed
+
+    return name_of_url(str(where))

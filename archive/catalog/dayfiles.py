@@ -123,7 +123,7 @@ def _told(values: list[Any], folder: str) -> Told:
         format=kind,
         channels=channels,
         sample_rate=rate,
-        seconds=seconds,
+        seconds=None if seconds is None else float(seconds),
         flag=flag,
         archived_at=from_ms(archived_ms),
     )

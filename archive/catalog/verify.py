@@ -178,6 +178,7 @@ def put_in_line(tx: Tx, finding: Finding, *, reason: str, now: datetime) -> bool
     """
     mine = {"account": finding.account, "sid": finding.sid}
     ms = to_ms(now)
+    tx.rows("hold_call", **mine)
     if not tx.run(
         "put_in_line", **mine, path=finding.path, sha256=finding.sha256, reason=reason, now_ms=ms
     ):

@@ -128,8 +128,10 @@ def jobs_in_work(tx: Tx, *, claimed_only: bool) -> frozenset[str]:
 
 def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[ClaimedCall]:
     """Lease those of the calls that are still expected, for a batch that has begun."""
+    # First, since it holds the batch: one that was taken for dead meanwhile gets nothing.
+    if not tx.run("batch_has_claimed", lease=lease):
+        return []
     rows = tx.rows("claim", account=account, lease=lease, sids=json.dumps(list(sids)))
-    tx.run("batch_has_claimed", lease=lease)
     claimed = [row["sid"] for row in rows]
     told = candidates_of(tx, account, claimed)
     kept: dict[str, tuple[Proof, ...]] = {}
@@ -238,9 +240,9 @@ def put_off(tx: Tx, *, lease: str, until: datetime) -> int:
 
 def end_batch(tx: Tx, *, lease: str) -> int:
     """Give back what a batch still holds and forget the batch; return how many that were."""
-    returned = tx.run("give_back", lease=lease)
+    # The batch first: who claims for it at this moment comes before, or comes too late.
     tx.run("end_batch", lease=lease)
-    return returned
+    return tx.run("give_back", lease=lease)
 
 
 def live_leases(tx: Tx) -> frozenset[str]:

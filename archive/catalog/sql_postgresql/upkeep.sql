@@ -1,0 +1,6 @@
+-- What only a server is asked.
+
+-- name: bytes_of_catalog()^
+-- What the tables and their indexes take on its disk.
+SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c
+WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = CAST('calls' AS regclass));
