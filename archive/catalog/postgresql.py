@@ -65,6 +65,16 @@ _HINTS: Final = (
     ("25006", "this server only reads (a standby): name the one that writes"),
     ("42", "its tables are not what this program made: has somebody changed them?"),
 )
+_REFUSALS: Final = (
+    ("authentication failed", "28"),
+    ("no password supplied", "28"),
+    ("no pg_hba.conf entry", "28"),
+    ("does not exist", "3D"),
+    ("starting up", "57P"),
+    ("shutting down", "57P"),
+    ("too many clients", "53300"),
+)
+"""Parts of what a server says that refuses a connection: libpq passes on no code."""
 
 
 class PostgresqlDatabase:
@@ -170,7 +180,14 @@ class PostgresqlDatabase:
         self._line.close()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        given = conninfo_to_dict(self._url)
+        try:
+            given = conninfo_to_dict(self._url)
+        except psycopg.ProgrammingError:
+            # What is said of such a one has all of it, a password included.
+            raise CatalogError(
+                f"opening the catalog {self.name}: its URL cannot be read",
+                hint="write postgresql://USER@HOST:PORT/DATABASE, as libpq takes it",
+            ) from None
         usual = {key: value for key, value in _USUAL.items() if key not in given}
         if "PGCONNECT_TIMEOUT" in os.environ:
             usual.pop("connect_timeout", None)
@@ -203,6 +220,9 @@ def _hint(error: psycopg.Error, state: str) -> str:
         if state.startswith(beginning):
             return hint
     if isinstance(error, psycopg.OperationalError) and not state:
+        for part, code in _REFUSALS:
+            if part in str(error):
+                return next(hint for beginning, hint in _HINTS if code.startswith(beginning))
         return "look whether the server runs and lets us in: psql with the same URL"
     return ""
 
@@ -249,8 +269,11 @@ def migrations() -> dict[int, str]:
 
 
 def _version(line: psycopg.Connection[Any]) -> int:
-    found = line.execute("SELECT to_regclass('catalog_version') IS NOT NULL").fetchone()
-    if found is None or not found[0]:
+    # Read from the table of tables: by to_regclass, one that was made a moment ago is not seen.
+    made = line.execute(
+        "SELECT 1 FROM pg_class WHERE relname = 'catalog_version' AND pg_table_is_visible(oid)"
+    ).fetchone()
+    if made is None:
         return 0
     found = line.execute("SELECT COALESCE(MAX(version), 0) FROM catalog_version").fetchone()
     return 0 if found is None else int(found[0])

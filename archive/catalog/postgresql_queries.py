@@ -54,6 +54,14 @@ class _Row:
     def __len__(self) -> int:
         return len(self._values)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Row):
+            return NotImplemented
+        return self._places == other._places and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
     def keys(self) -> Iterable[str]:
         return self._places.keys()
 

@@ -2,7 +2,8 @@
 
 Many small writes become few commits: whatever is asked for within 50 ms goes into one
 transaction, and every caller learns the outcome when that is on disk. A write that fails is
-undone alone, by its savepoint, and spoils no neighbour.
+undone alone, by its savepoint, and spoils no neighbour. One that was undone because another host
+was in its way, in a circle, is done again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from archive.catalog.database import Tx, name_of, open_database
@@ -29,7 +32,20 @@ T = TypeVar("T")
 _GROUP_S: Final = 0.05
 """The longest a write transaction collects: others wait for the lock meanwhile."""
 _GROUP_MOST: Final = 512
-_Item = tuple["Callable[[Tx], Any]", "Future[Any]"]
+_TRIES: Final = 5
+"""How often a write is done before it is given up that others were in the way of each time."""
+
+
+@dataclass(eq=False)
+class _Item:
+    work: Callable[[Tx], Any]
+    future: Future[Any]
+    tries: int = 0
+
+    def may_be_done_again(self, error: Exception) -> bool:
+        """Tell whether what undid it was a passing matter, and count the try."""
+        self.tries += 1
+        return isinstance(error, CatalogError) and error.passing and self.tries < _TRIES
 
 
 class Catalog:
@@ -41,6 +57,7 @@ class Catalog:
         self.where = where
         self.name = name_of(where)
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._again: deque[_Item] = deque()
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="catalog-read")
         self._thread = threading.Thread(target=self._write_all, name="catalog-write", daemon=True)
         self._closed = False
@@ -68,7 +85,7 @@ class Catalog:
         if self._closed:
             raise CatalogError("writing to the catalog after it was closed")
         future: Future[T] = Future()
-        self._inbox.put((lambda tx: work(tx, *args, **kwargs), future))
+        self._inbox.put(_Item(lambda tx: work(tx, *args, **kwargs), future))
         # Shielded: the write happens whether or not its caller is cancelled meanwhile.
         return await asyncio.shield(asyncio.wrap_future(future))
 
@@ -117,20 +134,21 @@ class Catalog:
         self._reader.close()
 
     def _write_all(self) -> None:
-        while (first := self._inbox.get()) is not None:
-            if not self._write_group(first):
-                return
+        go_on = True
+        while go_on or self._again:
+            first = self._again.popleft() if self._again else self._inbox.get()
+            go_on = first is not None and self._write_group(first) and go_on
 
     def _write_group(self, first: _Item) -> bool:
         """Write one group; return False when the end was asked for within it."""
-        done: list[tuple[Future[Any], Any]] = []
+        done: list[tuple[_Item, Any]] = []
         taken = [first]
         go_on = True
         try:
             with self._writer.write() as tx:
-                _apply(self._writer, tx, first, done)
+                together = self._apply(tx, first, done)
                 until = time.monotonic() + _GROUP_S
-                while len(taken) < _GROUP_MOST and time.monotonic() < until:
+                while together and len(taken) < _GROUP_MOST and time.monotonic() < until:
                     try:
                         item = self._inbox.get_nowait()
                     except queue.Empty:
@@ -139,28 +157,38 @@ class Catalog:
                         go_on = False
                         break
                     taken.append(item)
-                    _apply(self._writer, tx, item, done)
+                    together = self._apply(tx, item, done)
         except CatalogError as error:
             # The transaction is gone, and with it what was done in it.
-            for _, future in taken:
-                if not future.done():
-                    future.set_exception(error)
+            for item in taken:
+                if item.future.done() or item in self._again:
+                    continue
+                if item.may_be_done_again(error):
+                    self._again.append(item)
+                else:
+                    item.future.set_exception(error)
             return go_on
-        for future, result in done:
-            future.set_result(result)
+        for item, result in done:
+            item.future.set_result(result)
         return go_on
 
+    def _apply(self, tx: Tx, item: _Item, done: list[tuple[_Item, Any]]) -> bool:
+        """Do one write of a group; return False if the group is to end with it.
 
-def _apply(database: Database, tx: Tx, item: _Item, done: list[tuple[Future[Any], Any]]) -> None:
-    work, future = item
-    tx.connection.execute("SAVEPOINT one")
-    try:
-        with database.errors("writing to"):
-            result = work(tx)
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-        tx.connection.execute("ROLLBACK TO one")
-        future.set_exception(error)
-    else:
-        done.append((future, result))
-    finally:
-        tx.connection.execute("RELEASE one")
+        Who was in its way may wait for what the group has done before.
+        """
+        tx.connection.execute("SAVEPOINT one")
+        try:
+            with self._writer.errors("writing to"):
+                result = item.work(tx)
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            tx.connection.execute("ROLLBACK TO one")
+            if item.may_be_done_again(error):
+                self._again.append(item)
+                return False
+            item.future.set_exception(error)
+        else:
+            done.append((item, result))
+        finally:
+            tx.connection.execute("RELEASE one")
+        return True
