@@ -168,7 +168,7 @@ def test_the_query_decides_as_the_function_does(vaulted: Vaulted) -> None:
         found = {
             call.sid
             for day in rows.days(tx, "main", "2026-12-31")
-            for call in rows.due(tx, "main", day, limit, "", 100)
+            for call in rows.due(tx, "main", day, limit, 100)
         }
     assert expected == found
     assert expected
@@ -294,7 +294,7 @@ def cut_short(aged: Vaulted, step: str) -> None:
         catalog = await Catalog.open(aged.catalog)
         try:
             if step == "noted":
-                calls = await catalog.read(rows.due, "main", "2026-02-09", limit, "", 9)
+                calls = await catalog.read(rows.due, "main", "2026-02-09", limit, 9)
                 await catalog.write(
                     rows.bury, calls, reason=KEEP_DAYS, why="older than 30 days", now=NOW
                 )
