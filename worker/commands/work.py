@@ -15,6 +15,7 @@ from worker.commands.enqueue import take_files
 from worker.commands.options import dates_option, json_option, progress_option, say_balance
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
+from worker.service import Service
 from worker.settings import Settings, load_settings
 from worker.supervisor import Supervisor
 
@@ -106,7 +107,10 @@ def _work(
     shows_bar = sys.stderr.isatty() if progress is None else progress
     shown: Progress = BarProgress() if shows_bar else LogProgress()
     configure_logging(settings.log, quiet=shown.wants_quiet)
-    supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
+    service = Service.of_environment(os.environ)
+    supervisor = Supervisor(
+        settings, dict(os.environ), drain=drain, progress=shown, service=service
+    )
     code = asyncio.run(beside(supervisor) if beside else supervisor.run())
     if drain:
         say_balance(settings, as_json=as_json)
