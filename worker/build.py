@@ -20,6 +20,7 @@ from archive.layout import PARTS
 from archive.outbound import open_session as open_outbound
 from archive.publisher import Publisher
 from archive.store import Store
+from archive.tallies import Tallies
 from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
@@ -107,6 +108,7 @@ def api_of(
     pool: ArqRedis,
     environment: Mapping[str, str],
     effects: Effects = REAL,
+    tallies: Tallies | None = None,
 ) -> Api:
     """Return an account's API.
 
@@ -121,6 +123,7 @@ def api_of(
         limiter=limiter_of(pool, settings, effects),
         clock=effects.clock,
         patience=effects.patience,
+        tallies=tallies,
     )
 
 
@@ -167,10 +170,11 @@ async def open_parts(
         session = await stack.enter_async_context(
             open_session(settings, environment, connections=capacity.most + 8, effects=effects)
         )
+        tallies = Tallies()
         lines = {
             name: Line(
                 account=account,
-                api=api_of(account, settings, session, pool, environment, effects),
+                api=api_of(account, settings, session, pool, environment, effects, tallies),
                 fetcher=Fetcher(
                     session=session,
                     account=account,
@@ -199,4 +203,5 @@ async def open_parts(
             clock=effects.clock,
             dice=effects.dice,
             stirred=effects.stirred,
+            tallies=tallies,
         )
