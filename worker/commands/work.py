@@ -23,6 +23,7 @@ from worker.commands.options import (
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
 from worker.secrets import secrets_in
+from worker.service import Service
 from worker.settings import Settings, load_settings
 from worker.supervisor import Supervisor
 
@@ -116,7 +117,10 @@ def _work(
     configure_logging(
         settings.log, quiet=shown.wants_quiet, secrets=secrets_in(os.environ, settings.queue.url)
     )
-    supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
+    service = Service.of_environment(os.environ)
+    supervisor = Supervisor(
+        settings, dict(os.environ), drain=drain, progress=shown, service=service
+    )
     code = asyncio.run(beside(supervisor) if beside else supervisor.run())
     if drain:
         counted = say_balance(settings, as_json=as_json)
