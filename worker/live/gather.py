@@ -144,7 +144,8 @@ class Gatherer:
         self._counted = Counted(
             at=now, states=tally.states, backlogs=tuple(backlogs), risks=tuple(found)
         )
-        self._count_after_s = self._timer() + _SHARE * (self._timer() - began_s)
+        ended_s = self._timer()
+        self._count_after_s = ended_s + _SHARE * (ended_s - began_s)
         return self._counted
 
     def _pace(self, tx: Tx, now: datetime) -> Pace:
