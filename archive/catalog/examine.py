@@ -74,7 +74,7 @@ def looking_at(path: Path, *, within_s: float) -> Iterator[Tx]:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 raise LongReadError(
-                    f"it was ended after {within_s:.0f} s: the catalog is large, or its disk slow"
+                    f"not looked at to the end: it would take more than {within_s:.0f} s"
                 ) from error
             raise
 

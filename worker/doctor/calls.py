@@ -14,7 +14,7 @@ import msgspec
 
 from archive.call import State
 from archive.catalog import examine
-from archive.catalog.examine import LongReadError, looking_at
+from archive.catalog.examine import looking_at
 from archive.provider_time import day_of
 from archive.reasons import meaning_of
 from archive.verdicts import Symptom
@@ -96,10 +96,7 @@ def checks(world: World) -> Iterator[Check]:
 
 
 async def _judged(recent: Once[Recent | str], judge: Callable[[Recent], Found]) -> Found:
-    try:
-        seen = await recent()
-    except LongReadError as error:
-        return skipped(f"the calls were not counted: {error.message}")
+    seen = await recent()
     if isinstance(seen, str):
         return skipped(seen)
     if not seen.settled:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import msgspec
 
+from archive.catalog.examine import LongReadError
 from archive.errors import CallvaultError, Exit
 
 if TYPE_CHECKING:
@@ -149,14 +150,21 @@ async def _one(check: Check, why_not: str, until: float) -> Found:
             return await check.look()
     except TimeoutError:
         return failed(f"it did not end within {limit:.0f} s", "see what holds it up, and try again")
-    except CallvaultError as error:
+    except Exception as error:  # noqa: BLE001 - a check that breaks keeps no other from running
+        return _broken(error)
+
+
+def _broken(error: Exception) -> Found:
+    """Return what a check found that raised."""
+    if isinstance(error, LongReadError):
+        return skipped(error.message)
+    if isinstance(error, CallvaultError):
         return failed(error.message, error.hint or "correct what the message names")
-    except OSError as error:
+    if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         said = f"the system says: {error.strerror or type(error).__name__}{where}"
         return failed(said, "see the system's log, and whether the place is mounted and ours")
-    except Exception as error:  # noqa: BLE001 - a check that breaks keeps no other from running
-        return failed(f"the check itself failed: {type(error).__name__}: {error}", "report this")
+    return failed(f"the check itself failed: {type(error).__name__}: {error}", "report this")
 
 
 def exit_code(lines: Iterable[Line], *, settings_wrong: bool) -> Exit:

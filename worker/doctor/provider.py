@@ -51,7 +51,7 @@ def checks(
     """Return the checks of the provider, for each account."""
     for account in world.accounts:
         asked = Once(partial(ask_regions, world, account, region_of))
-        make = partial(Check, group=Group.PROVIDER, account=account.name, online=True)
+        make = partial(Check, group=Group.PROVIDER, account=account.name, online=True, limit_s=18)
 
         async def provider(account: Account = account, asked: Once[Asked] = asked) -> Found:
             return judge_answer((await asked()).own, account)

@@ -58,7 +58,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 def checks(world: World) -> Iterator[Check]:
     """Return the checks of the queue."""
     server = Once(partial(look_at_queue, world))
-    make = partial(Check, group=Group.QUEUE, needs=_NEEDS)
+    make = partial(Check, group=Group.QUEUE, needs=_NEEDS, limit_s=20)
 
     async def queue() -> Found:
         return judge_server(await server())
@@ -70,7 +70,7 @@ def checks(world: World) -> Iterator[Check]:
             return skipped("the queue cannot be reached")
         return found
 
-    yield make(name="queue", look=queue, fatal=True, limit_s=20)
+    yield make(name="queue", look=queue, fatal=True)
     yield make(name="policy", look=partial(judged, judge_policy))
     yield make(name="persistence", look=partial(judged, judge_persistence))
     yield make(name="memory", look=partial(judged, judge_memory), fatal=True)

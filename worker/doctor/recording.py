@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ from archive.audio import NotAudioError, look_at_head
 from archive.body import Bounds, FetchTroubleError
 from archive.call import is_sid
 from archive.catalog import examine
-from archive.catalog.examine import Known, looking_at
+from archive.catalog.examine import Known, LongReadError, looking_at
 from archive.fetch import Fetcher
 from archive.frames import sample
 from archive.hosts import object_name
@@ -118,11 +118,15 @@ async def _look(world: World, account: Account) -> Found:
 
 
 def _known(world: World, account: Account) -> list[Known]:
-    """Return archived recordings to compare with, the newest first; blocks."""
+    """Return archived recordings to compare with, the newest first; none is no trouble. Blocks."""
     if usable(world):
         return []
-    with looking_at(world.settings.catalog_path, within_s=READ_S) as tx:
+    with (
+        suppress(LongReadError),
+        looking_at(world.settings.catalog_path, within_s=READ_S) as tx,
+    ):
         return examine.newest(tx, account.name, sid=world.call, largest=_LARGEST, most=_TRIED)
+    return []
 
 
 async def _get(world: World, api: Api, fetcher: Fetcher, known: list[Known]) -> Got | None:

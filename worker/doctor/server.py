@@ -14,6 +14,7 @@ import msgspec
 
 from archive.hosts import is_loopback
 from archive.outbound import name_failure
+from archive.proxies import proxy_for
 from archive.tls import tls_context
 from worker.doctor.check import Check, Found, Group, failed, passed, skipped, warned
 from worker.secrets import webhook_secret_for
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from worker.doctor.world import World
 
 _PATIENCE: Final = aiohttp.ClientTimeout(total=8, sock_connect=5)
-_SHOWN: Final = ("Id", "ActiveState", "Result", "UnitFileState", "LoadState")
+_SHOWN: Final = ("Id", "ActiveState", "Result", "UnitFileState")
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what the settings may say
 _HOOK: Final = "/hook/"
 
@@ -121,10 +122,14 @@ async def _webhook(world: World) -> Found:
         return judge_local(place, *await _status(session, f"http://{place}/healthz"))
 
 
-async def _status(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+async def _status(
+    session: aiohttp.ClientSession, url: str, proxy: str | None = None
+) -> tuple[int, str]:
     """Return the status of an answer, or 0 and what kept it from coming."""
     try:
-        async with session.get(url, timeout=_PATIENCE, allow_redirects=False) as response:
+        async with session.get(
+            url, timeout=_PATIENCE, allow_redirects=False, proxy=proxy
+        ) as response:
             return response.status, ""
     except TimeoutError:
         return 0, f"no answer within {_PATIENCE.total:g} s"
@@ -154,7 +159,8 @@ async def _public(world: World) -> Found:
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
-        return judge_public(urlsplit(url).netloc, *await _status(session, url))
+        proxy = proxy_for(url, world.environment)
+        return judge_public(urlsplit(url).netloc, *await _status(session, url, proxy))
 
 
 def address_of(text: str, accounts: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -55,6 +56,7 @@ def checks(world: World) -> Iterator[Check]:
 
     yield make(name="settings", look=settings, fatal=True)
     yield make(name="file", look=file)
+    yield make(name="user", look=partial(_user, world), needs=frozenset({"archive", "catalog"}))
     yield make(name="secrets", look=secrets)
     yield make(name="zones", look=zones, fatal=True)
     needs = frozenset({"queue", "catalog"})
@@ -90,6 +92,36 @@ def without_secret(mistake: str) -> str:
     if not equals or not is_key_like(key):
         return mistake
     return f"{key}: {rest.rpartition(': ')[2]}"
+
+
+async def _user(world: World) -> Found:
+    places = (world.settings.archive.root, world.settings.catalog_path)
+
+    def owner() -> int | None:
+        there = (place.stat().st_uid for place in places if place.exists())
+        return next(there, None)
+
+    uid = await aside(owner)
+    return judge_user(os.geteuid(), uid, "" if uid is None else _name_of(uid))
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def judge_user(user: int, owner: int | None, name: str) -> Found:
+    """Tell whether we are who works: what may be written to is found out by trying."""
+    if owner is None:
+        return skipped("neither archive nor catalog is there yet")
+    if user != owner:
+        return warned(
+            f"archive and catalog belong to {name}, another user than this one",
+            f"sudo -u {name} callvault doctor, with the same --config",
+        )
+    return passed(f"archive and catalog belong to this user, {name}")
 
 
 class FileFacts(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from archive.errors import CallvaultError, InputError
+from archive.errors import CallvaultError
 from archive.proxies import VARIABLES
 from worker.build import REAL
 from worker.logs import redact
@@ -115,8 +115,6 @@ def look_around(
         unreadable = error
     if gathered and account is not None and f"accounts.{account}" not in gathered.unsound:
         gathered.settings.account(account)
-    elif gathered is None and account is not None and isinstance(unreadable, InputError):
-        account = None
     leaks = dict(_leaks(_document(file)))
     return World(
         environment=environment,
