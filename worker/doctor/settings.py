@@ -190,7 +190,7 @@ def judge_retention(days: int) -> Found:
     return passed(f"recordings are taken to be deleted after {days} days; the plan must say so")
 
 
-class FolderFacts(msgspec.Struct, frozen=True):
+class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A folder, or the nearest one above it that is there, and whether we may write into it."""
 
     path: str
@@ -205,7 +205,7 @@ def look_at_folder(path: Path) -> FolderFacts:
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     ours = nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK | os.X_OK)
-    return FolderFacts(str(path), path.is_dir(), str(nearest), ours)
+    return FolderFacts(path=str(path), is_there=path.is_dir(), nearest=str(nearest), is_ours=ours)
 
 
 def judge_folders(found: dict[str, FolderFacts]) -> Found:
