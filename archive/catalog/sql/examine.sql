@@ -39,7 +39,7 @@ GROUP BY state, reason;
 -- How many calls of some days met each reason in one of their looks, whatever became of them.
 SELECT l.reason, COUNT(DISTINCT l.sid) AS calls
 FROM calls AS c JOIN looks AS l ON l.account = c.account AND l.sid = c.sid
-WHERE c.account = :account AND c.day BETWEEN :first_day AND :last_day
+WHERE c.account = :account AND c.day BETWEEN :first_day AND :last_day AND l.reason <> ''
 GROUP BY l.reason;
 
 -- name: migration()^
