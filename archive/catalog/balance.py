@@ -77,6 +77,27 @@ def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Ba
     )
 
 
+def day_balance(tx: Tx, account: str, day: str) -> Balance:
+    """Count the calls of one account and day, reading no more of the catalog than that day."""
+    states = dict.fromkeys(State, 0)
+    reasons: dict[State, dict[str, int]] = {state: {} for state in State}
+    for row in tx.rows("day_states", account=account, day=day):
+        state = State(row["state"])
+        states[state] += row["calls"]
+        if row["reason"]:
+            reasons[state][row["reason"]] = row["calls"]
+    recordings = tx.rows("day_recordings", account=account, day=day)
+    return Balance(
+        known=tx.value("day_known", account=account, day=day),
+        states=states,
+        reasons=reasons,
+        proved=tx.value("day_proved", account=account, day=day),
+        recordings=sum(row["recordings"] for row in recordings),
+        bytes=sum(row["bytes"] for row in recordings),
+        flagged={row["flag"]: row["recordings"] for row in recordings if row["flag"]},
+    )
+
+
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """The quick count that a progress bar reads again and again."""
 
@@ -114,6 +135,14 @@ def has_recordings(tx: Tx) -> bool:
 def troubled_since(tx: Tx, since: datetime) -> int:
     """Count calls that were lost or failed since a moment."""
     return int(tx.value("troubled_since", since_ms=to_ms(since)))
+
+
+def accounts_with_calls(tx: Tx) -> list[str]:
+    """Return the names of the accounts that have calls, found one after another in the index."""
+    found: list[str] = []
+    while (name := tx.value("next_account", after=found[-1] if found else "")) is not None:
+        found.append(name)
+    return found
 
 
 def known_accounts(tx: Tx) -> set[str]:
