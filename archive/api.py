@@ -7,6 +7,7 @@ a query, six months of history, 200 requests a minute over all voice APIs.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -19,6 +20,7 @@ from yarl import URL
 from archive.history import HISTORY, SIDS_PER_REQUEST
 from archive.outbound import Failure, name_failure
 from archive.provider_time import format_time
+from archive.tallies import ANSWERED, FAILED, LIMITER_WAIT_MS, REFUSED, REQUESTS, THROTTLED, Tallies
 from archive.verdicts import Symptom
 from archive.wire import NonsenseError, error_message, read_call, read_page
 
@@ -57,6 +59,16 @@ _SYMPTOMS: Final = {
     403: Symptom.API_FORBIDDEN,
     429: Symptom.API_TOO_MANY,
 }
+_OUTCOMES: Final = {
+    Symptom.API_TOO_MANY: THROTTLED,
+    Symptom.API_UNAUTHORISED: REFUSED,
+    Symptom.API_PAYMENT: REFUSED,
+    Symptom.API_FORBIDDEN: REFUSED,
+    Symptom.API_REFUSED: REFUSED,
+    # It is an answer that the provider knows no such call.
+    Symptom.CALL_UNKNOWN: ANSWERED,
+}
+"""As what a request is counted; all else is a failure."""
 
 
 class Limiter(Protocol):
@@ -105,12 +117,14 @@ class Api:
         limiter: Limiter,
         clock: Clock,
         patience: timedelta = PATIENCE,
+        tallies: Tallies | None = None,
     ) -> None:
         self.account = account
         self._session = session
         self._auth = aiohttp.encode_basic_auth(credentials.key, credentials.token)
         self._limiter = limiter
         self._clock = clock
+        self._tallies = Tallies() if tallies is None else tallies
         self._timeout = aiohttp.ClientTimeout(
             total=patience.total_seconds(), sock_connect=_CONNECT_S
         )
@@ -212,16 +226,30 @@ class Api:
         the wrong region says.
         """
         for _ in range(_HELD_TRIES):
-            await self._limiter.acquire(self.account.name, kind)
+            await self._take_turn(kind)
             try:
-                return await self._get_once(path, missing)
+                body = await self._get_once(path, missing)
             except ApiTroubleError as trouble:
+                self._count(_OUTCOMES.get(trouble.symptom, FAILED))
                 if trouble.symptom is not Symptom.API_TOO_MANY:
                     raise
                 asked = trouble.retry_after or timedelta(seconds=_DEFAULT_HOLD_S)
                 held = min(asked.total_seconds(), _LONGEST_HOLD_S)
                 await self._limiter.hold(self.account.name, held)
+            else:
+                self._count(ANSWERED)
+                return body
         raise ApiTroubleError(Symptom.API_TOO_MANY, "the provider kept answering 429")
+
+    async def _take_turn(self, kind: Kind) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._limiter.acquire(self.account.name, kind)
+        waited_ms = round((loop.time() - began) * 1_000)
+        self._tallies.count(LIMITER_WAIT_MS, self.account.name, amount=waited_ms)
+
+    def _count(self, outcome: str) -> None:
+        self._tallies.count(REQUESTS, self.account.name, label=outcome)
 
     async def _get_once(self, path: str, missing: Symptom) -> bytes:
         # Already encoded: a cursor must come back to the letter.

@@ -9,9 +9,10 @@ import structlog
 
 from archive.catalog import work
 from archive.catalog.listed import drop_listed_urls
+from archive.tallies import DOWNLOAD_MS, RECORDING_BYTES, RECORDINGS
 from archive.verdicts import Pause
 from jobs.health import OF_ALL, OF_DOWNLOADS, OF_HOSTS, OF_WRITES, PROBED
-from jobs.recording import Doubt, adoptable, archive_call
+from jobs.recording import Doubt, adoptable, age_of, archive_call
 
 if TYPE_CHECKING:
     from archive.proof import Proof
@@ -87,7 +88,10 @@ class Downloads:
             self._room.leave(1)
             if self.is_over or parts.stopping.is_set():
                 return
+            began = asyncio.get_running_loop().time()
             haul = await archive_call(parts, self._line, targets, self._lease, had)
+            took_ms = round((asyncio.get_running_loop().time() - began) * 1_000)
+            parts.tallies.count(DOWNLOAD_MS, self._line.account.name, amount=took_ms)
         # Whatever came of it: what halts all downloads is told apart by `_halted`.
         self._downloaded = True
         setback = haul.setback
@@ -111,6 +115,8 @@ class Downloads:
             await self._doubt(Doubt(targets[0], find, setback, common))
         else:
             await self._keep([find], downloaded=sum(proof.size for proof in fresh))
+            if fresh and (age := age_of(targets[0], parts.clock())) is not None:
+                parts.tallies.observe_readiness(self._line.account.name, age.total_seconds())
 
     async def _doubt(self, doubt: Doubt) -> None:
         """Write nothing down yet: if it is a trouble of all recordings, no call pays for it."""
@@ -153,17 +159,19 @@ class Downloads:
         """Write what was found of calls; ``downloaded`` bytes of it have come over the line."""
         if not finds:
             return
-        parts = self._parts
+        parts, name = self._parts, self._line.account.name
         kept = await parts.catalog.write(
             work.archive,
             finds,
             lease=self._lease,
-            account=self._line.account.name,
+            account=name,
             now=parts.clock(),
         )
         parts.counters.bytes += downloaded if kept else 0
+        parts.tallies.count(RECORDING_BYTES, name, amount=downloaded if kept else 0)
         for find in finds:
             late = find.sid not in kept
             parts.counters.recordings += 0 if late else len(find.proofs)
+            parts.tallies.count(RECORDINGS, name, amount=0 if late else len(find.proofs))
             event = "archived" if find.outcome is None else "not all archived"
             _log.debug(event, call_sid=find.sid, recordings=len(find.proofs), refused_late=late)

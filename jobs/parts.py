@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from archive.tallies import Tallies
 from jobs.health import Health
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Parts:
     dice: Callable[[], float]
     rest: timedelta = timedelta(seconds=15)
     counters: Counters = field(default_factory=Counters)
+    tallies: Tallies = field(default_factory=Tallies)
     in_work: InWork = field(default_factory=InWork)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -20,6 +20,7 @@ from archive.frames import sample
 from archive.proof import Proof
 from archive.provider_time import end_of
 from archive.store import Pending, Store, is_full
+from archive.tallies import DOWNLOAD_FAILURES
 from archive.verdicts import Failed, Lost, Pause, Symptom, Verdict
 from jobs.settling import delete_by, judge_trouble, no_sooner, with_known_end
 
@@ -126,6 +127,7 @@ async def archive_recording(
     except Exception:  # noqa: BLE001 - whatever it is, it concerns this one call
         _log.exception("an unexpected error", call_sid=sid)
         symptom, detail = Symptom.INTERNAL_ERROR, "see the log"
+    parts.tallies.count(DOWNLOAD_FAILURES, line.account.name, label=symptom.value)
     least = no_sooner(
         symptom,
         deleted=delete_by(target.call, target.facts, line.account),
@@ -144,7 +146,7 @@ async def _attempt(
 ) -> Proof | Candidate:
     place = target.place
     part = parts.store.part(lease, place)
-    fetched = await line.fetcher.fetch(target.url, part, age=_age(target, parts.clock()))
+    fetched = await line.fetcher.fetch(target.url, part, age=age_of(target, parts.clock()))
     if fetched.sha256 in known:
         await _remove(part)
         url = target.url.partition("?")[0]
@@ -179,7 +181,7 @@ async def _second_opinion(
     what comes damaged again is what the provider has. The one that is not returned is removed.
     """
     spare = part.with_name(f"{part.name}.again")
-    age = _age(target, parts.clock())
+    age = age_of(target, parts.clock())
     try:
         second = await line.fetcher.fetch(target.url, spare, age=age)
         facts = await _look(second)
@@ -230,7 +232,8 @@ def adoptable(store: Store, calls: list[list[Target]]) -> list[tuple[list[Proof]
     return found
 
 
-def _age(target: Target, now: datetime) -> timedelta | None:
+def age_of(target: Target, now: datetime) -> timedelta | None:
+    """Return how long ago the call ended; None where that is not known."""
     facts = with_known_end(target.call, target.facts, now)
     ended = end_of(facts.began_at, facts.ended_at, facts.duration_s)
     return None if ended is None else now - ended

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from archive.catalog.writer import Catalog
 from archive.errors import CredentialsError, FatalError, ProviderError
+from archive.tallies import Tallies
 from archive.verdicts import RULES, Symptom
 from jobs.queue import close_pool, open_pool
-from worker.build import REAL, api_of, open_session
+from worker.build import REAL, api_of, host_name, open_session
 from worker.queues import keep_queue
+from worker.tallying import keep_tallying
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -64,8 +66,12 @@ async def open_asking(
             queue_url = await stack.enter_async_context(keep_queue(settings))
         pool = open_pool(queue_url, retries=_RETRIES)
         stack.push_async_callback(close_pool, pool)
+        tallies = Tallies()
+        await stack.enter_async_context(
+            keep_tallying(tallies, catalog, host=host_name(), clock=effects.clock)
+        )
         apis = {
-            account.name: api_of(account, settings, session, pool, environment, effects)
+            account.name: api_of(account, settings, session, pool, environment, effects, tallies)
             for account in accounts
         }
         yield Asking(catalog, pool, apis)

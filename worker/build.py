@@ -20,6 +20,7 @@ from archive.layout import PARTS
 from archive.outbound import open_session as open_outbound
 from archive.publisher import Publisher
 from archive.store import Store
+from archive.tallies import Tallies
 from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
@@ -98,6 +99,7 @@ def api_of(
     pool: ArqRedis,
     environment: Mapping[str, str],
     effects: Effects = REAL,
+    tallies: Tallies | None = None,
 ) -> Api:
     """Return an account's API.
 
@@ -112,6 +114,7 @@ def api_of(
         limiter=limiter_of(pool, settings, effects),
         clock=effects.clock,
         patience=effects.patience,
+        tallies=tallies,
     )
 
 
@@ -158,10 +161,11 @@ async def open_parts(
         session = await stack.enter_async_context(
             open_session(settings, environment, connections=capacity.most + 8, effects=effects)
         )
+        tallies = Tallies()
         lines = {
             name: Line(
                 account=account,
-                api=api_of(account, settings, session, pool, environment, effects),
+                api=api_of(account, settings, session, pool, environment, effects, tallies),
                 fetcher=Fetcher(
                     session=session,
                     account=account,
@@ -188,4 +192,5 @@ async def open_parts(
             min_free=settings.archive.min_free,
             clock=effects.clock,
             dice=effects.dice,
+            tallies=tallies,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from archive.catalog import processes, work
+from archive.catalog import processes, tallies, work
 from archive.clock import system_clock
 from archive.errors import CatalogError
 from archive.timings import HEARTBEAT_S
@@ -16,6 +16,7 @@ from worker.version import VERSION
 
 if TYPE_CHECKING:
     from archive.catalog.database import Tx
+    from archive.tallies import Count
     from jobs.parts import Parts
 
 _STARTED_AT: Final = system_clock()
@@ -35,14 +36,19 @@ async def beat(parts: Parts) -> None:
         CatalogError: the catalog cannot be written.
     """
     noted = parts.in_work.noted()
-    kept = await parts.catalog.write(_beat, parts)
+    counted = parts.tallies.take()
+    try:
+        kept = await parts.catalog.write(_beat, parts, counted)
+    except CatalogError:
+        parts.tallies.put_back(counted)
+        raise
     if lost := parts.in_work.lose(noted - kept):
         _log.warning("this process was silent for too long: others have its batches", batches=lost)
     for lease in kept - parts.in_work.all():
         await parts.catalog.write(work.end_batch, lease=lease)
 
 
-def _beat(tx: Tx, parts: Parts) -> frozenset[str]:
+def _beat(tx: Tx, parts: Parts, counted: list[Count]) -> frozenset[str]:
     sign = processes.Beat(
         process=parts.process,
         host=parts.host,
@@ -53,7 +59,9 @@ def _beat(tx: Tx, parts: Parts) -> frozenset[str]:
         bytes=parts.counters.bytes,
     )
     # The time is taken here, with the lock in hand: one that waited for it is no younger for that.
-    return processes.beat(tx, sign, parts.clock())
+    now = parts.clock()
+    tallies.add(tx, counted, host=parts.host, now=now)
+    return processes.beat(tx, sign, now)
 
 
 async def keep_beating(parts: Parts) -> None:

@@ -131,7 +131,7 @@ class Database:
         try:
             until = time.monotonic() + self._patience_s
             while not self._try_to_begin(last=time.monotonic() > until):
-                time.sleep(random.uniform(*_NAP_S))  # noqa: S311 - chance protects nothing here
+                _nap()
         finally:
             self._connection.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000}")
 
@@ -139,7 +139,7 @@ class Database:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            if last or not _is_busy(error):
                 raise
             return False
         return True
@@ -240,7 +240,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         try:
             # Of a new catalog only: an import writes a quarter less by it than with half of that.
             connection.execute("PRAGMA page_size = 8192")
-            connection.execute("PRAGMA journal_mode = WAL")
+            _switch_to_wal(connection)
             # FULL: a commit is on disk when it returns, also after a power cut.
             connection.execute("PRAGMA synchronous = FULL")
             _migrate(connection)
@@ -248,6 +248,36 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Have a WAL, as an opened catalog has already.
+
+    Several who open a new one at once refuse each other this, and SQLite's own patience does not
+    cover it (https://www.sqlite.org/wal.html, 8: "Sometimes Queries Return SQLITE_BUSY In WAL
+    Mode").
+
+    Raises:
+        sqlite3.OperationalError: others did not let us for as long as anybody waits.
+    """
+    until = time.monotonic() + LOCK_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > until:
+                raise
+            _nap()
+        else:
+            return
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _nap() -> None:
+    time.sleep(random.uniform(*_NAP_S))  # noqa: S311 - chance protects nothing here
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -102,6 +102,12 @@ def test_two_thousand_recordings_cost_few_requests_and_nothing_again(
     counts = vault.provider.stats()
     assert counts["api_requests"] <= 25
     assert counts["downloads"] == {"total": 2000, "distinct": 2000}
+    tallied = dict(vault.rows("SELECT name, SUM(amount) FROM tallies GROUP BY name"))
+    assert tallied["requests"] == counts["api_requests"]
+    assert tallied["recordings"] == tallied["readiness_s"] == 2000
+    assert tallied["recording_bytes"] == vault.status()["bytes"]
+    assert tallied["download_ms"] > 0
+    assert "download_failures" not in tallied
 
     vault.provider.reset()
     again = vault.good("enqueue", "cdr", "calls.csv")
