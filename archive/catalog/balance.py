@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -11,10 +11,12 @@ from archive.call import UNSETTLED, State
 from archive.clock import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from archive.catalog.database import Tx
+
+K = TypeVar("K")
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,9 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Balance:
     """Count all calls, or those of one account, or of one day (``YYYY-MM-DD``, its zone)."""
+    if day:
+        names = accounts_with_calls(tx) if account is None else [account]
+        return _add_up([day_balance(tx, name, day) for name in names])
     states = dict.fromkeys(State, 0)
     reasons: dict[State, dict[str, int]] = {state: {} for state in State}
     for row in tx.rows("states", account=account, day=day):
@@ -75,6 +80,26 @@ def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Ba
             row["flag"]: row["recordings"] for row in tx.rows("flagged", account=account, day=day)
         },
     )
+
+
+def _add_up(parts: list[Balance]) -> Balance:
+    return Balance(
+        known=sum(part.known for part in parts),
+        states=dict.fromkeys(State, 0) | _sum(part.states for part in parts),
+        reasons={state: _sum(part.reasons[state] for part in parts) for state in State},
+        proved=sum(part.proved for part in parts),
+        recordings=sum(part.recordings for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        flagged=_sum(part.flagged for part in parts),
+    )
+
+
+def _sum(counted: Iterable[Mapping[K, int]]) -> dict[K, int]:
+    total: dict[K, int] = {}
+    for one in counted:
+        for key, count in one.items():
+            total[key] = total.get(key, 0) + count
+    return total
 
 
 def day_balance(tx: Tx, account: str, day: str) -> Balance:

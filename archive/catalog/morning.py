@@ -13,7 +13,7 @@ from archive.catalog.forecast import risks
 from archive.catalog.sources import sources_of
 from archive.clock import from_ms, to_ms
 from archive.forecast import describe
-from archive.morning.facts import Counts, Share, counts_of
+from archive.morning.facts import Counts, Share, Sources, counts_of
 from archive.morning.measures import gather
 from archive.morning.remedies import MISSING
 from archive.morning.usual import WEEKS, former_days
@@ -22,7 +22,6 @@ from archive.provider_time import day_of
 if TYPE_CHECKING:
     from archive.accounts import Account
     from archive.catalog.database import Tx
-    from archive.sources import Brought
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
@@ -55,7 +54,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     past: int
     at_risk: str
     undated: int
-    sources: tuple[Brought, ...]
+    sources: Sources
     days: dict[str, Counts]
     known_since: str
     before: Balance | None
@@ -71,7 +70,7 @@ def read_part(tx: Tx, account: Account, day: str, now: datetime) -> Part:
     known_since = str(tx.value("first_day", account=name) or "")
     before = former_days(day)[0]
     (risk,) = risks(tx, [account], now)
-    last = min(now, end - _SECOND)
+    last = max(begin, min(now, end - _SECOND))
     return Part(
         account=account,
         begin=begin,
@@ -88,7 +87,12 @@ def read_part(tx: Tx, account: Account, day: str, now: datetime) -> Part:
         past=max(0, int(tx.value("waiting_past", account=name, now_ms=to_ms(now)))),
         at_risk=describe(risk, account),
         undated=_undated(tx, name),
-        sources=tuple(sources_of(tx, account, begin, last) if begin < last else ()),
+        sources=Sources(
+            account=name,
+            begin=begin,
+            end=last,
+            brought=tuple(sources_of(tx, account, begin, last) if begin < last else ()),
+        ),
         days=_days(tx, name, day),
         known_since=known_since,
         before=day_balance(tx, name, before) if known_since and before >= known_since else None,

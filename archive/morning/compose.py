@@ -19,7 +19,6 @@ from archive.morning.facts import (
     Promptness,
     Room,
     Share,
-    Sources,
     Work,
     add_counts,
     counts_of,
@@ -44,7 +43,8 @@ _PROMPT_BOUNDS: Final = (
 )
 _MARGIN_BOUNDS: Final = (0, 24, *(day * 24 for day in (2, 3, 5, 7, 14, 21, 28, 60, 90, 180)))
 _SHOWN: Final = 10
-_PAST: Final = 14
+PAST_DAYS: Final = 14
+"""So many days are shown, the day itself the last."""
 _AHEAD: Final = 7
 
 
@@ -85,11 +85,12 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
             part.balance.flagged, day=day, account=part.account.name if now.named else ""
         )
     )
-    sources = tuple(Sources(account=p.account.name, brought=p.sources) for p in parts if p.sources)
+    sources = tuple(part.sources for part in parts)
     size = sum(part.balance.bytes for part in parts)
     room = _room(now, size)
     seen = Seen(
         day=day,
+        over=all(part.end <= now.made_at for part in parts),
         counts=counts,
         recordings=recordings,
         faults=faults,
@@ -225,7 +226,7 @@ def _before(parts: Sequence[Part], day: str) -> Compared | None:
 
 def _past(parts: Sequence[Part], day: str, written: Mapping[str, int]) -> tuple[Past, ...]:
     that = date.fromisoformat(day)
-    days = [(that - timedelta(days=back)).isoformat() for back in reversed(range(_PAST))]
+    days = [(that - timedelta(days=back)).isoformat() for back in reversed(range(PAST_DAYS))]
     return tuple(
         Past(
             day=one,

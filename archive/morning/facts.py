@@ -191,10 +191,12 @@ class Margins(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
-    """What each source brought of an account's calls of the day, and when it was silent."""
+    """What each source brought of an account's calls of a time, and when it was silent."""
 
     account: str
-    brought: tuple[Brought, ...]
+    begin: datetime = msgspec.field(name="from")
+    end: datetime = msgspec.field(name="to")
+    brought: tuple[Brought, ...] = msgspec.field(name="sources")
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

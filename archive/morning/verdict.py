@@ -38,9 +38,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What the verdict is made of."""
+    """What the verdict is made of. ``over``: the day is, so its calls can be counted."""
 
     day: str
+    over: bool
     counts: Counts
     recordings: int
     faults: tuple[str, ...]
@@ -75,11 +76,12 @@ def spoken(day: str) -> str:
 
 def _sentence(level: Level, seen: Seen, notes: list[Note]) -> str:
     counts = seen.counts
-    when = spoken(seen.day)
+    when = spoken(seen.day) if seen.over else f"{spoken(seen.day)} so far"
     if level is Level.ALARM:
         return f"ALARM: {notes[0].text}"
     if not counts.calls:
-        return f"Complete: no calls of {when} are known, and none are usual"
+        usual = ", and none are usual" if seen.over else ""
+        return f"Complete: no calls of {when} are known{usual}"
     settled = f"{counts.settled:,} of {_calls(counts.calls)} of {when} settled"
     if level is Level.COMPLETE:
         return f"Complete: {settled}; {_recordings(seen)}"
@@ -137,7 +139,7 @@ def _of_books(seen: Seen) -> Iterator[Note]:
 def _of_calls(seen: Seen) -> Iterator[Note]:
     several = len(seen.usual) > 1
     for one in seen.usual:
-        odd = oddity(one.calls, one.former)
+        odd = oddity(one.calls, one.former) if seen.over else None
         if odd is None:
             continue
         of_whom = f" of {one.account}" if several else ""
@@ -165,7 +167,7 @@ def _of_what_came(seen: Seen) -> Iterator[Note]:
         text = f"{_calls(seen.margins.past)} wait whose recording should be deleted by now"
         yield Note(text=text)
     if seen.undated:
-        text = f"{_calls(seen.undated)} of unknown date wait or are settled besides"
+        text = f"{_calls(seen.undated)} of unknown date still wait besides"
         yield Note(text=text, command="callvault report --day unknown")
 
 
