@@ -24,7 +24,7 @@ from archive.morning.facts import (
     counts_of,
     without_counts,
 )
-from archive.morning.measures import bars_of, gather, spread_of
+from archive.morning.measures import bars_of, even_bounds, gather, spread_of
 from archive.morning.remedies import MISSING, WITHOUT, flagged_of, reasons_of
 from archive.morning.usual import former_days, usual_calls
 from archive.morning.verdict import Held, Seen, Usual, judge
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from archive.catalog.morning import Part
 
 _MINUTE: Final = 60
-_HOUR: Final = 3600
-_PROMPT_BOUNDS: Final = (
-    *(minute * _MINUTE for minute in (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)),
-    *(hour * _HOUR for hour in (1, 2, 6, 24)),
+_PROMPT_BOUNDS: Final = tuple(
+    round(minutes * _MINUTE)
+    for minutes in (1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 15, 30, 60, 120, 360, 1440)
 )
-_MARGIN_BOUNDS: Final = (0, 24, *(day * 24 for day in (2, 3, 5, 7, 14, 21, 28, 60, 90, 180)))
+_STEPS: Final = (1, 2, 3, 6, 12, *(24 * days for days in (1, 2, 5, 10, 30, 60, 120, 360)))
+_BARS: Final = 14
 _SHOWN: Final = 10
 PAST_DAYS: Final = 14
 """So many days are shown, the day itself the last."""
@@ -160,6 +160,14 @@ def _exophones(parts: Sequence[Part], total: Counts) -> tuple[Share, ...]:
     return (*named, *others)
 
 
+def fewer_shares(shares: Sequence[Share], most: int) -> tuple[Share, ...]:
+    """Return the first of the shares, and one that stands for the others."""
+    if len(shares) <= most + 1:
+        return tuple(shares)
+    rest = add_counts(share.counts for share in shares[most:])
+    return (*shares[:most], Share(account="", name=OTHERS, counts=rest))
+
+
 def _hours(parts: Sequence[Part]) -> tuple[Hour, ...]:
     if not any(part.hours for part in parts):
         return ()
@@ -194,7 +202,7 @@ def _margins(parts: Sequence[Part], now: datetime) -> Margins:
     days = sorted({day for part in parts for day in part.due if day <= until})
     return Margins(
         hours=spread_of(counted),
-        bars=bars_of(counted, _MARGIN_BOUNDS),
+        bars=bars_of(counted, even_bounds(counted, _STEPS, _BARS)),
         due=tuple(Due(day, sum(part.due.get(day, 0) for part in parts)) for day in days),
         past=sum(part.past for part in parts),
         at_risk=tuple(part.at_risk for part in parts if part.at_risk),

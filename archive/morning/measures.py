@@ -52,6 +52,16 @@ def _is_between(value: int, lower: int | None, upper: int | None) -> bool:
     return (lower is None or value >= lower) and (upper is None or value < upper)
 
 
+def even_bounds(counted: Mapping[int, int], steps: Sequence[int], most: int) -> list[int]:
+    """Return bounds that are equally far apart and show all measures in few bars."""
+    if not counted:
+        return []
+    low, high = min(counted), max(counted)
+    step = next((one for one in steps if (high - low) / one < most), steps[-1])
+    first = low // step * step
+    return list(range(first, first + (most + 1) * step, step))
+
+
 def gather(counted: Iterable[tuple[int, int]]) -> dict[int, int]:
     """Add up counts of the same value."""
     found: dict[int, int] = {}

@@ -158,9 +158,8 @@ def _of_calls(seen: Seen) -> Iterator[Note]:
 def _of_what_came(seen: Seen) -> Iterator[Note]:
     for flagged in seen.flagged:
         if flagged.damage:
-            number = flagged.recordings
-            noun = "recording is" if number == 1 else "recordings are"
-            text = f"{number:,} {noun} {flagged.flag}: {flagged.meaning}"
+            noun = "recording" if flagged.recordings == 1 else "recordings"
+            text = f"{flagged.recordings:,} {noun} flagged {flagged.flag}: {flagged.meaning}"
             yield Note(text=text, command=flagged.command)
     yield from _of_silences(seen.sources)
     if seen.margins.past:

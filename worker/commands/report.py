@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from datetime import datetime, timedelta
@@ -28,10 +27,8 @@ from worker.commands.options import (
     status_document,
 )
 from worker.commands.sources import read_sources, source_lines
-from worker.logs import configure_logging
 from worker.morning.reading import read_morning
 from worker.morning.writing import FORMS, json_line, parcel_of, render, write_file
-from worker.sending.channels import Outside, send_everywhere
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -147,9 +144,11 @@ def _whole(
 
 
 def _send(settings: Settings, morning: Morning) -> list[Sent]:
-    configure_logging(settings.log)
+    # Who only looks at a report does not wait for what sends it.
+    from worker.sending.channels import send_now  # noqa: PLC0415
+
     parcel = parcel_of(morning, settings.report.attach)
-    return asyncio.run(send_everywhere(parcel, settings.report, Outside(environment=os.environ)))
+    return send_now(parcel, settings, os.environ)
 
 
 def _put(text: str, output: Path | None) -> None:

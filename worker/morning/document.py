@@ -29,11 +29,15 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows of cells, of which the columns named in ``numeric`` hold numbers."""
+    """Rows of cells, of which the columns named in ``numeric`` hold numbers.
+
+    ``brief`` are the rows where there is little room; None: the same.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[str]
+    brief: tuple[tuple[str, ...], ...] | None = None
 
 
 class Item(msgspec.Struct, frozen=True):

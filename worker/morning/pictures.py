@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from worker.commands.options import human_bytes
 from worker.morning.charts import Chart, Series
-from worker.morning.say import short_day
+from worker.morning.say import clock, short_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,17 +20,13 @@ _PARTS: Final = (
     ("failed", "failed"),
     ("lost", "lost"),
 )
-_MINUTE: Final = 60
-_HOUR: Final = 3600
 _DAY: Final = 24
 
 
 def pictures(morning: Morning) -> dict[str, list[Chart]]:
     """Return the charts by the key of the section that they stand in; empty ones are left out."""
     made = {
-        "day": [_hours(morning), *_past(morning)],
-        "promptness": [_promptness(morning)],
-        "margins": [_margins(morning)],
+        "day": [_hours(morning), _promptness(morning), *_past(morning), _margins(morning)],
     }
     return {
         key: [chart for chart in charts if chart.labels and not chart.is_empty]
@@ -73,7 +69,7 @@ def _past(morning: Morning) -> Iterator[Chart]:
         about="bytes of recordings that came on each day, of whatever day their call was",
         labels=labels,
         series=(Series("bytes", "archived", tuple(one.bytes or 0 for one in days)),),
-        write=human_bytes,
+        write=_axis,
     )
 
 
@@ -82,7 +78,7 @@ def _promptness(morning: Morning) -> Chart:
     return Chart(
         title="From a call's end to the disk",
         about="recordings by how long it took, of calls that became known in time",
-        labels=tuple(_bar_names(bars, _seconds)),
+        labels=tuple(_bar_names(bars, clock)),
         series=(Series("recordings", "archived", tuple(bar.count for bar in bars)),),
         write=_count,
     )
@@ -100,9 +96,9 @@ def _margins(morning: Morning) -> Chart:
 
 
 def _trimmed(bars: Sequence[Bar]) -> list[Bar]:
-    """Leave out what is empty at both ends, but for one bar on either side."""
+    """Leave out what is empty at both ends."""
     full = [number for number, bar in enumerate(bars) if bar.count]
-    return list(bars[max(0, full[0] - 1) : full[-1] + 2]) if full else []
+    return list(bars[full[0] : full[-1] + 1]) if full else []
 
 
 def _bar_names(bars: Sequence[Bar], write: Callable[[int], str]) -> Iterator[str]:
@@ -113,9 +109,11 @@ def _bar_names(bars: Sequence[Bar], write: Callable[[int], str]) -> Iterator[str
             yield f"≥ {write(before.below)}" if before and before.below is not None else "all"
 
 
-def _seconds(seconds: int) -> str:
-    return f"{seconds // _HOUR} h" if seconds >= _HOUR else f"{seconds // _MINUTE} min"
-
-
 def _hours_left(hours: int) -> str:
-    return f"{hours // _DAY} d" if hours else "0"
+    days, rest = divmod(hours, _DAY)
+    return f"{days} d {rest} h" if days and rest else f"{days} d" if days else f"{rest} h"
+
+
+def _axis(size: float) -> str:
+    """Write bytes without a fraction, where there is none."""
+    return human_bytes(size).replace(".0 ", " ").replace(".00 ", " ")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _WIDTH: Final = 80
 _NAME: Final = 16
 _VALUE: Final = 10
-_ROWS: Final = 6
-"""More rows of a table are for those who open the page."""
 
 
 def render_text(document: Document, *, full: bool = False) -> str:
@@ -47,7 +45,7 @@ def _block(block: Block, *, full: bool) -> Iterator[str]:
             for figure in block.rows:
                 yield from _figure(figure)
         case Table():
-            yield from _table(block, len(block.rows) if full else _ROWS)
+            yield from _table(block, block.rows if full or block.brief is None else block.brief)
         case Items():
             for item in block.items:
                 yield from _item(item, "  ")
@@ -72,11 +70,7 @@ def _item(item: Item, mark: str) -> Iterator[str]:
         yield f"      $ {item.command}"
 
 
-def _table(table: Table, most: int) -> Iterator[str]:
-    rows = table.rows
-    if len(rows) > most:
-        # The last one may be what stands for all others.
-        rows = (*rows[: most - 1], rows[-1])
+def _table(table: Table, rows: tuple[tuple[str, ...], ...]) -> Iterator[str]:
     cells = [table.columns, *rows]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(table.columns))]
     for row in cells:

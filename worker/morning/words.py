@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from archive.call import State
-from archive.morning.facts import OTHERS
+from archive.morning.compose import fewer_shares
 from worker.commands.options import human_bytes
 from worker.commands.sources import silence_text
 from worker.morning.document import (
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from archive.morning.facts import Counts, Margins, Morning, Reason, Share
 
-_REASONS: Final = 3
+_REASONS: Final = 2
+_FEW: Final = 5
 _SILENCES: Final = 12
 _NUMBERS: Final = ("calls", "archived", "no recording", "waiting", "lost", "failed")
 _WAITING: Final = "waiting"
@@ -53,19 +54,19 @@ def document_of(morning: Morning) -> Document:
 
 
 def _sections(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
-    yield Section(key="day", title="The day", blocks=(Figures(tuple(_figures(morning, zone))),))
     if morning.missing:
         items = Items(tuple(map(_missing, morning.missing)))
         yield Section(key="missing", title="What is missing, and why", blocks=(items,))
-    if len(morning.accounts) > 1:
-        table = _shares("account", morning.accounts)
-        yield Section(key="accounts", title="By account", blocks=(table,))
-    if any(one.name for one in morning.exophones):
-        table = _shares("ExoPhone", morning.exophones)
-        yield Section(key="exophones", title="By ExoPhone", blocks=(table,))
     if silences := tuple(_silences(morning, zone)):
         items = Items(silences)
         yield Section(key="silences", title="When sources were silent", blocks=(items,))
+    yield Section(key="day", title="The day", blocks=(Figures(tuple(_figures(morning, zone))),))
+    if len(morning.accounts) > 1:
+        table = _shares("account", morning.accounts, morning.accounts)
+        yield Section(key="accounts", title="By account", blocks=(table,))
+    if any(one.name for one in morning.exophones):
+        table = _shares("ExoPhone", morning.exophones, fewer_shares(morning.exophones, _FEW))
+        yield Section(key="exophones", title="By ExoPhone", blocks=(table,))
     yield from _details(morning)
 
 
@@ -119,14 +120,14 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     yield Figure("calls", f"{counts.calls:,}", compared)
     remark = f"{share(counts.archived, counts.calls)} of the calls"
     if before and before.calls:
-        remark += f"; {share(before.archived, before.calls)} {that}"
+        remark += f"; {share(before.archived, before.calls)} then"
     yield Figure("archived", f"{counts.archived:,}", remark if counts.calls else "")
     yield Figure("no recording", f"{counts.without:,}", _most(morning.without))
     if missing := counts.waiting + counts.lost + counts.failed:
         yield Figure("missing", f"{missing:,}", _missed(counts))
     remark = f"{counted(morning.recordings, 'recording')}"
     if before and before.bytes:
-        remark += f"; {change(morning.bytes, before.bytes)} {human_bytes(before.bytes)} {that}"
+        remark += f"; {change(morning.bytes, before.bytes)} {human_bytes(before.bytes)} then"
     yield Figure("size", human_bytes(morning.bytes), remark)
     if morning.flagged:
         flags = ", ".join(f"{one.recordings:,} {plain(one.flag)}" for one in morning.flagged)
@@ -160,10 +161,10 @@ def _missed(counts: Counts) -> str:
 def _promptness(morning: Morning, *, brief: bool = False) -> Iterator[Figure]:
     told = morning.promptness
     if on_disk := told.on_disk:
-        remark = f"median; 90 % in {clock(on_disk.p90)}, 99 % in {clock(on_disk.p99)}, "
-        remark += f"all in {clock(on_disk.most)}"
-        if on_disk.count < told.archived:
-            remark += f" ({told.timely:,} of {told.archived:,} known in time)"
+        remark = f"median; 90 % in {clock(on_disk.p90)}, 99 % {clock(on_disk.p99)}, "
+        remark += f"all {clock(on_disk.most)}"
+        if not brief:
+            remark += f", of {told.timely:,} of {told.archived:,} calls that became known in time"
         yield Figure("on disk after", clock(on_disk.p50), remark)
     if brief:
         return
@@ -223,8 +224,8 @@ def _missing(one: Reason) -> Item:
     reason = f": {plain(one.reason, 80)}" if one.reason else ""
     lines = [one.meaning, one.remedy]
     if one.first:
-        more = ", …" if one.calls > len(one.first) else ""
-        lines.append(f"{', '.join(one.first)}{more}")
+        more = one.calls > len(one.first)
+        lines.append(f"such as {', '.join(one.first)}" if more else ", ".join(one.first))
     return Item(
         head=f"{one.calls:,} {state}{reason}{of_whom}",
         lines=tuple(plain(line) for line in lines if line),
@@ -237,15 +238,16 @@ def _without(one: Reason) -> tuple[str, ...]:
     return (f"{one.calls:,}", one.state.value, plain(one.reason, 80), plain(meaning))
 
 
-def _shares(name: str, shares: Sequence[Share]) -> Table:
-    rows = []
-    for one in shares:
-        counts = one.counts
-        label = plain(one.name, 24) or ("not known" if name == "ExoPhone" else "")
-        figures = (counts.archived, counts.without, counts.waiting, counts.lost, counts.failed)
-        rows.append((label, f"{counts.calls:,}", *(f"{n:,}" if n else "-" for n in figures)))
-    order = sorted(rows, key=lambda row: row[0] == OTHERS)
-    return Table((name, *_NUMBERS), tuple(order), frozenset(_NUMBERS))
+def _shares(name: str, shares: Sequence[Share], brief: Sequence[Share]) -> Table:
+    rows, few = (tuple(_share(one) for one in some) for some in (shares, brief))
+    return Table((name, *_NUMBERS), rows, frozenset(_NUMBERS), brief=few)
+
+
+def _share(one: Share) -> tuple[str, ...]:
+    counts = one.counts
+    figures = (counts.archived, counts.without, counts.waiting, counts.lost, counts.failed)
+    name = plain(one.name, 24) or "not known"
+    return (name, f"{counts.calls:,}", *(f"{number:,}" if number else "-" for number in figures))
 
 
 def _brought(morning: Morning) -> Iterator[tuple[str, ...]]:

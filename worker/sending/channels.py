@@ -15,6 +15,7 @@ from archive.errors import CallvaultError, CredentialsError
 from archive.outbound import open_session
 from archive.tls import tls_context
 from worker.build import host_name
+from worker.logs import configure_logging
 from worker.secrets import HEALTHCHECKS_URL, SMTP_PASSWORD, WEBHOOK_URL, secret_url, shared_secret
 from worker.sending.hooks import chat_message, ping, ping_url, post_json
 from worker.sending.mail import Post, send_mail, write_mail
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from archive.clock import Clock
     from worker.sending.parcel import Parcel
     from worker.sending.section import Report
+    from worker.settings import Settings
 
     Send = Callable[[Parcel], Awaitable[None]]
 
@@ -48,6 +50,16 @@ class Outside:
     clock: Clock = system_clock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience_s: float = PATIENCE_S
+
+
+def send_now(parcel: Parcel, settings: Settings, environment: Mapping[str, str]) -> list[Sent]:
+    """Send a parcel at the end of a command, and return what became of it on each channel."""
+    configure_logging(settings.log)
+    outside = Outside(environment=environment)
+    told = asyncio.run(send_everywhere(parcel, settings.report, outside))
+    if not told:
+        log.warning("nothing to send to", hint="see [report] in docs/settings.md")
+    return told
 
 
 async def send_everywhere(parcel: Parcel, section: Report, outside: Outside) -> list[Sent]:
