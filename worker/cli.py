@@ -25,7 +25,9 @@ _COMMANDS: Final = {
     "run": ("work", "Everything at once on one machine: take exports in, then work."),
     "web": ("web", "Receive the provider's callbacks; health and metrics."),
     "status": ("report", "Show how many calls stand where."),
-    "report": ("report", "Show the balance with reasons, of all days or one."),
+    "report": ("report", "Show what is archived, missing and why; as text or a page, or sent."),
+    "alert": ("alert", "Send a short text to wherever reports are sent."),
+    "doctor": ("doctor", "Check everything that work depends on, and say what to do."),
     "find": ("find", "Find calls and their files, by number, time, state and more."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),
     "retry": ("retry", "Have calls looked at once more that failed, were lost or absent."),
@@ -82,7 +84,10 @@ def cli(ctx: click.Context, config: Path | None, *, debug: bool) -> None:
 
 
 def _say_unexpected(kind: type[BaseException], error: BaseException, _: object) -> None:
-    click.echo(f"callvault: an unexpected error: {kind.__name__}: {error}", err=True)
+    from worker.redact import clean  # noqa: PLC0415 - needed only here, and not by --help
+
+    said = clean(error)
+    click.echo(f"callvault: an unexpected error: {kind.__name__}: {said}", err=True)
     click.echo(
         "  hint: this is a fault of callvault's own: report it with what --debug shows", err=True
     )

@@ -310,6 +310,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def newest_version() -> int:
+    """Return the version that a catalog has once this program has opened it."""
+    return len(_migrations())
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 

@@ -16,6 +16,7 @@ from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import json_option, print_json
 from worker.commands.sources import source_lines
 from worker.logs import configure_logging
+from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def reconcile(
     Tells what each source alone brought, and when one was silent. Times are in the account's zone.
     """
     settings = load_settings(config, os.environ)
-    configure_logging(settings.log)
+    configure_logging(settings.log, secrets=secrets_in(os.environ, settings.queue.url))
     from worker.commands.each import accounts_to_ask  # noqa: PLC0415 - it loads HTTP and Redis
 
     accounts, code = accounts_to_ask(settings, account)

@@ -22,6 +22,8 @@ from worker.commands.options import (
 )
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
+from worker.secrets import secrets_in
+from worker.service import Service
 from worker.settings import Settings, load_settings
 from worker.supervisor import Supervisor
 
@@ -112,8 +114,13 @@ def _work(
 ) -> int:
     shows_bar = sys.stderr.isatty() if progress is None else progress
     shown: Progress = BarProgress() if shows_bar else LogProgress()
-    configure_logging(settings.log, quiet=shown.wants_quiet)
-    supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
+    configure_logging(
+        settings.log, quiet=shown.wants_quiet, secrets=secrets_in(os.environ, settings.queue.url)
+    )
+    service = Service.of_environment(os.environ)
+    supervisor = Supervisor(
+        settings, dict(os.environ), drain=drain, progress=shown, service=service
+    )
     code = asyncio.run(beside(supervisor) if beside else supervisor.run())
     if drain:
         counted = say_balance(settings, as_json=as_json)
