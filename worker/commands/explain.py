@@ -16,11 +16,12 @@ from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from archive.flags import flag_meaning
 from archive.reasons import meaning_of
+from worker.commands.hours import waits_until
 from worker.commands.options import account_option, human_bytes, json_option, print_json
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -51,7 +52,9 @@ def explain(config: Path | None, *, sid: str, account: str | None, as_json: bool
         print_json(story)
         return Exit.COMPLETE
     zone = settings.accounts[story.account].zone if story.account in settings.accounts else None
-    for line in tell(story, held, system_clock(), zone):
+    now = system_clock()
+    opens = waits_until(story, settings.accounts, settings.backfill, now)
+    for line in tell(story, held, now, zone, opens=opens):
         click.echo(line)
     return Exit.COMPLETE
 
@@ -78,9 +81,14 @@ def _read(settings: Settings, account: str | None, sid: str) -> tuple[CallStory,
 
 
 def tell(
-    story: CallStory, held: list[Paused], now: datetime, zone: ZoneInfo | None
+    story: CallStory,
+    held: list[Paused],
+    now: datetime,
+    zone: ZoneInfo | None,
+    *,
+    opens: datetime | None = None,
 ) -> Iterator[str]:
-    """Yield the lines of a call's story."""
+    """Yield the lines of a call's story; ``opens``: it waits for the backfill hours until then."""
 
     def when(moment: datetime | None) -> str:
         return (
@@ -111,7 +119,7 @@ def tell(
         what = f"has the bytes of {one.same_as}" if one.same_as else "is not here"
         yield f"  {one.object_name}, told of by {one.source} on {when(one.at)}, {what}"
     yield "Next"
-    yield from (f"  {line}" for line in _next(story, held, now, when(story.due)))
+    yield from (f"  {line}" for line in _next(story, held, now, when, opens))
     if story.state in UNSETTLED:
         if story.facts.began_at is None:
             yield "  When the call was, and so when the provider deletes it, nobody has told yet."
@@ -120,7 +128,13 @@ def tell(
         yield f"  The provider deletes it on {when(story.delete_by)}{_left(left)}."
 
 
-def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iterator[str]:
+def _next(
+    story: CallStory,
+    held: list[Paused],
+    now: datetime,
+    when: Callable[[datetime], str],
+    opens: datetime | None,
+) -> Iterator[str]:
     remedy = meaning_of(story.reason).remedy
     match story.state:
         case State.EXPECTED:
@@ -130,7 +144,10 @@ def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iter
             ]
             for paused in holding:
                 yield f"Held up: {paused.scope} is paused: {paused.reason} ({paused.detail})."
-            moment = _moment(holding, "" if story.due <= now else due)
+            if opens is not None:
+                yield f"It waits for the backfill hours, from {when(opens)} on."
+                return
+            moment = _moment(holding, "" if story.due <= now else when(story.due))
             yield f"It is looked at {'again ' if story.looks else ''}{moment}."
         case State.LEASED:
             yield "Its worker settles it, or it is given back when that has been silent for 45 s."
