@@ -287,8 +287,8 @@ class Supervisor:
         if not catalog.is_in_its_place():
             raise _catalog_gone(catalog)
         await catalog.write(processes.rescue, system_clock())
-        lost = self._drain and await catalog.read(balance.troubled_since, self._started_at)
-        # What only waits for its hours is told of by the next run, too; what was lost in this is not.
+        lost = await catalog.read(balance.troubled_since, self._started_at) if self._drain else 0
+        # That calls wait for their hours is told of by the next run, too; what was lost is not.
         if self._trouble is not None and not (lost and isinstance(self._trouble, LaterError)):
             raise self._trouble
         if not self._drain:
