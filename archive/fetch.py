@@ -24,7 +24,7 @@ from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from archive.accounts import Account, Credentials
@@ -77,8 +77,15 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
         return self.etag if self.etag.startswith('"') else ""
 
 
+def _tell_nobody() -> None:
+    """Let bytes come unseen."""
+
+
 class Fetcher:
-    """Fetches recordings of one account, with its credentials where they belong."""
+    """Fetches recordings of one account, with its credentials where they belong.
+
+    ``arrived`` is called when bytes have come.
+    """
 
     def __init__(
         self,
@@ -89,6 +96,7 @@ class Fetcher:
         window: timedelta,
         bounds: Bounds = USUAL,
         throttle: Throttle | None = None,
+        arrived: Callable[[], None] = _tell_nobody,
     ) -> None:
         self._session = session
         self._account = account
@@ -97,6 +105,7 @@ class Fetcher:
         self._checksums = Checksums()
         self._bounds = bounds
         self._throttle = throttle
+        self._arrived = arrived
         self._timeout = aiohttp.ClientTimeout(
             total=None,
             connect=bounds.connect.total_seconds(),
@@ -196,6 +205,7 @@ class Fetcher:
         pace = Pace(lambda: loop.time() - waited, self._bounds.pace)
         async for chunk in content.iter_any():
             pace.add(len(chunk))
+            self._arrived()
             await body.add(chunk)
             if throttle is not None:
                 waited += await throttle.take(len(chunk))

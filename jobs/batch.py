@@ -95,6 +95,7 @@ async def _give_back(parts: Parts, lease: str) -> None:
 
 async def _rest(parts: Parts) -> None:
     """Begin nothing for a while: what is asked of the provider now could not be written down."""
+    parts.stirred()
     with parts.capacity.closed(), suppress(TimeoutError):
         await asyncio.wait_for(parts.stopping.wait(), parts.rest.total_seconds())
 
@@ -124,6 +125,7 @@ class _Run:
         )
         if not claimed:
             return
+        self._parts.stirred()
         try:
             await self._archive(claimed)
         except QueueError:

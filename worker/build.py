@@ -26,6 +26,7 @@ from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
+from worker.pulse import nobody
 from worker.secrets import credentials_for, usable_accounts
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Effects:
     """Time, chance, names and patience: what decides, and is not in the settings.
 
     ``sleep`` is how the limiter waits, ``resolver`` what resolves names (None: the machine),
-    ``patience`` is for an answer of the API, ``bounds`` for a recording.
+    ``patience`` is for an answer of the API, ``bounds`` for a recording. ``stirred`` is called
+    when work moves, or waits for its turn with the provider.
     """
 
     clock: Clock = system_clock
@@ -55,6 +57,7 @@ class Effects:
     resolver: AbstractResolver | None = None
     patience: timedelta = PATIENCE
     bounds: Bounds = USUAL
+    stirred: Callable[[], None] = nobody
 
 
 REAL: Final = Effects()
@@ -68,8 +71,13 @@ def host_name() -> str:
 def limiter_of(pool: ArqRedis, settings: Settings, effects: Effects = REAL) -> RedisLimiter:
     """Return the limiter that all workers share."""
     accounts = settings.accounts
+
+    async def wait_for_a_turn(seconds: float) -> None:
+        effects.stirred()
+        await effects.sleep(seconds)
+
     return RedisLimiter(
-        pool, per_minute=lambda name: accounts[name].requests_per_minute, sleep=effects.sleep
+        pool, per_minute=lambda name: accounts[name].requests_per_minute, sleep=wait_for_a_turn
     )
 
 
@@ -90,6 +98,7 @@ def open_session(
         environment=environment,
         connections=connections,
         resolver=effects.resolver,
+        answered=effects.stirred,
     )
 
 
@@ -177,6 +186,7 @@ async def open_parts(
                     window=settings.readiness.window,
                     bounds=effects.bounds,
                     throttle=throttle,
+                    arrived=effects.stirred,
                 ),
             )
             for name, account in accounts.items()
@@ -197,5 +207,6 @@ async def open_parts(
             min_free=settings.archive.min_free,
             clock=effects.clock,
             dice=effects.dice,
+            stirred=effects.stirred,
             tallies=tallies,
         )

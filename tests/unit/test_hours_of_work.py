@@ -165,7 +165,8 @@ def test_status_and_explain_tell_of_the_hours(books: Books) -> None:
             found = story.read_story(tx, "main", sid_of(number))
         assert found is not None
         opens = waits_until(found, {"main": ACCOUNT}, NIGHTS, NOON)
-        return "\n".join(tell(found, [], NOON, ACCOUNT.zone, opens=opens))
+        lines = tell(found, [], NOON, ACCOUNT.zone, keep_looks=90 * DAY, opens=opens)
+        return "\n".join(lines)
 
     assert "It waits for the backfill hours, from 2026-11-23 22:00:00 on." in explained(1)
     assert "backfill hours" not in explained(2) + explained(3)

@@ -73,21 +73,33 @@ async def _follow(
     settings: Settings, accounts: list[Account], every: timedelta, entry: Entry, *, as_json: bool
 ) -> None:
     from worker.polling import follow  # noqa: PLC0415 - HTTP and Redis, for this command alone
+    from worker.service import Service  # noqa: PLC0415
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
 
+    service = Service.of_environment(os.environ)
+
     def tell(done: Round) -> None:
+        service.say(_said(done))
         if as_json:
             print_json(done)
         elif done.new or done.alarm:
             click.echo(_said(done))
 
-    await follow(
-        settings, os.environ, stopping, accounts=accounts, every=every, tell=tell, entry=entry
-    )
+    async with service.running(stopping):
+        await follow(
+            settings,
+            os.environ,
+            stopping,
+            accounts=accounts,
+            every=every,
+            tell=tell,
+            entry=entry,
+            service=service,
+        )
 
 
 async def _once(settings: Settings, accounts: list[Account], entry: Entry, *, as_json: bool) -> int:
