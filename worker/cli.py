@@ -33,6 +33,8 @@ _COMMANDS: Final = {
     "verify": ("verify", "Read the archive's files again, and repair what can be repaired."),
     "rebuild": ("rebuild", "Make a new catalog from the archive's files, when it is lost."),
     "adopt": ("adopt", "Take in recordings that were downloaded by other means."),
+    "catalog": ("catalog", "Tidy the catalog, back it up, check it."),
+    "purge": ("purge", "Delete recordings that need not be kept, or must not be."),
     "pause": ("pause", "Hold all work, or that of one account."),
     "resume": ("pause", "Let paused work go on."),
     "sandbox": ("sandbox", "Run a stand-in for the provider, to try callvault on."),
@@ -81,7 +83,10 @@ def cli(ctx: click.Context, config: Path | None, *, debug: bool) -> None:
 
 
 def _say_unexpected(kind: type[BaseException], error: BaseException, _: object) -> None:
-    click.echo(f"callvault: an unexpected error: {kind.__name__}: {error}", err=True)
+    from worker.redact import clean  # noqa: PLC0415 - needed only here, and not by --help
+
+    said = clean(error)
+    click.echo(f"callvault: an unexpected error: {kind.__name__}: {said}", err=True)
     click.echo(
         "  hint: this is a fault of callvault's own: report it with what --debug shows", err=True
     )

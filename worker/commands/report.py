@@ -25,6 +25,7 @@ from worker.commands.options import (
     status_document,
 )
 from worker.commands.sources import AccountSources, read_sources, source_lines
+from worker.commands.watching import watch
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -39,12 +40,21 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @click.command()
 @account_option
+@click.option("--watch", "watched", is_flag=True, help="Show it live, until q or Ctrl-C.")
+@click.option("--every", help="With --watch, the time between two looks.  [default: 2s]")
 @json_option
 @click.pass_obj
-def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
+def status(
+    config: Path | None, *, account: str | None, watched: bool, every: str | None, as_json: bool
+) -> int:
     """Show how many calls stand where, and what holds work up."""
     settings = load_settings(config, os.environ)
     name = None if account is None else settings.account(account).name
+    if watched:
+        watch(settings, account=name, every=every or "2s", as_json=as_json)
+        return Exit.COMPLETE
+    if every is not None:
+        raise InputError("--every is for --watch", hint="without it the state is shown once")
     counted, held = read_balance(settings, account=name)
     troubles, workers = read_troubles(settings)
     at_risk = read_risks(settings, account=name)
