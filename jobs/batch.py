@@ -21,6 +21,7 @@ from archive.errors import CatalogError, QueueError, leaves
 from archive.verdicts import Absent, Failed, Lost, Symptom
 from jobs.downloads import Downloads
 from jobs.health import OF_DOWNLOADS, OF_HOSTS, OF_WRITES
+from jobs.outcomes import count_outcomes
 from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
@@ -200,6 +201,7 @@ class _Run:
             await parts.catalog.write(
                 work.settle, out.items(), lease=lease, account=account.name, now=now
             )
+            count_outcomes(parts.tallies, account.name, out.values())
             self._room.leave(len(out))
         return [call for call in claimed if call.facts.sid not in out]
 
@@ -235,5 +237,6 @@ class _Run:
         await parts.catalog.write(
             work.settle, outcomes, lease=self._lease, account=self._batch.account, now=now
         )
+        count_outcomes(parts.tallies, self._batch.account, (outcome for _, outcome in outcomes))
         self._room.leave(len(outcomes))
         return calls

@@ -12,6 +12,7 @@ from archive.catalog.listed import drop_listed_urls
 from archive.tallies import DOWNLOAD_MS, RECORDING_BYTES, RECORDINGS
 from archive.verdicts import Pause
 from jobs.health import OF_ALL, OF_DOWNLOADS, OF_HOSTS, OF_WRITES, PROBED
+from jobs.outcomes import count_outcomes
 from jobs.recording import Doubt, adoptable, age_of, archive_call
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ class Downloads:
         )
         parts.counters.bytes += downloaded if kept else 0
         parts.tallies.count(RECORDING_BYTES, name, amount=downloaded if kept else 0)
+        found = (find.outcome for find in finds if find.sid in kept)
+        count_outcomes(parts.tallies, name, found)
         for find in finds:
             late = find.sid not in kept
             parts.counters.recordings += 0 if late else len(find.proofs)

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "web": ("web", "Receive the provider's callbacks; health and metrics."),
     "status": ("report", "Show how many calls stand where."),
     "report": ("report", "Show the balance with reasons, of all days or one."),
+    "metrics": ("metrics", "Tell Prometheus of all processes, once."),
     "find": ("find", "Find calls and their files, by number, time, state and more."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),
     "retry": ("retry", "Have calls looked at once more that failed, were lost or absent."),
