@@ -10,8 +10,6 @@ from archive.tallies import RETRIES, SETTLED
 from archive.verdicts import Absent, Failed, Lost, Symptom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from archive.catalog.work import Outcome
     from archive.tallies import Tallies
 
@@ -25,14 +23,13 @@ _STATES: Final = {
 _SYMPTOMS: Final = frozenset(symptom.value for symptom in Symptom)
 
 
-def count_outcomes(tallies: Tallies, account: str, outcomes: Iterable[Outcome | None]) -> None:
-    """Count what was settled, None being archived, and what has to be tried again.
+def count_outcome(tallies: Tallies, account: str, outcome: Outcome | None) -> None:
+    """Count what was settled, None being archived, or has to be tried again.
 
     A call that is looked at again because its recording is not ready yet met no trouble.
     """
-    for outcome in outcomes:
-        state = _STATES.get(type(outcome))
-        if state is not None:
-            tallies.count(SETTLED, account, label=state.value)
-        elif outcome is not None and outcome.reason in _SYMPTOMS:
-            tallies.count(RETRIES, account, label=outcome.reason)
+    state = _STATES.get(type(outcome))
+    if state is not None:
+        tallies.count(SETTLED, account, label=state.value)
+    elif outcome is not None and outcome.reason in _SYMPTOMS:
+        tallies.count(RETRIES, account, label=outcome.reason)

@@ -117,6 +117,13 @@ GAUGES: Final = {
     "callvault_worker_last_beat_timestamp_seconds": Told(
         "The last beat of any worker process of a host", ("host",)
     ),
+    "callvault_last_run_timestamp_seconds": Told(
+        "When a run of a command ended last", ("command",)
+    ),
+    "callvault_last_run_exit_code": Told("The exit code of that run", ("command",)),
+    "callvault_last_good_run_timestamp_seconds": Told(
+        "When a run of a command last ended with 0", ("command",)
+    ),
     "callvault_disk_free_bytes": Told("Free bytes of the disk that a path is on", ("path",)),
     "callvault_disk_spare_bytes": Told(
         "Free bytes of the recordings' disk above [archive] min_free; at 0 work pauses"
@@ -255,6 +262,16 @@ def _of_all(reading: Reading) -> Iterator[Metric]:
     for host, at in found.beats.items():
         beats.add(at.timestamp(), host)
     for gauge in (heard, paused, trouble, workers, beats):
+        yield gauge.family
+    ended = _Gauge("callvault_last_run_timestamp_seconds")
+    code = _Gauge("callvault_last_run_exit_code")
+    good = _Gauge("callvault_last_good_run_timestamp_seconds")
+    for run in found.runs:
+        ended.add(run.ended.timestamp(), run.command)
+        code.add(run.code, run.command)
+        if run.good is not None:
+            good.add(run.good.timestamp(), run.command)
+    for gauge in (ended, code, good):
         yield gauge.family
 
 

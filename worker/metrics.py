@@ -37,13 +37,29 @@ _BOOKS_SHARE: Final = 99
 _PATIENCE_S: Final = 5.0
 
 
+def free_bytes(path: Path) -> int | None:
+    """Return the free bytes of the disk that a path is on, or will be; None if nobody knows."""
+    try:
+        while not path.exists() and path != path.parent:
+            path = path.parent
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None
+
+
 class Reader:
     """Reads the catalog for metrics; for one thread at a time."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, timer: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        timer: Callable[[], float] = time.monotonic,
+        free: Callable[[Path], int | None] = free_bytes,
     ) -> None:
         self._settings = settings
+        self._free = free
         self._clock = clock
         self._timer = timer
         self._database: Database | None = None
@@ -91,8 +107,11 @@ class Reader:
         """Look at the disks; what cannot be looked at is left out."""
         settings = self._settings
         root, state = settings.archive.root, settings.queue.state
+        {path: self._free(path) for path in (root, state)}
         return Disks(
-            free={str(path): free for path in (root, state) if (free := _free(path)) is not None},
+            free={
+                str(path): free for path in (root, state) if (free := self._free(path)) is not None
+            },
             root=str(root),
             min_free=settings.archive.min_free,
             catalog=sum(
@@ -180,16 +199,6 @@ def read_once(settings: Settings, clock: Clock) -> tuple[bytes, CatalogError | N
         reader.close()
     text = exposition(reading, reader.disks(), up=trouble is None, version=VERSION)
     return text, trouble
-
-
-def _free(path: Path) -> int | None:
-    """Return the free bytes of the disk that a path is on, or will be."""
-    try:
-        while not path.exists() and path != path.parent:
-            path = path.parent
-        return shutil.disk_usage(path).free
-    except OSError:
-        return None
 
 
 def _size(path: Path) -> int:

@@ -38,6 +38,15 @@ class OfAccount(msgspec.Struct, frozen=True, kw_only=True):
     last_settled: datetime | None
 
 
+class LastRun(msgspec.Struct, frozen=True):
+    """The run of a command that ended last; ``good`` is when one last ended with 0."""
+
+    command: str
+    ended: datetime
+    code: int
+    good: datetime | None
+
+
 class OfAll(msgspec.Struct, frozen=True, kw_only=True):
     """What holds all or some up, who works, who was heard, and what was counted since ever.
 
@@ -51,6 +60,7 @@ class OfAll(msgspec.Struct, frozen=True, kw_only=True):
     workers: dict[str, int]
     beats: dict[str, datetime]
     heard: dict[tuple[str, str], datetime]
+    runs: tuple[LastRun, ...]
     totals: tuple[Count, ...]
     bytes_a_day: float | None
 
@@ -83,6 +93,15 @@ def of_all(tx: Tx, now: datetime) -> OfAll:
             (row["account"], row["source"]): from_ms(row["until_ms"])
             for row in tx.rows("sources_last_heard")
         },
+        runs=tuple(
+            LastRun(
+                row["command"],
+                from_ms(row["ended_ms"]),
+                row["code"],
+                None if row["good_ms"] is None else from_ms(row["good_ms"]),
+            )
+            for row in tx.rows("last_runs")
+        ),
         totals=tuple(tallies.totals(tx)),
         bytes_a_day=_bytes_a_day(tx, now),
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from archive.catalog import pauses, processes, tallies, troubles
+from archive.catalog import pauses, processes, runs, tallies, troubles
 from archive.catalog.hearings import hear
+from archive.errors import CatalogError
 from archive.tallies import RECORDING_BYTES, REQUESTS, Count
 from tests.unit.books import NOW
+from worker.exposition import exposition
 from worker.metrics import Reader
 from worker.settings import load_settings
 
@@ -24,16 +26,27 @@ _WORKER = {"host": "here", "pid": 7, "version": "1", "recordings": 0, "bytes": 0
 class Exposed:
     """A catalog whose metrics are read at a time that a test chooses."""
 
-    def __init__(self, folder: Path, books: Books, settings: str) -> None:
+    def __init__(self, folder: Path, books: Books, settings: str, now: datetime = NOW) -> None:
         config = folder / "config.toml"
         config.write_text(settings)
         self.settings = load_settings(config, {})
         self.books = books
-        self.now = NOW
+        self.now = now
+        self.free = 10**12
 
     def reader(self) -> Reader:
         """Return a new reader."""
-        return Reader(self.settings, self.clock)
+        return Reader(self.settings, self.clock, free=lambda _: self.free)
+
+    def text(self) -> bytes:
+        """Return the metrics as they are told now."""
+        reader = self.reader()
+        try:
+            return exposition(reader.read(), reader.disks(), up=True, version="1")
+        except CatalogError:
+            return exposition(None, reader.disks(), up=False, version="1")
+        finally:
+            reader.close()
 
     def clock(self) -> datetime:
         """Tell the time."""
@@ -75,6 +88,12 @@ class Exposed:
         """Let a host meet a trouble."""
         with self.books.database.write() as tx:
             troubles.note_trouble(tx, what, "x", host="here", now=self.now)
+
+    def run(self, command: str, code: int = 0) -> None:
+        """Note a run that has just ended."""
+        run = runs.begun(command, host="here", now=self.now)
+        with self.books.database.write() as tx:
+            runs.end(tx, run, code=code, note="", now=self.now)
 
     def hear(self, source: Source) -> None:
         """Hear a source."""

@@ -75,6 +75,8 @@ def fill(exposed: Exposed) -> None:
     exposed.meet("queue")
     exposed.hear(Source.WEBHOOK)
     exposed.download(1000)
+    exposed.run("work", 0)
+    exposed.run("work", 6)
     exposed.count(
         Count("main", RETRIES, "fetch-timeout", 1),
         Count("main", DOWNLOAD_FAILURES, "fetch-timeout", 1),
@@ -128,6 +130,7 @@ def test_what_is_told_is_what_the_catalog_knows(exposed: Exposed) -> None:
         ("callvault_callbacks_taken_total", ("new",)): 2,
         ("callvault_requests_total", ("main", "throttled")): 0,
         ("callvault_settled_total", ("main", "lost")): 0,
+        ("callvault_last_good_run_timestamp_seconds", ("work",)): NOW.timestamp(),
         ("callvault_books_balanced", ()): 1,
         ("callvault_catalog_up", ()): 1,
         ("callvault_readiness_seconds_bucket", ("main", "60")): 0,
@@ -152,6 +155,21 @@ def test_counters_outlive_processes_and_hours(exposed: Exposed) -> None:
         exposed.count(Count("main", RECORDINGS, "", 3))
         exposed.now += 30 * HOUR
         assert told(exposed)["callvault_recordings_total", ("main",)] == total
+
+
+def test_of_each_command_the_run_that_ended_last_is_told(exposed: Exposed) -> None:
+    """With its exit code, and when one last went well; one that never did has no time."""
+    for command, code in (("work", 0), ("work", 6), ("verify", 7)):
+        exposed.run(command, code)
+        exposed.now += HOUR
+    found = told(exposed)
+    stamp = "callvault_last_run_timestamp_seconds"
+    good = "callvault_last_good_run_timestamp_seconds"
+    assert found[stamp, ("work",)] == (NOW + HOUR).timestamp()
+    assert found["callvault_last_run_exit_code", ("work",)] == 6
+    assert found["callvault_last_run_exit_code", ("verify",)] == 7
+    assert found[good, ("work",)] == NOW.timestamp()
+    assert (good, ("verify",)) not in found
 
 
 def test_the_days_that_the_disk_lasts_follow_from_the_last_week() -> None:

@@ -15,3 +15,12 @@ WHERE ended = 0 AND beat_ms >= :since_ms GROUP BY host ORDER BY host;
 -- name: sources_last_heard()
 SELECT account, source, MAX(until_ms) AS until_ms FROM hearings
 GROUP BY account, source ORDER BY account, source;
+
+-- name: last_runs()
+-- Of each command the run that ended last, and when one last ended well.
+SELECT command, ended_ms, code, good_ms FROM (
+  SELECT command, ended_ms, code,
+    MAX(CASE WHEN code = 0 THEN ended_ms END) OVER (PARTITION BY command) AS good_ms,
+    ROW_NUMBER() OVER (PARTITION BY command ORDER BY ended_ms DESC, id DESC) AS place
+  FROM runs WHERE ended_ms IS NOT NULL
+) AS ended WHERE place = 1 ORDER BY command;
