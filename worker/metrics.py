@@ -57,9 +57,11 @@ class Reader:
         *,
         timer: Callable[[], float] = time.monotonic,
         free: Callable[[Path], int | None] = free_bytes,
+        host: str = "",
     ) -> None:
         self._settings = settings
         self._free = free
+        self._host = host or host_name()
         self._clock = clock
         self._timer = timer
         self._database: Database | None = None
@@ -87,7 +89,7 @@ class Reader:
         self._count_books(database)
         return Reading(
             at=now,
-            host=host_name(),
+            host=self._host,
             accounts=tuple(accounts),
             all=rest,
             balanced=self._balanced,

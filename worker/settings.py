@@ -25,6 +25,7 @@ from archive.polling import Poll
 from archive.readiness import Readiness
 from web.client import read_network
 from worker.sections import Archive, CatalogSettings, Log, Queue, Web, Workers
+from worker.sending.section import Report
 from worker.values import allowed_by, convert, is_one_of_many, required, shown, words_of
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -52,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Workers
     web: Web
     poll: Poll
+    report: Report
     log: Log
     source: str
 
@@ -86,6 +88,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "worker": Workers,
     "web": Web,
     "poll": Poll,
+    "report": Report,
     "log": Log,
 }
 

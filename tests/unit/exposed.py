@@ -36,7 +36,7 @@ class Exposed:
 
     def reader(self) -> Reader:
         """Return a new reader."""
-        return Reader(self.settings, self.clock, free=lambda _: self.free)
+        return Reader(self.settings, self.clock, free=lambda _: self.free, host="here")
 
     def text(self) -> bytes:
         """Return the metrics as they are told now."""

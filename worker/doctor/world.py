@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from archive.errors import CallvaultError
 from archive.proxies import VARIABLES
 from worker.build import REAL
-from worker.logs import redact
+from worker.redact import clean_text
 from worker.secrets import credentials_for, webhook_secret_for
 from worker.settings import Gathered, Settings, find_settings, gather_settings
 
@@ -84,9 +84,7 @@ class World:
 
     def clean(self, text: str) -> str:
         """Return a text without secrets, on one line, for any terminal."""
-        for secret in self.secrets:
-            text = text.replace(secret, "…")
-        cut: str = redact(None, "", {"text": text})["text"]
+        cut = clean_text(text, self.secrets)
         return "".join(c if c.isprintable() else " " for c in " ".join(cut.split()))
 
 
