@@ -43,7 +43,7 @@ WHERE c.account = :account AND c.day BETWEEN :first_day AND :last_day AND l.reas
 GROUP BY l.reason;
 
 -- name: migration()^
-PRAGMA user_version;
+SELECT user_version FROM pragma_user_version;
 
 -- name: quick_check()
-PRAGMA quick_check(5);
+SELECT quick_check FROM pragma_quick_check(5);
