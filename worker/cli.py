@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "verify": ("verify", "Read the archive's files again, and repair what can be repaired."),
     "rebuild": ("rebuild", "Make a new catalog from the archive's files, when it is lost."),
     "adopt": ("adopt", "Take in recordings that were downloaded by other means."),
+    "systemd": ("systemd", "Install the systemd units of this machine, or remove them."),
     "pause": ("pause", "Hold all work, or that of one account."),
     "resume": ("pause", "Let paused work go on."),
     "sandbox": ("sandbox", "Run a stand-in for the provider, to try callvault on."),
