@@ -53,16 +53,18 @@ class Reach(msgspec.Struct, frozen=True):
     """What may be connected to besides public addresses.
 
     ``loopback``: what the settings themselves name as this machine (the sandbox). ``proxies``: what
-    the environment names as a proxy.
+    the environment names as a proxy. ``named``: hosts that the user named for reports; like a proxy
+    they may lie anywhere.
     """
 
     loopback: frozenset[Authority] = frozenset()
     proxies: frozenset[Authority] = frozenset()
+    named: frozenset[Authority] = frozenset()
 
     def allows(self, host: str, port: int, address: str) -> bool:
         """Tell whether an address of a host may be connected to."""
         asked = (host.lower(), port)
-        if asked in self.proxies or is_public(address):
+        if asked in self.proxies or asked in self.named or is_public(address):
             return True
         return asked in self.loopback and is_loopback(address)
 
@@ -173,6 +175,7 @@ async def open_session(
     connections: int,
     resolver: AbstractResolver | None = None,
     answered: Callable[[], None] | None = None,
+    named: Iterable[str] = (),
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the session for the provider's API and recordings.
 
@@ -182,11 +185,13 @@ async def open_session(
         connections: how many there may be at once.
         resolver: what names are resolved by; the machine's own unless it is given.
         answered: called when an answer has begun to come.
+        named: URLs that the user gave himself, which may be asked wherever they lie.
 
     Raises:
         SettingsError: a variable names a proxy or certificates that cannot be used.
     """
-    reach = reach_of(accounts, environment)
+    own = frozenset((host.lower(), port) for host, port in map(_authority, named))
+    reach = msgspec.structs.replace(reach_of(accounts, environment), named=own)
     public = PublicResolver(resolver or aiohttp.DefaultResolver(), reach)
     connector = aiohttp.TCPConnector(
         limit=connections,

@@ -40,6 +40,7 @@ from worker.heart import beat, keep_beating, keep_signing
 from worker.leading import lead_until
 from worker.logs import configure_logging
 from worker.pulse import FREE, STARTING, Pulse, nobody, sign_of
+from worker.secrets import secrets_in
 from worker.sections import EMBEDDED
 from worker.settings import Settings, load_settings
 
@@ -188,7 +189,7 @@ def __getattr__(name: str) -> dict[str, Any]:
         raise AttributeError(name)
     try:
         settings = settings_of_environment()
-        configure_logging(settings.log)
+        configure_logging(settings.log, secrets=secrets_in(os.environ, settings.queue.url))
         return _arguments(settings, open_pool(_queue_url(settings)))
     except CallvaultError as error:
         sys.stderr.write(f"callvault: {error.message}\n{error.hint}\n")
@@ -321,7 +322,11 @@ def main() -> int:
     import uvloop  # noqa: PLC0415 - a bare arq worker does without
 
     settings = settings_of_environment()
-    configure_logging(settings.log, quiet=QUIET_VARIABLE in os.environ)
+    configure_logging(
+        settings.log,
+        quiet=QUIET_VARIABLE in os.environ,
+        secrets=secrets_in(os.environ, settings.queue.url),
+    )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_supervised(settings))

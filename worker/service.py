@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from archive.catalog.balance import Tally
     from archive.catalog.pauses import Paused
-    from worker.progress import Progress
+    from worker.progress import Progress, RunState
 
 _STATUS_S: Final = 5.0
 """Between two lines for ``systemctl status``."""
@@ -145,12 +145,12 @@ class StatusProgress:
         """Begin to show."""
         self._other.begin()
 
-    def update(self, tally: Tally, *, recordings: int, size: int, held: Sequence[Paused]) -> None:
+    def update(self, state: RunState) -> None:
         """Show the present state."""
-        self._other.update(tally, recordings=recordings, size=size, held=held)
+        self._other.update(state)
         if self._service.is_heard:
-            per_minute = self._rate(recordings)
-            self._service.say(standing(tally, per_minute, held, self._trouble()))
+            per_minute = self._rate(state.recordings)
+            self._service.say(standing(state.tally, per_minute, state.held, self._trouble()))
 
     def end(self) -> None:
         """Stop showing."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from archive.call import State
-from archive.catalog import balance, dayfiles, pauses, processes
+from archive.catalog import balance, dayfiles, pauses, processes, tallies
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import (
@@ -32,6 +32,7 @@ from archive.errors import (
 )
 from archive.outbound import check_environment
 from archive.reasons import meaning_of
+from archive.tallies import REQUESTS
 from jobs.daykeeper import write_changed_days
 from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
@@ -41,6 +42,7 @@ from worker.child import run_child
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
 from worker.outlook import Watch, correct_deletion_days, hold_up
+from worker.progress import RunState
 from worker.pulse import Crew
 from worker.queues import keep_queue
 from worker.secrets import usable_accounts
@@ -99,6 +101,8 @@ class Supervisor:
         self._started_at = system_clock()
         self._trouble: CallvaultError | None = None
         self._archived_before = 0
+        self._asked_before = 0
+        self._at_risk = 0
         self._accounts: dict[str, Account] = {}
         self._left_out: dict[str, CredentialsError] = {}
 
@@ -129,6 +133,7 @@ class Supervisor:
 
     async def _work(self, catalog: Catalog, store: Store) -> None:
         self._archived_before = (await self._tally(catalog)).states[State.ARCHIVED]
+        self._asked_before = await catalog.read(tallies.total_of, REQUESTS)
         await catalog.write(pauses.probe_all, system_clock())
         await hold_up(catalog, self._left_out, system_clock())
         await sweep(catalog, store)
@@ -190,7 +195,7 @@ class Supervisor:
                 return
             try:
                 await self._look(catalog)
-                await deletions.look()
+                self._at_risk = await deletions.look()
             except CatalogError as error:
                 _log.warning("cannot read the catalog", error=error.message)
             took = loop.time() - began
@@ -200,9 +205,17 @@ class Supervisor:
     async def _look(self, catalog: Catalog) -> None:
         tally = await self._tally(catalog)
         _, size = await catalog.read(processes.work_since, self._started_at)
-        recordings = tally.states[State.ARCHIVED] - self._archived_before
         held = await catalog.read(pauses.pauses)
-        self._progress.update(tally, recordings=recordings, size=size, held=held)
+        self._progress.update(
+            RunState(
+                tally=tally,
+                recordings=tally.states[State.ARCHIVED] - self._archived_before,
+                size=size,
+                requests=await catalog.read(tallies.total_of, REQUESTS) - self._asked_before,
+                at_risk=self._at_risk,
+                held=tuple(held),
+            )
+        )
         if not self._drain:
             return
         if tally.unsettled == 0:

@@ -11,7 +11,7 @@ from archive.catalog.balance import Tally
 from archive.catalog.pauses import Paused
 from tests.unit.books import NOW
 from worker.notify import Notifier
-from worker.progress import LogProgress
+from worker.progress import LogProgress, RunState
 from worker.pulse import Facts
 from worker.service import Service, StatusProgress, standing
 
@@ -77,7 +77,7 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
     progress = StatusProgress(service, LogProgress(), trouble=str, clock=clock)
     shown: Sequence[tuple[float, int]] = [(0, 0), (30, 30), (60, 60), (121, 60)]
     for clock.now, recordings in shown:
-        progress.update(tally(archived=recordings), recordings=recordings, size=0, held=[])
+        progress.update(RunState(tally=tally(archived=recordings), recordings=recordings))
     rates = [text.decode().rpartition("; ")[2] for text in said]
     assert rates == [
         "0 recordings/min",

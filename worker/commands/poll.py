@@ -13,6 +13,7 @@ from archive.errors import Exit, InputError
 from worker.commands.choosing import choice_options, read_entry
 from worker.commands.options import json_option, print_json
 from worker.logs import configure_logging
+from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
 from worker.values import parse_duration
 
@@ -47,7 +48,7 @@ def poll(
     Without --follow one round of all accounts is made.
     """
     settings = load_settings(config, os.environ)
-    configure_logging(settings.log)
+    configure_logging(settings.log, secrets=secrets_in(os.environ, settings.queue.url))
     from worker.commands.each import accounts_to_ask  # noqa: PLC0415 - it loads HTTP and Redis
 
     entry = read_entry(only, skip)

@@ -11,6 +11,7 @@ import click
 
 from archive.errors import Exit
 from worker.logs import configure_logging
+from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def web(config: Path | None) -> int:
     /hook/ACCOUNT/SECRET. The secret is in EXOTEL_WEBHOOK_SECRET, or a systemd credential.
     """
     settings = load_settings(config, os.environ)
-    configure_logging(settings.log)
+    configure_logging(settings.log, secrets=secrets_in(os.environ, settings.queue.url))
     asyncio.run(_serve(settings))
     return Exit.COMPLETE
 
