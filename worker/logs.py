@@ -8,11 +8,14 @@ wrote it.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+
+from worker.screen import wants_colour
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -33,6 +36,7 @@ def configure_logging(log: Log, *, quiet: bool = False, level: str | None = None
 
     ``quiet`` lets only warnings through, for a terminal that shows a progress bar.
     """
+    coloured = wants_colour(sys.stderr, os.environ)
     as_json = log.format == "json" or (log.format == "auto" and not sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -44,7 +48,11 @@ def configure_logging(log: Log, *, quiet: bool = False, level: str | None = None
     last: list[Processor] = (
         [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.processors.format_exc_info, redact, structlog.dev.ConsoleRenderer()]
+        else [
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.dev.ConsoleRenderer(colors=coloured),
+        ]
     )
     structlog.configure(
         processors=[

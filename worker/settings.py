@@ -102,6 +102,16 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
     ).read()
 
 
+def account_names(path: Path | None, environment: Mapping[str, str]) -> list[str]:
+    """Return the names of the accounts that the file has sections for, whatever else is in it.
+
+    Raises:
+        InputError: there is no such file, or it is no TOML.
+    """
+    accounts = _read_toml(_find(path, environment)).get("accounts", {})
+    return list(accounts) if isinstance(accounts, dict) else []
+
+
 def _find(path: Path | None, environment: Mapping[str, str]) -> Path:
     named = path or (
         Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None

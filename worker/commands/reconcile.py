@@ -14,6 +14,7 @@ from worker.commands.listing import show_listed
 from worker.commands.moments import known_part, parse_moment
 from worker.commands.options import json_option, print_json
 from worker.commands.sources import source_lines
+from worker.completion import complete_account, complete_moment
 from worker.logs import configure_logging
 from worker.settings import Settings, load_settings
 
@@ -28,9 +29,21 @@ _BEGIN: Final = "yesterday"
 
 
 @click.command()
-@click.option("--from", "start", default=_BEGIN, show_default=True, help="The first moment.")
-@click.option("--to", "end", help="The last; a day alone means its end. Default: now.")
-@click.option("--account", help="Of one account only.")
+@click.option(
+    "--from",
+    "start",
+    default=_BEGIN,
+    show_default=True,
+    shell_complete=complete_moment,
+    help="The first moment.",
+)
+@click.option(
+    "--to",
+    "end",
+    shell_complete=complete_moment,
+    help="The last; a day alone means its end. Default: now.",
+)
+@click.option("--account", shell_complete=complete_account, help="Of one account only.")
 @json_option
 @click.pass_obj
 def reconcile(

@@ -25,6 +25,8 @@ from worker.commands.options import (
     status_document,
 )
 from worker.commands.sources import AccountSources, read_sources, source_lines
+from worker.completion import complete_day
+from worker.screen import BAD, WARNING, painted
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -54,16 +56,21 @@ def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
         _print(counted, held, reasons=False)
         for trouble in troubles:
             since = trouble.since.astimezone().isoformat(" ", "seconds")
-            click.echo(f"TROUBLE: {trouble.what} on {trouble.host} since {since}: {trouble.detail}")
+            what = f"{trouble.what} on {trouble.host} since {since}: {trouble.detail}"
+            click.echo(f"{painted('TROUBLE', BAD, bold=True)}: {what}")
         for risk in at_risk:
             if text := describe(risk, settings.accounts[risk.account]):
-                click.echo(f"AT RISK: {text}")
+                click.echo(f"{painted('AT RISK', BAD, bold=True)}: {text}")
     return _code(counted)
 
 
 @click.command()
 @account_option
-@click.option("--day", help="YYYY-MM-DD, 'today' or 'yesterday' in the account's zone, 'unknown'.")
+@click.option(
+    "--day",
+    shell_complete=complete_day,
+    help="YYYY-MM-DD, 'today' or 'yesterday' in the account's zone, 'unknown'.",
+)
 @json_option
 @click.pass_obj
 def report(config: Path | None, *, account: str | None, day: str | None, as_json: bool) -> int:
@@ -87,7 +94,7 @@ def _print(counted: Balance, held: list[Paused], *, reasons: bool) -> None:
     for line in balance_lines(counted, reasons=reasons):
         click.echo(line)
     if text := paused_text(held):
-        click.echo(f"PAUSED: {text}")
+        click.echo(f"{painted('PAUSED', WARNING, bold=True)}: {text}")
 
 
 def _print_sources(settings: Settings, told: list[AccountSources]) -> None:

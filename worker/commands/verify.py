@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +22,10 @@ from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
 from worker.commands.options import account_option, human_bytes, json_option, progress_option
 from worker.commands.report import parse_day
+from worker.completion import complete_day
 from worker.logs import configure_logging
 from worker.meter import Meter
+from worker.screen import wants_bar
 from worker.settings import Settings, load_settings
 from worker.values import parse_size
 
@@ -41,7 +42,11 @@ _MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
 
 @click.command()
 @click.option("--sample", help="Read only such a share of the files, chosen by chance: 5%.")
-@click.option("--day", help="Only a day's folder: YYYY-MM-DD, today or yesterday.")
+@click.option(
+    "--day",
+    shell_complete=complete_day,
+    help="Only a day's folder: YYYY-MM-DD, today or yesterday.",
+)
 @account_option
 @click.option("--repair", is_flag=True, help="Move back, have fetched again, write anew.")
 @click.option("--limit-rate", help="Read no more bytes a second than this: 10M, 10MiB.")
@@ -64,7 +69,7 @@ def verify(
     Works while workers run. Without --repair nothing is changed.
     """
     settings = load_settings(config, os.environ)
-    shows_bar = sys.stderr.isatty() if progress is None else progress
+    shows_bar = wants_bar(progress)
     configure_logging(settings.log, quiet=shows_bar)
     pace = Pace(None if limit_rate is None else parse_rate(limit_rate))
     database = _open(settings)
