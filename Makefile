@@ -64,6 +64,10 @@ chaos: $(VENV)/dev.done ## Do everything bad at once, from a seed, and check tha
 week: $(VENV)/dev.done ## Let a week of calls pass in ten minutes, with each of its sources failing in turn
 	$(BIN)/python -m tests.week
 
+.PHONY: month
+month: $(VENV)/dev.done ## Let a month of nights pass under the timers' commands, with a bad one of each kind (needs cc)
+	$(BIN)/python -m tests.month
+
 .PHONY: live
 live: $(VENV)/run.done ## How soon recordings are on disk, by a real run of five minutes with time pressed
 	$(BIN)/python -m bench.live
