@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "adopt": ("adopt", "Take in recordings that were downloaded by other means."),
     "pause": ("pause", "Hold all work, or that of one account."),
     "resume": ("pause", "Let paused work go on."),
+    "init": ("init", "Write settings for an account, and see whether its key works."),
     "completion": ("completion", "Print what makes a shell complete commands and values."),
     "sandbox": ("sandbox", "Run a stand-in for the provider, to try callvault on."),
     "help": ("help", "Show the help of a command."),
@@ -44,7 +45,7 @@ _PURPOSES: Final = {
     "Archive": ("work", "run", "pause", "resume"),
     "Look": ("status", "report", "find", "explain"),
     "Mend": ("retry", "verify", "rebuild", "adopt"),
-    "Set up": ("completion", "sandbox", "help"),
+    "Set up": ("init", "completion", "sandbox", "help"),
 }
 """What --help puts together. A command that is in none of them is shown below them."""
 

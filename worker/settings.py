@@ -97,9 +97,18 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         SettingsError: with all mistakes that were found.
     """
     file = _find(path, environment)
-    return _Reader(
-        _read_toml(file), environment, base=file.resolve().parent, source=str(file)
-    ).read()
+    return read_settings(_read_toml(file), environment, file=file)
+
+
+def read_settings(
+    document: dict[str, Any], environment: Mapping[str, str], *, file: Path
+) -> Settings:
+    """Read settings that stand, or would stand, in a file.
+
+    Raises:
+        SettingsError: with all mistakes that were found.
+    """
+    return _Reader(document, environment, base=file.resolve().parent, source=str(file)).read()
 
 
 def account_names(path: Path | None, environment: Mapping[str, str]) -> list[str]:
