@@ -274,6 +274,39 @@ def test_a_folder_that_is_gone_is_said(alone: Vault) -> None:
     assert "no settings" in err
 
 
+COMMANDS: Final = (
+    *("enqueue cdr x.csv", "enqueue sids abcdef", "enqueue range --from today --to today"),
+    *("poll", "reconcile", "work --drain", "run --drain", "web", "status", "report", "find"),
+    *(
+        "explain abcdef",
+        "retry --failed",
+        "verify",
+        "rebuild",
+        "adopt .",
+        "pause --why x",
+        "resume",
+    ),
+)
+
+
+def test_no_command_meets_bad_settings_with_a_traceback(alone: Vault) -> None:
+    """Each says one thing, in words, names the mistake, and ends with 2."""
+    alone.configure(worker={"downloads": 0})
+
+    for words in COMMANDS:
+        done = alone.run(*words.split())
+        done.says(2, "worker.downloads", "a whole number from 1 to 512")
+        assert "1 mistake in the settings" in done.err.splitlines()[0], words
+    assert not alone.catalog.exists()
+
+
+def test_the_commands_tried_are_all_there_are() -> None:
+    """Those that read no settings are left out."""
+    tried = {words.split()[0] for words in COMMANDS}
+
+    assert set(_COMMANDS) - {"init", "completion", "sandbox", "help"} == tried
+
+
 # --- What --debug shows ---------------------------------------------------------------------------
 
 

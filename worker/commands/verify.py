@@ -200,11 +200,12 @@ def _summary(database: Database) -> dict[str, Any]:
 def _print_json(database: Database, seen: Seen) -> None:
     """Print one line of JSON, finding by finding: there may be millions."""
     document = {**msgspec.structs.asdict(seen), **_summary(database)}
-    click.echo(f'{msgspec.json.encode(document).decode()[:-1]},"findings":[', nl=False)
+    # Bytes: JSON is UTF-8, whatever the terminal's encoding.
+    click.echo(msgspec.json.encode(document)[:-1] + b',"findings":[', nl=False)
     for number, finding in enumerate(_findings(database)):
         told = msgspec.structs.asdict(finding)
         del told["id"]
-        click.echo(("," if number else "") + msgspec.json.encode(told).decode(), nl=False)
+        click.echo((b"," if number else b"") + msgspec.json.encode(told), nl=False)
     click.echo("]}")
 
 
