@@ -24,7 +24,7 @@ from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from archive.accounts import Account, Credentials
@@ -76,8 +76,15 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
         return self.etag if self.etag.startswith('"') else ""
 
 
+def _tell_nobody() -> None:
+    """Let bytes come unseen."""
+
+
 class Fetcher:
-    """Fetches recordings of one account, with its credentials where they belong."""
+    """Fetches recordings of one account, with its credentials where they belong.
+
+    ``arrived`` is called when bytes have come.
+    """
 
     def __init__(
         self,
@@ -87,6 +94,7 @@ class Fetcher:
         credentials: Credentials,
         window: timedelta,
         bounds: Bounds = USUAL,
+        arrived: Callable[[], None] = _tell_nobody,
     ) -> None:
         self._session = session
         self._account = account
@@ -94,6 +102,7 @@ class Fetcher:
         self._window = window
         self._checksums = Checksums()
         self._bounds = bounds
+        self._arrived = arrived
         self._timeout = aiohttp.ClientTimeout(
             total=None,
             connect=bounds.connect.total_seconds(),
@@ -181,6 +190,7 @@ class Fetcher:
                 pace = Pace(asyncio.get_running_loop().time, self._bounds.pace)
                 async for chunk in response.content.iter_any():
                     pace.add(len(chunk))
+                    self._arrived()
                     await body.add(chunk)
                 return told
         except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:

@@ -29,7 +29,10 @@ _LATELY = timedelta(days=1)
 
 
 class Dispatcher:
-    """Adds batches of due calls of all accounts, up to ``window`` waiting ones of each."""
+    """Adds batches of due calls of all accounts, up to ``window`` waiting ones of each.
+
+    ``has_nothing`` tells that at the last look nothing waited, and nothing could be added.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Dispatcher:
         self._batch = batch
         self._clock = clock
         self._turns = {account.name: 0 for account in accounts}
+        self.has_nothing = False
 
     async def tick(self) -> int:
         """Fill the window once; return how many batches were added.
@@ -57,6 +61,7 @@ class Dispatcher:
             CatalogError: the catalog cannot be read.
         """
         if await self._queue.waiting() >= self._window * len(self._accounts):
+            self.has_nothing = False
             return 0
         # In this order: what is claimed between the two looks is left out of this round only.
         claimed = await self._catalog.read(work.jobs_in_work, claimed_only=True)
@@ -70,6 +75,7 @@ class Dispatcher:
         for account in self._accounts:
             room = self._window - queued.waiting_of.get(account.name, 0)
             added += await self._add(account, max(0, room), queued, now)
+        self.has_nothing = not added and not queued.waiting
         return added
 
     async def _add(self, account: Account, room: int, queued: Queued, now: datetime) -> int:

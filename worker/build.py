@@ -25,6 +25,7 @@ from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
+from worker.pulse import nobody
 from worker.secrets import credentials_for, usable_accounts
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Effects:
     """Time, chance, names and patience: what decides, and is not in the settings.
 
     ``sleep`` is how the limiter waits, ``resolver`` what resolves names (None: the machine),
-    ``patience`` is for an answer of the API, ``bounds`` for a recording.
+    ``patience`` is for an answer of the API, ``bounds`` for a recording. ``stirred`` is called
+    when work moves, or waits for its turn with the provider.
     """
 
     clock: Clock = system_clock
@@ -54,6 +56,7 @@ class Effects:
     resolver: AbstractResolver | None = None
     patience: timedelta = PATIENCE
     bounds: Bounds = USUAL
+    stirred: Callable[[], None] = nobody
 
 
 REAL: Final = Effects()
@@ -67,8 +70,13 @@ def host_name() -> str:
 def limiter_of(pool: ArqRedis, settings: Settings, effects: Effects = REAL) -> RedisLimiter:
     """Return the limiter that all workers share."""
     accounts = settings.accounts
+
+    async def wait_for_a_turn(seconds: float) -> None:
+        effects.stirred()
+        await effects.sleep(seconds)
+
     return RedisLimiter(
-        pool, per_minute=lambda name: accounts[name].requests_per_minute, sleep=effects.sleep
+        pool, per_minute=lambda name: accounts[name].requests_per_minute, sleep=wait_for_a_turn
     )
 
 
@@ -89,6 +97,7 @@ def open_session(
         environment=environment,
         connections=connections,
         resolver=effects.resolver,
+        answered=effects.stirred,
     )
 
 
@@ -172,6 +181,7 @@ async def open_parts(
                     credentials=credentials_for(account, environment, only_account=only),
                     window=settings.readiness.window,
                     bounds=effects.bounds,
+                    arrived=effects.stirred,
                 ),
             )
             for name, account in accounts.items()
@@ -192,5 +202,6 @@ async def open_parts(
             min_free=settings.archive.min_free,
             clock=effects.clock,
             dice=effects.dice,
+            stirred=effects.stirred,
             tallies=tallies,
         )

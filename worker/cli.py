@@ -26,13 +26,17 @@ _COMMANDS: Final = {
     "run": ("work", "Everything at once on one machine: take exports in, then work."),
     "web": ("web", "Receive the provider's callbacks; health and metrics."),
     "status": ("report", "Show how many calls stand where."),
-    "report": ("report", "Show the balance with reasons, of all days or one."),
+    "report": ("report", "Show what is archived, missing and why; as text or a page, or sent."),
+    "alert": ("alert", "Send a short text to wherever reports are sent."),
+    "doctor": ("doctor", "Check everything that work depends on, and say what to do."),
     "find": ("find", "Find calls and their files, by number, time, state and more."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),
     "retry": ("retry", "Have calls looked at once more that failed, were lost or absent."),
     "verify": ("verify", "Read the archive's files again, and repair what can be repaired."),
     "rebuild": ("rebuild", "Make a new catalog from the archive's files, when it is lost."),
     "adopt": ("adopt", "Take in recordings that were downloaded by other means."),
+    "catalog": ("catalog", "Tidy the catalog, back it up, check it."),
+    "purge": ("purge", "Delete recordings that need not be kept, or must not be."),
     "pause": ("pause", "Hold all work, or that of one account."),
     "resume": ("pause", "Let paused work go on."),
     "init": ("init", "Write settings for an account, and see whether its key works."),
@@ -43,9 +47,9 @@ _COMMANDS: Final = {
 _PURPOSES: Final = {
     "Get calls": ("enqueue", "poll", "reconcile", "web"),
     "Archive": ("work", "run", "pause", "resume"),
-    "Look": ("status", "report", "find", "explain"),
-    "Mend": ("retry", "verify", "rebuild", "adopt"),
-    "Set up": ("init", "completion", "sandbox", "help"),
+    "Look": ("status", "report", "find", "explain", "metrics", "alert"),
+    "Mend and keep": ("retry", "verify", "adopt", "rebuild", "catalog", "purge"),
+    "Set up": ("init", "doctor", "systemd", "completion", "sandbox", "help"),
 }
 """What --help puts together. A command that is in none of them is shown below them."""
 

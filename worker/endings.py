@@ -100,9 +100,11 @@ def trace_unexpected(
 
 def _clean(text: str) -> str:
     """Cut secrets out, as the logs do: an error of a library may hold a URL with its query."""
-    from worker.logs import redact  # noqa: PLC0415 - only where something went wrong
+    # Loaded here: --help needs neither.
+    from worker.redact import clean  # noqa: PLC0415
+    from worker.secrets import secrets_in  # noqa: PLC0415
 
-    return str(redact(None, "", {"event": text})["event"])
+    return str(clean(text, secrets_in(os.environ)))
 
 
 def _leave_pipe() -> int:

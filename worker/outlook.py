@@ -77,20 +77,23 @@ class Watch:
         self._clock = clock
         self._warned: dict[str, tuple[datetime, int]] = {}
         self._looked: datetime | None = None
+        self._at_risk = 0
 
-    async def look(self) -> None:
-        """Look, if it is time for it, and warn where something is at risk."""
+    async def look(self) -> int:
+        """Look, if it is time for it, and warn where something is at risk; return how much is."""
         now = self._clock()
         if self._looked is not None and timedelta(0) <= now - self._looked < EVERY:
-            return
+            return self._at_risk
         self._looked = now
         try:
             found = await self._catalog.read(risks, self._accounts.values(), now)
         except CatalogError as error:
             _log.warning("cannot tell what will be deleted", error=error.message)
-            return
+            return self._at_risk
+        self._at_risk = sum(risk.calls for risk in found)
         for risk in found:
             self._tell(risk, now)
+        return self._at_risk
 
     def _tell(self, risk: Risk, now: datetime) -> None:
         if not risk.calls:

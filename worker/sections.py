@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -28,7 +29,11 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the catalog is: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
+    """Where the catalog is (``sqlite:///relative.db``, ``sqlite:////absolute.db``), and its memory.
+
+    ``keep_looks`` is how long the looks at settled calls are kept, ``keep_history`` how long runs,
+    hearings and files of rejected rows are.
+    """
 
     url: Annotated[
         str,
@@ -37,14 +42,22 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="sqlite:///relative.db or sqlite:////absolute.db",
         ),
     ] = "sqlite:///state/catalog.db"
+    keep_looks: timedelta = timedelta(days=90)
+    keep_history: timedelta = timedelta(days=400)
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
-    """Where recordings lie, whether each has a JSON beside it, and the room to be left free."""
+    """Where recordings lie, whether each has a JSON beside it, and the room to be left free.
+
+    ``keep_days`` is how long recordings are kept, 0: for ever. ``purge`` says who deletes
+    them then.
+    """
 
     root: Path = Path("recordings")
     sidecar: bool = True
     min_free: Size = Size(2**30)
+    keep_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    purge: Literal["by-hand", "automatic"] = "by-hand"
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -11,10 +11,12 @@ from archive.call import UNSETTLED, State
 from archive.clock import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from archive.catalog.database import Tx
+
+K = TypeVar("K")
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,9 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Balance:
     """Count all calls, or those of one account, or of one day (``YYYY-MM-DD``, its zone)."""
+    if day:
+        names = accounts_with_calls(tx) if account is None else [account]
+        return _add_up([day_balance(tx, name, day) for name in names])
     states = dict.fromkeys(State, 0)
     reasons: dict[State, dict[str, int]] = {state: {} for state in State}
     for row in tx.rows("states", account=account, day=day):
@@ -74,6 +79,47 @@ def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Ba
         flagged={
             row["flag"]: row["recordings"] for row in tx.rows("flagged", account=account, day=day)
         },
+    )
+
+
+def _add_up(parts: list[Balance]) -> Balance:
+    return Balance(
+        known=sum(part.known for part in parts),
+        states=dict.fromkeys(State, 0) | _sum(part.states for part in parts),
+        reasons={state: _sum(part.reasons[state] for part in parts) for state in State},
+        proved=sum(part.proved for part in parts),
+        recordings=sum(part.recordings for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        flagged=_sum(part.flagged for part in parts),
+    )
+
+
+def _sum(counted: Iterable[Mapping[K, int]]) -> dict[K, int]:
+    total: dict[K, int] = {}
+    for one in counted:
+        for key, count in one.items():
+            total[key] = total.get(key, 0) + count
+    return total
+
+
+def day_balance(tx: Tx, account: str, day: str) -> Balance:
+    """Count the calls of one account and day, reading no more of the catalog than that day."""
+    states = dict.fromkeys(State, 0)
+    reasons: dict[State, dict[str, int]] = {state: {} for state in State}
+    for row in tx.rows("day_states", account=account, day=day):
+        state = State(row["state"])
+        states[state] += row["calls"]
+        if row["reason"]:
+            reasons[state][row["reason"]] = row["calls"]
+    recordings = tx.rows("day_recordings", account=account, day=day)
+    return Balance(
+        known=tx.value("day_known", account=account, day=day),
+        states=states,
+        reasons=reasons,
+        proved=tx.value("day_proved", account=account, day=day),
+        recordings=sum(row["recordings"] for row in recordings),
+        bytes=sum(row["bytes"] for row in recordings),
+        flagged={row["flag"]: row["recordings"] for row in recordings if row["flag"]},
     )
 
 
@@ -114,6 +160,14 @@ def has_recordings(tx: Tx) -> bool:
 def troubled_since(tx: Tx, since: datetime) -> int:
     """Count calls that were lost or failed since a moment."""
     return int(tx.value("troubled_since", since_ms=to_ms(since)))
+
+
+def accounts_with_calls(tx: Tx) -> list[str]:
+    """Return the names of the accounts that have calls, found one after another in the index."""
+    found: list[str] = []
+    while (name := tx.value("next_account", after=found[-1] if found else "")) is not None:
+        found.append(name)
+    return found
 
 
 def known_accounts(tx: Tx) -> set[str]:

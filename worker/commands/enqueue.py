@@ -13,6 +13,7 @@ from archive.call import Source
 from archive.errors import Exit
 from worker.commands.choosing import choice_options, read_entry, trust_status_option
 from worker.commands.listing import by_range
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
     account_option,
     dates_option,
@@ -33,7 +34,7 @@ def enqueue() -> None:
     """Make calls known. What is known already is counted and not added again."""
 
 
-@enqueue.command()
+@enqueue.command(cls=Noted)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @account_option
 @dates_option
@@ -81,7 +82,7 @@ def cdr(
     return Exit.COMPLETE
 
 
-@enqueue.command()
+@enqueue.command(cls=Noted)
 @click.argument("sids", nargs=-1, required=True, metavar="SID...")
 @account_option
 @dry_run_option
@@ -98,7 +99,7 @@ def sids(
     """Take in bare Sids; '-' reads them from standard input, one a line."""
     # Loaded here: --help takes nothing in.
     from jobs.intake import sid_rows  # noqa: PLC0415
-    from worker.commands.saying import Said  # noqa: PLC0415
+    from worker.commands.saying import Said, counted  # noqa: PLC0415
     from worker.commands.taking import open_desk  # noqa: PLC0415
 
     settings = load_settings(config, os.environ)
@@ -109,6 +110,7 @@ def sids(
     with open_desk(settings, account, dry_run=dry_run) as (desk, _):
         taken = desk.take_rows(sid_rows(lines, "sids"), Source.SIDS, said.rejected)
     said.report(taken, "Sids", dry_run=dry_run)
+    note_of_run(counted(taken, "Sids"))
     return Exit.USAGE if taken.rejected and taken.rejected == taken.rows else Exit.COMPLETE
 
 

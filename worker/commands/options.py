@@ -56,7 +56,7 @@ _MEANING: Final = {
     State.EXCLUDED: "left out by a rule",
     State.LOST: "there was one; the provider no longer has it",
     State.FAILED: "a person has to look",
-    State.PURGED: "deleted on request",
+    State.PURGED: "recordings deleted from the archive",
 }
 
 
@@ -194,13 +194,20 @@ def human_bytes(size: float) -> str:
     return f"{size:,.2f} TB"
 
 
-def say_balance(settings: Settings, *, as_json: bool) -> None:
-    """Print the balance at the end of a run, with reasons."""
+def say_balance(settings: Settings, *, as_json: bool) -> Balance:
+    """Print the balance at the end of a run, with reasons, and return it."""
     counted, held = read_balance(settings)
     if as_json:
         at_risk = read_risks(settings)
         print_json(status_document(counted, held, *read_troubles(settings), at_risk))
-        return
+        return counted
     for line in balance_lines(counted, reasons=True):
         click.echo(line)
     click.echo(f"recordings are in {settings.archive.root}")
+    return counted
+
+
+def states_text(counted: Balance) -> str:
+    """Return how many calls stand where, in one line."""
+    found = ((state.value, counted.states[state]) for state in State)
+    return ", ".join(f"{count:,} {name}" for name, count in found if count)

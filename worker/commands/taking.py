@@ -18,8 +18,9 @@ from jobs.inputs import inputs_of
 from jobs.intake import Desk, Report, open_for_import, prepared
 from jobs.rejected import RejectedFile, place_of
 from worker.commands.importing import importing
+from worker.commands.noted import note_of_run
 from worker.commands.preflight import Ahead, forecast
-from worker.commands.saying import Said, unread_times
+from worker.commands.saying import Said, counted, unread_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +85,7 @@ def take_files(
         if dry_run:
             now, chosen = system_clock(), settings.accounts[name]
             ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
+    note_of_run(counted(total, "rows read"))
     if total.rows or not said.refused:
         said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
     _raise_refused(said, files=count, bad=bad)

@@ -20,6 +20,7 @@ from archive.reading import Pace
 from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, human_bytes, json_option, progress_option
 from worker.commands.report import parse_day
 from worker.completion import complete_day
@@ -40,7 +41,7 @@ _REMAINS: Final = frozenset({REQUEUED, MARKED})
 _MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
 
 
-@click.command()
+@click.command(cls=Noted)
 @click.option("--sample", help="Read only such a share of the files, chosen by chance: 5%.")
 @click.option(
     "--day",
@@ -86,6 +87,8 @@ def verify(
             ).run()
         if repair:
             Repairer(database=database, root=settings.archive.root, clock=system_clock).run()
+        faults = _summary(database)["faults"]
+        note_of_run(f"{seen.read:,} recordings read, {seen.bytes_read:,} bytes, {faults:,} faults")
         if as_json:
             _print_json(database, seen)
         else:
