@@ -115,10 +115,40 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         InputError: there is no such file, or it is no TOML.
         SettingsError: with all mistakes that were found.
     """
-    gathered = gather_settings(find_settings(path, environment), environment)
+    return settled(gather_settings(find_settings(path, environment), environment))
+
+
+def read_settings(
+    document: dict[str, Any], environment: Mapping[str, str], *, file: Path
+) -> Settings:
+    """Read settings that stand, or would stand, in a file.
+
+    Raises:
+        SettingsError: with all mistakes that were found.
+    """
+    base = file.resolve().parent
+    return settled(_Reader(document, environment, base=base, source=str(file)).read())
+
+
+def settled(gathered: Gathered) -> Settings:
+    """Return settings that have no mistake.
+
+    Raises:
+        SettingsError: with all that were found.
+    """
     if gathered.mistakes:
         raise SettingsError(list(gathered.mistakes), source=gathered.settings.source)
     return gathered.settings
+
+
+def account_names(path: Path | None, environment: Mapping[str, str]) -> list[str]:
+    """Return the names of the accounts that the file has sections for, whatever else is in it.
+
+    Raises:
+        InputError: there is no such file, or it is no TOML.
+    """
+    accounts = _read_toml(find_settings(path, environment)).get("accounts", {})
+    return list(accounts) if isinstance(accounts, dict) else []
 
 
 def gather_settings(file: Path, environment: Mapping[str, str]) -> Gathered:
