@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "status": ("report", "Show how many calls stand where."),
     "report": ("report", "Show what is archived, missing and why; as text or a page, or sent."),
     "alert": ("alert", "Send a short text to wherever reports are sent."),
+    "metrics": ("metrics", "Tell Prometheus of all processes, once."),
     "doctor": ("doctor", "Check everything that work depends on, and say what to do."),
     "find": ("find", "Find calls and their files, by number, time, state and more."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),
