@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "verify": ("verify", "Read the archive's files again, and repair what can be repaired."),
     "rebuild": ("rebuild", "Make a new catalog from the archive's files, when it is lost."),
     "adopt": ("adopt", "Take in recordings that were downloaded by other means."),
+    "systemd": ("systemd", "Install the systemd units of this machine, or remove them."),
     "catalog": ("catalog", "Tidy the catalog, back it up, check it."),
     "purge": ("purge", "Delete recordings that need not be kept, or must not be."),
     "pause": ("pause", "Hold all work, or that of one account."),
