@@ -106,12 +106,13 @@ def _remove_leavings(target: Path) -> None:
     """Remove what processes that were killed in the middle of this file have left beside it."""
     for left in target.parent.glob(f".{target.name}.*"):
         pid = left.name.rpartition(".")[2]
-        if pid.isdecimal() and not _lives(int(pid)):
+        if pid.isdecimal() and not lives(int(pid)):
             with suppress(FileNotFoundError):
                 left.unlink()
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Tell whether a process of this machine lives."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -67,6 +67,17 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     same_as: str = ""
 
 
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording that was deleted from the archive: which it was, when it went and why."""
+
+    object: str
+    file: str
+    sha256: Annotated[str, Meta(pattern=_SHA256)]
+    bytes: Count
+    at: Moment
+    why: str
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A call. ``reason`` is empty where the state needs none; a leased call is ``expected``.
 
@@ -85,6 +96,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     recordings: list[Told]
     candidates: list[Hint] = []
     wanted: bool = False
+    purged: list[Gone] = []
 
 
 class BadLineError(ValueError):
@@ -113,9 +125,10 @@ def decode(text: bytes, folder: str) -> Line:
     account = folder.partition("/")[0]
     if line.account != account or not is_sid(line.sid) or line.call.sid != line.sid:
         raise BadLineError("it is not of a call of this account")
-    for told in line.recordings:
-        if not path_of(folder, told.file).startswith(f"{account}/"):
-            raise BadLineError(f"it names a file outside of the account's folder: {told.file!a}")
+    files = [*(told.file for told in line.recordings), *(gone.file for gone in line.purged)]
+    for file in files:
+        if not path_of(folder, file).startswith(f"{account}/"):
+            raise BadLineError(f"it names a file outside of the account's folder: {file!a}")
     return line
 
 

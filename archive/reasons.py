@@ -101,6 +101,8 @@ _CONCLUSIONS: Final[dict[str, Meaning]] = {
         "the account has no key or token", "give it them, and start the workers again"
     ),
     "retried": Meaning("somebody asked for it to be tried again"),
+    "keep-days": Meaning("its recordings were kept for as long as the settings say"),
+    "on-request": Meaning("somebody asked for its recordings to be deleted"),
     "file-missing": Meaning("its file was not where the archive had put it"),
     "file-changed": Meaning("its file had other bytes than were archived"),
     "file-truncated": Meaning("its file was shorter than what was archived"),

@@ -192,6 +192,9 @@ class Rebuilder:
         if recorded is None:
             self._doubt(tx, file)
             return
+        if rows.is_purged(tx, recorded.account, recorded.sid):
+            self._strange(file.path, "is of a purged call; to remove it: callvault purge")
+            return
         day = "-".join(file.path.split("/")[1:4])
         facts = file.sidecar.call if file.sidecar else CallFacts(sid=recorded.sid)
         self._found.only_files += rows.take_in(

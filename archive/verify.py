@@ -251,6 +251,13 @@ class Verifier:
         if self._kept_at(finding.path) is not None or not file.is_file():
             self._drop(finding)
             return
+        with self._database.read() as tx:
+            goes = rows.is_to_be_removed(tx, finding.path)
+        if goes:
+            detail = "its recording was purged; it goes with the next: callvault purge"
+            with self._database.scratch() as tx:
+                rows.change(tx, msgspec.structs.replace(finding, detail=detail, fault=False))
+            return
         name = PurePosixPath(finding.path)
         if name.suffix not in _SUFFIXES:
             return

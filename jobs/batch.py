@@ -21,15 +21,18 @@ from archive.errors import CatalogError, QueueError, leaves
 from archive.verdicts import Absent, Failed, Lost, Symptom
 from jobs.downloads import Downloads
 from jobs.health import OF_DOWNLOADS, OF_HOSTS, OF_WRITES
+from jobs.outcomes import count_outcome
 from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
 from jobs.resolve import resolve
 from jobs.settling import excluded, judge_call, learnt_of
 from jobs.targets import Target, targets_of, told_by_listing, url_of
+from jobs.telling import tell_settled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from archive.catalog.work import ClaimedCall
     from archive.wire import CallAnswer
@@ -93,6 +96,7 @@ async def _give_back(parts: Parts, lease: str) -> None:
 
 async def _rest(parts: Parts) -> None:
     """Begin nothing for a while: what is asked of the provider now could not be written down."""
+    parts.stirred()
     with parts.capacity.closed(), suppress(TimeoutError):
         await asyncio.wait_for(parts.stopping.wait(), parts.rest.total_seconds())
 
@@ -122,6 +126,7 @@ class _Run:
         )
         if not claimed:
             return
+        self._parts.stirred()
         try:
             await self._archive(claimed)
         except QueueError:
@@ -195,13 +200,23 @@ class _Run:
         if out:
             now = parts.clock()
             learnt = learnt_of(claimed, answers)
-            lease = self._lease
-            await parts.catalog.write(work.learn, learnt, lease=lease, account=account, now=now)
             await parts.catalog.write(
-                work.settle, out.items(), lease=lease, account=account.name, now=now
+                work.learn, learnt, lease=self._lease, account=account, now=now
             )
-            self._room.leave(len(out))
+            await self._settle(list(out.items()), now)
         return [call for call in claimed if call.facts.sid not in out]
+
+    async def _settle(self, outcomes: Sequence[tuple[str, work.Outcome]], now: datetime) -> None:
+        """Write what became of calls without a download, and tell of each."""
+        account = self._batch.account
+        held = await self._parts.catalog.write(
+            work.settle, outcomes, lease=self._lease, account=account, now=now
+        )
+        self._room.leave(len(outcomes))
+        # A lease lapses for all calls of a batch at once: then others have them, and tell of them.
+        for sid, outcome in outcomes if held else ():
+            tell_settled(account, sid, outcome)
+            count_outcome(self._parts.tallies, account, outcome)
 
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]
@@ -227,13 +242,9 @@ class _Run:
                 calls.append(targets)
                 continue
             outcomes.append((call.facts.sid, outcome))
-            _log.debug("no recording", call_sid=call.facts.sid, outcome=repr(outcome))
         learnt = learnt_of(claimed, answers)
         await parts.catalog.write(
             work.learn, learnt, lease=self._lease, account=self._line.account, now=now
         )
-        await parts.catalog.write(
-            work.settle, outcomes, lease=self._lease, account=self._batch.account, now=now
-        )
-        self._room.leave(len(outcomes))
+        await self._settle(outcomes, now)
         return calls

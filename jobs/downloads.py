@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from archive.catalog import work
 from archive.catalog.listed import drop_listed_urls
 from archive.tallies import DOWNLOAD_MS, RECORDING_BYTES, RECORDINGS
 from archive.verdicts import Pause
 from jobs.health import OF_ALL, OF_DOWNLOADS, OF_HOSTS, OF_WRITES, PROBED
+from jobs.outcomes import count_outcome
 from jobs.recording import Doubt, adoptable, age_of, archive_call
+from jobs.telling import tell_settled
 
 if TYPE_CHECKING:
     from archive.proof import Proof
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from jobs.parts import Line, Parts
     from jobs.pausing import Pausing
     from jobs.targets import Target
-
-_log = structlog.get_logger()
 
 
 class Downloads:
@@ -90,7 +88,8 @@ class Downloads:
                 return
             began = asyncio.get_running_loop().time()
             haul = await archive_call(parts, self._line, targets, self._lease, had)
-            took_ms = round((asyncio.get_running_loop().time() - began) * 1_000)
+            took_s = asyncio.get_running_loop().time() - began
+            took_ms = round(took_s * 1_000)
             parts.tallies.count(DOWNLOAD_MS, self._line.account.name, amount=took_ms)
         # Whatever came of it: what halts all downloads is told apart by `_halted`.
         self._downloaded = True
@@ -114,7 +113,8 @@ class Downloads:
         if setback and common:
             await self._doubt(Doubt(targets[0], find, setback, common))
         else:
-            await self._keep([find], downloaded=sum(proof.size for proof in fresh))
+            size = sum(proof.size for proof in fresh)
+            await self._keep([find], downloaded=size, seconds=took_s)
             if fresh and (age := age_of(targets[0], parts.clock())) is not None:
                 parts.tallies.observe_readiness(self._line.account.name, age.total_seconds())
 
@@ -155,7 +155,9 @@ class Downloads:
         doing = "writing" if verdict.whole_host else "fetching"
         await self._pausing.pause(verdict, f"{doing} {target.place.path('*')}: {detail}")
 
-    async def _keep(self, finds: list[work.Find], *, downloaded: int) -> None:
+    async def _keep(
+        self, finds: list[work.Find], *, downloaded: int, seconds: float | None = None
+    ) -> None:
         """Write what was found of calls; ``downloaded`` bytes of it have come over the line."""
         if not finds:
             return
@@ -170,8 +172,16 @@ class Downloads:
         parts.counters.bytes += downloaded if kept else 0
         parts.tallies.count(RECORDING_BYTES, name, amount=downloaded if kept else 0)
         for find in finds:
-            late = find.sid not in kept
-            parts.counters.recordings += 0 if late else len(find.proofs)
-            parts.tallies.count(RECORDINGS, name, amount=0 if late else len(find.proofs))
-            event = "archived" if find.outcome is None else "not all archived"
-            _log.debug(event, call_sid=find.sid, recordings=len(find.proofs), refused_late=late)
+            if find.sid not in kept:
+                continue  # its lease has lapsed: another batch has it, and tells of it
+            parts.counters.recordings += len(find.proofs)
+            parts.tallies.count(RECORDINGS, name, amount=len(find.proofs))
+            count_outcome(parts.tallies, name, find.outcome)
+            tell_settled(
+                name,
+                find.sid,
+                find.outcome,
+                size=sum(proof.size for proof in find.proofs),
+                detail=find.detail,
+                seconds=seconds,
+            )

@@ -78,9 +78,14 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def running_provider(*options: str) -> Iterator[Provider]:
-    """Start a stand-in with these options, and end it by closing its standard input."""
-    environment = {**os.environ, "SANDBOX_KEY": KEY, "SANDBOX_TOKEN": TOKEN}
+def running_provider(
+    *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Provider]:
+    """Start a stand-in with these options, and end it by closing its standard input.
+
+    ``environment`` is what it has beside our own.
+    """
+    environment = {**os.environ, "SANDBOX_KEY": KEY, "SANDBOX_TOKEN": TOKEN, **(environment or {})}
     with subprocess.Popen(  # noqa: S603 - our own command, no shell
         [sys.executable, "-m", "sandbox", "--until-stdin-closes", *options],
         stdin=subprocess.PIPE,

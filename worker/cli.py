@@ -27,12 +27,17 @@ _COMMANDS: Final = {
     "status": ("report", "Show how many calls stand where."),
     "report": ("report", "Show what is archived, missing and why; as text or a page, or sent."),
     "alert": ("alert", "Send a short text to wherever reports are sent."),
+    "metrics": ("metrics", "Tell Prometheus of all processes, once."),
+    "doctor": ("doctor", "Check everything that work depends on, and say what to do."),
     "find": ("find", "Find calls and their files, by number, time, state and more."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),
     "retry": ("retry", "Have calls looked at once more that failed, were lost or absent."),
     "verify": ("verify", "Read the archive's files again, and repair what can be repaired."),
     "rebuild": ("rebuild", "Make a new catalog from the archive's files, when it is lost."),
     "adopt": ("adopt", "Take in recordings that were downloaded by other means."),
+    "systemd": ("systemd", "Install the systemd units of this machine, or remove them."),
+    "catalog": ("catalog", "Tidy the catalog, back it up, check it."),
+    "purge": ("purge", "Delete recordings that need not be kept, or must not be."),
     "pause": ("pause", "Hold all work, or that of one account."),
     "resume": ("pause", "Let paused work go on."),
     "sandbox": ("sandbox", "Run a stand-in for the provider, to try callvault on."),
@@ -81,7 +86,10 @@ def cli(ctx: click.Context, config: Path | None, *, debug: bool) -> None:
 
 
 def _say_unexpected(kind: type[BaseException], error: BaseException, _: object) -> None:
-    click.echo(f"callvault: an unexpected error: {kind.__name__}: {error}", err=True)
+    from worker.redact import clean  # noqa: PLC0415 - needed only here, and not by --help
+
+    said = clean(error)
+    click.echo(f"callvault: an unexpected error: {kind.__name__}: {said}", err=True)
     click.echo(
         "  hint: this is a fault of callvault's own: report it with what --debug shows", err=True
     )

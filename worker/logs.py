@@ -1,88 +1,157 @@
 """Logging: structlog for us and for the libraries, JSON lines unless a person is reading.
 
-Nothing secret may pass: URL queries (which may be signatures), user names and passwords in URLs,
-Authorization values and telephone numbers are cut out of every field of every record, whoever
-wrote it.
+Everything that a process says goes through one pipe: our loggers, those of libraries, warnings of
+Python, and errors that nobody caught. What must not be told is cut out there (`worker.redact`),
+whoever wrote it; what repeats is summed up (`worker.repeats`); then it is written as one line
+(`worker.journal`).
 """
 
 from __future__ import annotations
 
 import logging
-import re
+import os
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from worker.journal import LineHandler, is_journal
+from worker.redact import clean_fields
+from worker.repeats import Bounded, Repeats
+from worker.secrets import secrets_in
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
     from structlog.typing import EventDict, Processor, WrappedLogger
 
     from worker.sections import Log
 
-_QUERY: Final = re.compile(r"(?i)((?:https?://|/)[^\s?'\"<>]+)\?[^\s'\"<>]*=[^\s'\"<>]*")
-_USER: Final = re.compile(r"(\w+://)[^\s/'\"]+@")
-_AUTHORISATION: Final = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._-]{8,}")
+_NO_COLOUR: Final = "NO_COLOR"
+_log = structlog.get_logger()
 
 
-_PHONE: Final = re.compile(r"(?<![\w/-])(?<!\w[.:])\+?\d{8,12}(\d{2})(?![\w/-]|[.:]\w)")
-"""A number of 10 to 14 digits by itself, as telephones have; its last two are left."""
-
-
-def configure_logging(log: Log, *, quiet: bool = False, level: str | None = None) -> None:
+def configure_logging(
+    log: Log, *, quiet: bool = False, level: str | None = None, secrets: Iterable[str] | None = None
+) -> None:
     """Send all logging of this process to stderr; stdout is for results.
 
-    ``quiet`` lets only warnings through, for a terminal that shows a progress bar.
+    ``quiet`` lets only warnings through, for a terminal that shows a progress bar. ``secrets`` are
+    cut out by their value; those of the environment if none are given.
     """
-    as_json = log.format == "json" or (log.format == "auto" and not sys.stderr.isatty())
+    known = tuple(secrets_in(os.environ) if secrets is None else secrets)
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    as_json = log.format == "json" or (log.format == "auto" and not is_terminal)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.StackInfoRenderer(),
+        _stamp(as_json=as_json),
     ]
-    last: list[Processor] = (
-        [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
-        if as_json
-        else [structlog.processors.format_exc_info, redact, structlog.dev.ConsoleRenderer()]
-    )
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            _fill_in,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
+        wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LineHandler(sys.stderr, journal=is_journal(sys.stderr, os.environ), one_line=as_json)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                Redactor(known),
+                _renderer(as_json=as_json, is_terminal=is_terminal),
+            ],
         )
     )
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [Bounded(handler, Repeats(time.monotonic))]
     chosen = "warning" if quiet else (level or log.level)
     root.setLevel(chosen.upper())
-    # arq tells of every job at INFO, with its arguments; ours say it once a call.
-    logging.getLogger("arq").setLevel(logging.WARNING)
+    # These tell of every job and request at INFO; ours say it once a call, and less.
+    for name in ("arq", "aiohttp.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # What goes wrong with logging is told of in the record's place, and ends nobody.
+    logging.raiseExceptions = False
+    _catch_all(keep_excepthook=not as_json)
 
 
-def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Cut secrets out of every field of a record."""
-    return {key: _clean(value) for key, value in event.items()}
+class Redactor:
+    """Cuts secrets out of every field of a record."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = tuple(secrets)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Return the record without them."""
+        return clean_fields(event, self._secrets)
 
 
-def _clean(value: Any) -> Any:  # noqa: ANN401 - a field of a log record may be anything
-    if isinstance(value, str):
-        value = _QUERY.sub(r"\1?…", value)
-        value = _USER.sub(r"\1…@", value)
-        value = _AUTHORISATION.sub(r"\1 …", value)
-        return _PHONE.sub(r"…\1", value)
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
-    return value if isinstance(value, int | float | bool | None) else _clean(str(value))
+def _stamp(*, as_json: bool) -> Processor:
+    """Write the time in UTC for programs, as the clock on the wall for a person."""
+    if as_json:
+        return structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
+    return structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False, key="time")
+
+
+def _renderer(*, as_json: bool, is_terminal: bool) -> Processor:
+    if as_json:
+        return structlog.processors.JSONRenderer()
+    colours = is_terminal and not os.environ.get(_NO_COLOUR)
+    return structlog.dev.ConsoleRenderer(colors=colours, timestamp_key="time")
+
+
+def _fill_in(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put arguments into an event; those that do not fit are no reason to raise in the caller."""
+    arguments: Any = event.pop("positional_args", ())
+    if arguments:
+        try:
+            event["event"] = event["event"] % arguments
+        except (TypeError, ValueError):
+            event["event"] = f"{event['event']} {arguments!r}"
+    return event
+
+
+def _catch_all(*, keep_excepthook: bool) -> None:
+    """Let warnings of Python and errors that nobody caught take the same way.
+
+    On a terminal the command line's own words for an unexpected error stay.
+    """
+    logging.captureWarnings(capture=True)
+    if not keep_excepthook:
+        sys.excepthook = _tell_uncaught
+    threading.excepthook = _tell_of_thread
+    sys.unraisablehook = _tell_unraisable
+
+
+def _tell_uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    _log.critical("an unexpected error", exc_info=(kind, error, traceback))
+
+
+def _tell_of_thread(caught: threading.ExceptHookArgs) -> None:
+    if caught.exc_value is None or issubclass(caught.exc_type, SystemExit):
+        return
+    name = caught.thread.name if caught.thread else ""
+    found = (caught.exc_type, caught.exc_value, caught.exc_traceback)
+    _log.error("an unexpected error in a thread", thread=name, exc_info=found)
+
+
+def _tell_unraisable(caught: sys.UnraisableHookArgs) -> None:
+    found = caught.exc_value and (caught.exc_type, caught.exc_value, caught.exc_traceback)
+    said = caught.err_msg or "an error that could not be raised"
+    _log.error(said, where=type(caught.object).__name__, exc_info=found)

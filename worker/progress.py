@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
 import structlog
 
 from archive.call import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -18,9 +19,30 @@ if TYPE_CHECKING:
     from archive.catalog.balance import Tally
     from archive.catalog.pauses import Paused
 
+
 _EVERY_S: Final = 60.0
+_MINUTE_S: Final = 60.0
 _MB: Final = 1e6
 _log = structlog.get_logger()
+
+
+class RunState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run is: all calls, and what was done in this run.
+
+    ``size`` is bytes, ``at_risk`` how many recordings will be deleted before their turn.
+    """
+
+    tally: Tally
+    recordings: int = 0
+    size: int = 0
+    requests: int = 0
+    at_risk: int = 0
+    held: tuple[Paused, ...] = ()
+
+    @property
+    def settled(self) -> int:
+        """How many calls are done with."""
+        return self.tally.total - self.tally.unsettled
 
 
 class Progress(Protocol):
@@ -35,8 +57,8 @@ class Progress(Protocol):
         """Begin to show."""
         ...
 
-    def update(self, tally: Tally, *, recordings: int, size: int, held: Sequence[Paused]) -> None:
-        """Show the present state: all calls, and recordings and bytes of this run."""
+    def update(self, state: RunState) -> None:
+        """Show the present state."""
         ...
 
     def end(self) -> None:
@@ -45,26 +67,32 @@ class Progress(Protocol):
 
 
 class LogProgress:
-    """A line in the log once a minute while something happens."""
+    """A line in the log once a minute while something happens. ``clock`` tells seconds."""
 
     wants_quiet = False
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._next = 0.0
-        self._shown = ""
+        self._at = 0.0
+        self._shown: RunState | None = None
 
     def begin(self) -> None:
         """Begin to show."""
-        self._next = time.monotonic() + 1
+        self._next = self._clock() + 1
 
-    def update(self, tally: Tally, *, recordings: int, size: int, held: Sequence[Paused]) -> None:
+    def update(self, state: RunState) -> None:
         """Log, if it is time and anything has changed."""
-        fields = _fields(tally, recordings, size, held)
-        if time.monotonic() < self._next or str(fields) == self._shown:
+        now = self._clock()
+        if now < self._next or state == self._shown:
             return
-        self._next = time.monotonic() + _EVERY_S
-        self._shown = str(fields)
-        _log.info("progress", **fields)
+        per_minute = 0
+        if self._shown is not None and now > self._at:
+            more = state.settled - self._shown.settled
+            per_minute = round(max(0, more) * _MINUTE_S / (now - self._at))
+        self._next = now + _EVERY_S
+        self._shown, self._at = state, now
+        _log.info("progress", **_fields(state, per_minute))
 
     def end(self) -> None:
         """Stop showing."""
@@ -98,19 +126,19 @@ class BarProgress:
         self._bar.start()
         self._began = time.monotonic()
 
-    def update(self, tally: Tally, *, recordings: int, size: int, held: Sequence[Paused]) -> None:
+    def update(self, state: RunState) -> None:
         """Draw the present state."""
         if self._bar is None or self._task is None:
             return
         took = max(0.001, time.monotonic() - self._began)
-        settled = tally.total - tally.unsettled
+        tally = state.tally
         self._bar.update(
             self._task,
             total=tally.total,
-            completed=settled,
-            settled=f"{settled:,}/{tally.total:,} settled",
-            speed=f"{size / _MB:,.1f} MB, {recordings / took:,.0f}/s",
-            note=_note(tally, held),
+            completed=state.settled,
+            settled=f"{state.settled:,}/{tally.total:,} settled",
+            speed=f"{state.size / _MB:,.1f} MB, {state.recordings / took:,.0f}/s",
+            note=_note(tally, state.held),
         )
 
     def end(self) -> None:
@@ -125,13 +153,17 @@ def _note(tally: Tally, held: Sequence[Paused]) -> str:
     return f"{tally.waiting:,} wait for the provider" if tally.waiting else ""
 
 
-def _fields(tally: Tally, recordings: int, size: int, held: Sequence[Paused]) -> dict[str, object]:
+def _fields(state: RunState, per_minute: int) -> dict[str, object]:
+    tally = state.tally
     return {
-        "settled": tally.total - tally.unsettled,
+        "settled": state.settled,
+        "per_minute": per_minute,
         "calls": tally.total,
         "waiting_for_provider": tally.waiting,
         "archived": tally.states[State.ARCHIVED],
-        "recordings_of_run": recordings,
-        "bytes_of_run": size,
-        **({"paused": held[0].reason} if held else {}),
+        "at_risk": state.at_risk,
+        "recordings_of_run": state.recordings,
+        "bytes_of_run": state.size,
+        "requests_of_run": state.requests,
+        **({"paused": ", ".join(sorted({p.reason for p in state.held}))} if state.held else {}),
     }

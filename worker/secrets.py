@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from archive.accounts import Account, Credentials
 from archive.errors import CredentialsError
@@ -24,6 +26,11 @@ HEALTHCHECKS_URL: Final = "REPORT_HEALTHCHECKS_URL"
 """The variable of the URL that is told whether a day is complete."""
 _LEAST_SECRET: Final = 16
 _FOLDER: Final = "CREDENTIALS_DIRECTORY"
+_PREFIXES: Final = ("EXOTEL_", "CALLVAULT")
+_SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASS")
+_OF_REPORTS: Final = frozenset({SMTP_PASSWORD, WEBHOOK_URL, HEALTHCHECKS_URL})
+_SHORTEST: Final = 6
+"""Characters below which a value is no secret that could be told from a common word."""
 
 
 def credentials_for(
@@ -194,3 +201,58 @@ def _read(file: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise CredentialsError(f"reading the credential {file.name}: {error}") from error
+
+
+def secrets_in(environment: Mapping[str, str], *urls: str) -> tuple[str, ...]:
+    """Return all secrets that a process was given, so that logs can leave them out by their value.
+
+    Those are keys, tokens and passwords in variables, systemd's credentials, and passwords in URLs
+    (the queue's, a proxy's); each also as it stands in a URL, and keys with their tokens as HTTP's
+    Basic writes them. The longest come first: one may be a part of another.
+    """
+    given = {
+        value.strip()
+        for name, value in environment.items()
+        if name in _OF_REPORTS or (name.startswith(_PREFIXES) and _SECRET_NAME.search(name))
+    }
+    found = {part for value in given | _credentials_in(environment) for part in _parts_of(value)}
+    for text in (*urls, *environment.values()):
+        found |= _password_in(text)
+    keys = [value for name, value in environment.items() if name.startswith(_KEY)]
+    tokens = [value for name, value in environment.items() if name.startswith(_TOKEN)]
+    found |= {
+        base64.b64encode(f"{key}:{token}".encode()).decode() for key in keys for token in tokens
+    }
+    found |= {quote(value, safe="") for value in found}
+    return tuple(sorted((v for v in found if len(v) >= _SHORTEST), key=len, reverse=True))
+
+
+def _credentials_in(environment: Mapping[str, str]) -> set[str]:
+    folder = environment.get(_FOLDER)
+    try:
+        files = [path for path in Path(folder).iterdir() if path.is_file()] if folder else []
+        # A certificate or a list is no secret of one line.
+        texts = [path.read_text(encoding="utf-8").strip() for path in files]
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return {text for text in texts if "\n" not in text}
+
+
+def _parts_of(value: str) -> set[str]:
+    """Return a secret; of one that is a URL also its path, which errors tell without its host."""
+    if "://" not in value:
+        return {value}
+    try:
+        return {value, urlsplit(value).path.strip("/")}
+    except ValueError:
+        return {value}
+
+
+def _password_in(text: str) -> set[str]:
+    if "://" not in text or "@" not in text:
+        return set()
+    try:
+        password = urlsplit(text).password
+    except ValueError:
+        return set()
+    return {password, unquote(password)} if password else set()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from worker.values import Size
+from worker.values import Rate, Size
 
 EMBEDDED: Final = "embedded"
 
@@ -28,7 +29,11 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the catalog is: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
+    """Where the catalog is (``sqlite:///relative.db``, ``sqlite:////absolute.db``), and its memory.
+
+    ``keep_looks`` is how long the looks at settled calls are kept, ``keep_history`` how long runs,
+    hearings and files of rejected rows are.
+    """
 
     url: Annotated[
         str,
@@ -37,22 +42,39 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="sqlite:///relative.db or sqlite:////absolute.db",
         ),
     ] = "sqlite:///state/catalog.db"
+    keep_looks: timedelta = timedelta(days=90)
+    keep_history: timedelta = timedelta(days=400)
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
-    """Where recordings lie, whether each has a JSON beside it, and the room to be left free."""
+    """Where recordings lie, whether each has a JSON beside it, and the room to be left free.
+
+    ``keep_days`` is how long recordings are kept, 0: for ever. ``purge`` says who deletes
+    them then.
+    """
 
     root: Path = Path("recordings")
     sidecar: bool = True
     min_free: Size = Size(2**30)
+    keep_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    purge: Literal["by-hand", "automatic"] = "by-hand"
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is done at once. ``processes = 0`` stands for one per core."""
+    """How much is done at once. ``processes = 0`` stands for one per core.
+
+    ``limit_rate`` is how many bytes of recordings a second come at most, over all processes.
+    """
 
     processes: Annotated[int, Meta(ge=0, le=256)] = 0
     downloads: Annotated[int, Meta(ge=1, le=512)] = 32
     batch: Annotated[int, Meta(ge=1, le=100)] = 100
+    limit_rate: Rate = Rate(0)
+
+    @property
+    def rate_of_process(self) -> float:
+        """What each process may take of ``limit_rate``: an equal share; 0 is no limit."""
+        return self.limit_rate / self.process_count
 
     @property
     def process_count(self) -> int:

@@ -167,6 +167,12 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def bare(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """Lend the connection outside of any transaction, for the upkeep of the file itself."""
+        with catalog_errors(self.path, doing):
+            yield self._connection
+
     def is_in_its_place(self) -> bool:
         """Tell whether the file that was opened is still the one at its path.
 
@@ -302,6 +308,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def newest_version() -> int:
+    """Return the version that a catalog has once this program has opened it."""
+    return len(_migrations())
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -10,7 +10,7 @@ import msgspec
 from archive.call import State
 from archive.catalog.rows import facts_of
 from archive.clock import from_ms
-from archive.manifest import Hint, Line, Seen, Told, file_of, folder_of
+from archive.manifest import Gone, Hint, Line, Seen, Told, file_of, folder_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -99,6 +99,17 @@ def _line(row: sqlite3.Row, folder: str) -> Line:
         candidates=[
             Hint(object=name, url=url, source=source, at=from_ms(ms), same_as=same)
             for name, url, source, ms, same in json.loads(row["candidates"])
+        ],
+        purged=[
+            Gone(
+                object=name,
+                file=file_of(folder, path),
+                sha256=sha256,
+                bytes=size,
+                at=from_ms(ms),
+                why=why,
+            )
+            for name, path, sha256, size, ms, why in json.loads(row["purged"])
         ],
     )
 

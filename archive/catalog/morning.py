@@ -13,6 +13,7 @@ from archive.catalog.forecast import risks
 from archive.catalog.sources import sources_of
 from archive.clock import from_ms, to_ms
 from archive.forecast import describe
+from archive.hours import ALWAYS
 from archive.morning.facts import Counts, Share, Sources, counts_of
 from archive.morning.measures import gather
 from archive.morning.remedies import MISSING
@@ -22,6 +23,7 @@ from archive.provider_time import day_of
 if TYPE_CHECKING:
     from archive.accounts import Account
     from archive.catalog.database import Tx
+    from archive.hours import Backfill
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
@@ -60,7 +62,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     before: Recorded | None
 
 
-def read_part(tx: Tx, account: Account, day: str, now: datetime) -> Part:
+def read_part(
+    tx: Tx, account: Account, day: str, now: datetime, backfill: Backfill = ALWAYS
+) -> Part:
     """Read one account's day, ``YYYY-MM-DD`` in its zone, as it stands now."""
     name = account.name
     begin = datetime.fromisoformat(day).replace(tzinfo=account.zone)
@@ -70,7 +74,7 @@ def read_part(tx: Tx, account: Account, day: str, now: datetime) -> Part:
     where = {"account": name, "day": day}
     known_since = str(tx.value("first_day", account=name) or "")
     before = former_days(day)[0]
-    (risk,) = risks(tx, [account], now)
+    (risk,) = risks(tx, [account], now, backfill)
     last = max(begin, min(now, end - _SECOND))
     return Part(
         account=account,

@@ -110,6 +110,23 @@ def tell(
             for told in line.recordings
         ),
     )
+    tx.run_many(
+        "tell_purged",
+        (
+            {
+                "account": line.account,
+                "sid": line.sid,
+                "object_name": gone.object,
+                "path": path_of(folder, gone.file),
+                "sha256": gone.sha256,
+                "bytes": gone.bytes,
+                "purged_ms": to_ms(gone.at),
+                "why": gone.why,
+            }
+            for line in lines
+            for gone in line.purged
+        ),
+    )
     return new
 
 
@@ -122,6 +139,14 @@ def told_below(tx: Tx, folder: str) -> dict[str, Recorded]:
 def is_known(tx: Tx, account: str, sid: str) -> bool:
     """Tell whether anything has told of a call so far."""
     return bool(tx.rows("told_state", account=account, sid=sid))
+
+
+def is_purged(tx: Tx, account: str, sid: str) -> bool:
+    """Tell whether a manifest says that a call's recordings were deleted."""
+    return any(
+        State(row["state"]) is State.PURGED
+        for row in tx.rows("told_state", account=account, sid=sid)
+    )
 
 
 def has_told(tx: Tx, account: str, sid: str) -> bool:

@@ -62,6 +62,16 @@ class Told(msgspec.Struct, frozen=True):
     same_as: str
 
 
+class Gone(msgspec.Struct, frozen=True):
+    """A recording of the call that was deleted from the archive."""
+
+    path: str
+    sha256: str
+    bytes: int
+    at: datetime
+    why: str
+
+
 class CallStory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the catalog knows of one call."""
 
@@ -77,6 +87,7 @@ class CallStory(msgspec.Struct, frozen=True, kw_only=True):
     looks: list[Look]
     recordings: list[Kept]
     candidates: list[Told]
+    purged: list[Gone] = []
 
 
 def read_story(tx: Tx, account: str, sid: str) -> CallStory | None:
@@ -122,6 +133,10 @@ def read_story(tx: Tx, account: str, sid: str) -> CallStory | None:
             Told(one["object_name"], one["source"], from_ms(one["seen_ms"]), one["same_as"])
             for one in told
             if one["object_name"] not in objects
+        ],
+        purged=[
+            Gone(one["path"], one["sha256"], one["bytes"], from_ms(one["purged_ms"]), one["why"])
+            for one in tx.rows("buried_of", account=account, sid=sid)
         ],
     )
 

@@ -41,6 +41,11 @@ def totals(tx: Tx, *, host: str | None = None) -> list[Count]:
     return [Count(**dict(row)) for row in tx.rows("tally_totals", host=host)]
 
 
+def total_of(tx: Tx, name: str) -> int:
+    """Return how much of one thing was counted since ever, on all hosts."""
+    return sum(count.amount for count in totals(tx) if count.name == name)
+
+
 def between(tx: Tx, begin: datetime, end: datetime) -> list[HourCount]:
     """Return what was counted in the hours that begin at ``begin`` or later, and before ``end``.
 

@@ -9,6 +9,7 @@ import msgspec
 from archive.call import UNSETTLED, State
 from archive.catalog.rows import facts_of
 from archive.clock import from_ms, to_ms
+from archive.layout import SUFFIXES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -146,6 +147,12 @@ def is_unsettled(tx: Tx, account: str, sid: str) -> bool:
 def is_known(tx: Tx, account: str, sid: str) -> bool:
     """Tell whether a call is known."""
     return bool(tx.rows("state_of", account=account, sid=sid))
+
+
+def is_to_be_removed(tx: Tx, path: str) -> bool:
+    """Tell whether a file is that of a deleted recording, or its sidecar, and about to go."""
+    stem = path.rpartition(".")[0]
+    return any(bool(tx.value("is_to_be_removed", path=f"{stem}.{suffix}")) for suffix in SUFFIXES)
 
 
 def twin(tx: Tx, account: str, sid: str, sha256: str) -> str | None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 IST = ZoneInfo("Asia/Kolkata")
 SID = SIDS[0]
 MINUTE = timedelta(minutes=1)
+KEPT = timedelta(days=90)
 HEAD = f"""Call {SID} of main
   began 2026-02-09 17:30:00, completed, 65 s
 Seen
@@ -52,7 +53,7 @@ def told(books: Books, now: datetime = NOW) -> str:
         found = story.read_story(tx, "main", SID)
         held = pauses.pauses(tx)
     assert found is not None
-    return "".join(f"{line}\n" for line in tell(found, held, now, IST))
+    return "".join(f"{line}\n" for line in tell(found, held, now, IST, keep_looks=KEPT))
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from archive.catalog.work import ClaimedCall
 from archive.errors import Exit
 from archive.fetch import Fetched
 from archive.flags import FLAGS
-from archive.manifest import Hint, Line, Seen, Told, encode
+from archive.hours import Backfill
+from archive.manifest import Gone, Hint, Line, Seen, Told, encode
 from archive.polling import Poll
 from archive.readiness import Readiness
 from archive.retention import Kept
@@ -49,6 +50,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "readiness": Readiness,
     "web": sections.Web,
     "poll": Poll,
+    "backfill": Backfill,
     "log": sections.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name", "retention", "selection"}}
@@ -267,7 +269,7 @@ def test_the_picture_of_the_states_knows_no_others() -> None:
     text = _parts(_read("docs/architecture.md"))["States of a call"]
     picture = text.partition("```text")[2].partition("```")[0]
     drawn = {word for word in re.findall(r"[a-z]+", picture) if word in set(State)}
-    assert drawn == {state.value for state in State} - {"excluded", "purged"}
+    assert drawn == {state.value for state in State} - {"excluded"}
 
 
 def test_the_times_are_those_of_the_code() -> None:
@@ -362,6 +364,9 @@ def _line_keys() -> Iterator[str]:
         settled_at=moment,
         recordings=[told],
         candidates=[Hint(object="2.mp3", url="https://x", source="cdr", at=moment)],
+        purged=[
+            Gone(object="3.mp3", file="17/3.mp3", sha256="0" * 64, bytes=5, at=moment, why="age")
+        ],
     )
     for key, value in msgspec.json.decode(encode(line)).items():
         yield key

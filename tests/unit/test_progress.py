@@ -12,7 +12,7 @@ from archive.call import State
 from archive.catalog.balance import Tally
 from archive.catalog.pauses import Paused
 from tests.unit.books import NOW
-from worker.progress import BarProgress, LogProgress
+from worker.progress import BarProgress, LogProgress, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,17 @@ def update(
     progress: Progress, counted: Tally, *, recordings: int = 0, held: Sequence[Paused] = ()
 ) -> None:
     """Show a state of the run."""
-    progress.update(counted, recordings=recordings, size=recordings * 1000, held=held)
+    size = recordings * 1000
+    progress.update(
+        RunState(
+            tally=counted,
+            recordings=recordings,
+            size=size,
+            requests=2 * recordings,
+            at_risk=5,
+            held=tuple(held),
+        )
+    )
 
 
 def lines(
@@ -59,16 +69,28 @@ def test_a_line_in_the_log_tells_how_far_a_run_is() -> None:
         "event": "progress",
         "log_level": "info",
         "settled": 7,
+        "per_minute": 0,
         "calls": 12,
         "waiting_for_provider": 2,
         "archived": 4,
+        "at_risk": 5,
         "recordings_of_run": 3,
         "bytes_of_run": 3000,
+        "requests_of_run": 6,
     }
     counted = tally(waiting=2, expected=4, leased=1, archived=4, absent=2, failed=1)
     assert [expected] == lines(LogProgress(), counted, recordings=3)
     held = lines(LogProgress(), counted, recordings=3, held=[PAUSED])
     assert [{**expected, "paused": "api-timeout"}] == held
+
+
+def test_the_rate_is_that_since_the_line_before() -> None:
+    """Settled calls a minute, by the clock, however long the lines are apart."""
+    moments = iter([100.0, 100.0, 130.0, 220.0])
+    progress = LogProgress(lambda: next(moments))
+    progress.begin()
+    told = [lines(progress, tally(expected=9 - n, archived=n)) for n in (1, 5, 8)]
+    assert [line["per_minute"] for [line] in told] == [0, 8, 2]
 
 
 def test_a_line_is_logged_when_something_changed_and_none_when_nothing_did() -> None:

@@ -25,6 +25,7 @@ from jobs.rejected import RejectedFile, place_of
 from worker.commands.choosing import choice_options, read_entry, trust_status_option
 from worker.commands.importing import importing
 from worker.commands.listing import by_range
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
     account_option,
     dates_option,
@@ -34,7 +35,7 @@ from worker.commands.options import (
     rejected_option,
 )
 from worker.commands.preflight import Ahead, forecast
-from worker.commands.saying import Said, unread_times
+from worker.commands.saying import Said, counted, unread_times
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def enqueue() -> None:
     """Make calls known. What is known already is counted and not added again."""
 
 
-@enqueue.command()
+@enqueue.command(cls=Noted)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @account_option
 @dates_option
@@ -100,7 +101,7 @@ def cdr(
     return Exit.COMPLETE
 
 
-@enqueue.command()
+@enqueue.command(cls=Noted)
 @click.argument("sids", nargs=-1, required=True, metavar="SID...")
 @account_option
 @dry_run_option
@@ -123,6 +124,7 @@ def sids(
     with _desk(settings, account, dry_run=dry_run) as (desk, _):
         taken = desk.take_rows(sid_rows(lines, "sids"), Source.SIDS, said.rejected)
     said.report(taken, "Sids", dry_run=dry_run)
+    note_of_run(counted(taken, "Sids"))
     return Exit.USAGE if taken.rejected and taken.rejected == taken.rows else Exit.COMPLETE
 
 
@@ -176,6 +178,7 @@ def take_files(
         if dry_run:
             now, chosen = system_clock(), settings.accounts[name]
             ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
+    note_of_run(counted(total, "rows read"))
     if total.rows or not said.refused:
         said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
     _raise_refused(said, files=count, bad=bad)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -12,18 +12,21 @@ from archive.call import UNSETTLED, State
 from archive.catalog.database import Database
 from archive.catalog.pauses import ALL, Paused, account_scope, host_scope, pauses
 from archive.catalog.story import CallStory, accounts_of, read_story
+from archive.catalog.tidy import LOOKS_GO
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from archive.flags import flag_meaning
 from archive.reasons import meaning_of
+from worker.commands.hours import waits_until
 from worker.commands.options import account_option, human_bytes, json_option, print_json
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
+When: TypeAlias = "Callable[[datetime | None], str]"
 _OF_A_HOST: Final = host_scope("")
 
 _STANDS: Final = {
@@ -34,7 +37,7 @@ _STANDS: Final = {
     State.EXCLUDED: "It was left out by a rule",
     State.LOST: "There was a recording, and the provider no longer has it",
     State.FAILED: "It was given up and needs a person",
-    State.PURGED: "It was deleted on request",
+    State.PURGED: "Its recordings were deleted from the archive",
 }
 
 
@@ -51,7 +54,10 @@ def explain(config: Path | None, *, sid: str, account: str | None, as_json: bool
         print_json(story)
         return Exit.COMPLETE
     zone = settings.accounts[story.account].zone if story.account in settings.accounts else None
-    for line in tell(story, held, system_clock(), zone):
+    now = system_clock()
+    opens = waits_until(story, settings.accounts, settings.backfill, now)
+    keep_looks = settings.catalog.keep_looks
+    for line in tell(story, held, now, zone, keep_looks=keep_looks, opens=opens):
         click.echo(line)
     return Exit.COMPLETE
 
@@ -78,9 +84,18 @@ def _read(settings: Settings, account: str | None, sid: str) -> tuple[CallStory,
 
 
 def tell(
-    story: CallStory, held: list[Paused], now: datetime, zone: ZoneInfo | None
+    story: CallStory,
+    held: list[Paused],
+    now: datetime,
+    zone: ZoneInfo | None,
+    *,
+    keep_looks: timedelta,
+    opens: datetime | None = None,
 ) -> Iterator[str]:
-    """Yield the lines of a call's story."""
+    """Yield the lines of a call's story, of which looks older than ``keep_looks`` may be gone.
+
+    ``opens``: it waits for the backfill hours until then.
+    """
 
     def when(moment: datetime | None) -> str:
         return (
@@ -95,23 +110,13 @@ def tell(
     yield "Seen"
     for seen in story.sightings:
         yield f"  {when(seen.at)}  by {seen.source}"
-    if story.looks:
-        yield "Looked at"
-    for look in story.looks:
-        words = meaning_of(look.reason).words if look.reason else look.state.value
-        yield f"  {when(look.at)}  {words}{f' ({look.detail})' if look.detail else ''}"
+    yield from _looked_at(story, when, now - keep_looks)
     yield "Stands"
     why = f": {meaning_of(story.reason).words}" if story.reason else ""
     yield f"  {_STANDS[story.state]}{why}."
-    for kept in story.recordings:
-        yield f"  {kept.path}  {human_bytes(kept.bytes)}, sha256 {kept.sha256}"
-        if kept.flag:
-            yield f"    flagged {kept.flag}: {flag_meaning(kept.flag)}"
-    for one in story.candidates:
-        what = f"has the bytes of {one.same_as}" if one.same_as else "is not here"
-        yield f"  {one.object_name}, told of by {one.source} on {when(one.at)}, {what}"
+    yield from _files(story, when)
     yield "Next"
-    yield from (f"  {line}" for line in _next(story, held, now, when(story.due)))
+    yield from (f"  {line}" for line in _next(story, held, now, when, opens))
     if story.state in UNSETTLED:
         if story.facts.began_at is None:
             yield "  When the call was, and so when the provider deletes it, nobody has told yet."
@@ -120,7 +125,46 @@ def tell(
         yield f"  The provider deletes it on {when(story.delete_by)}{_left(left)}."
 
 
-def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iterator[str]:
+def _looked_at(story: CallStory, when: When, before: datetime) -> Iterator[str]:
+    dropped = looks_may_be_gone(story, before)
+    if story.looks or dropped:
+        yield "Looked at"
+    if dropped:
+        yield f"  looks from before {when(before)} are no longer kept"
+    for look in story.looks:
+        words = meaning_of(look.reason).words if look.reason else look.state.value
+        yield f"  {when(look.at)}  {words}{f' ({look.detail})' if look.detail else ''}"
+
+
+def _files(story: CallStory, when: When) -> Iterator[str]:
+    for kept in story.recordings:
+        yield f"  {kept.path}  {human_bytes(kept.bytes)}, sha256 {kept.sha256}"
+        if kept.flag:
+            yield f"    flagged {kept.flag}: {flag_meaning(kept.flag)}"
+    for gone in story.purged:
+        yield f"  {gone.path}  {human_bytes(gone.bytes)}, sha256 {gone.sha256}"
+        yield f"    deleted on {when(gone.at)}: {gone.why}"
+    for one in story.candidates:
+        what = f"has the bytes of {one.same_as}" if one.same_as else "is not here"
+        yield f"  {one.object_name}, told of by {one.source} on {when(one.at)}, {what}"
+
+
+def looks_may_be_gone(story: CallStory, before: datetime) -> bool:
+    """Tell whether the call may have been looked at before a moment from which looks are kept."""
+    if story.state not in LOOKS_GO or not story.sightings:
+        return False
+    if any(look.at < before for look in story.looks):
+        return False  # nothing was dropped yet
+    return min(seen.at for seen in story.sightings) < before
+
+
+def _next(
+    story: CallStory,
+    held: list[Paused],
+    now: datetime,
+    when: When,
+    opens: datetime | None,
+) -> Iterator[str]:
     remedy = meaning_of(story.reason).remedy
     match story.state:
         case State.EXPECTED:
@@ -130,7 +174,10 @@ def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iter
             ]
             for paused in holding:
                 yield f"Held up: {paused.scope} is paused: {paused.reason} ({paused.detail})."
-            moment = _moment(holding, "" if story.due <= now else due)
+            if opens is not None:
+                yield f"It waits for the backfill hours, from {when(opens)} on."
+                return
+            moment = _moment(holding, "" if story.due <= now else when(story.due))
             yield f"It is looked at {'again ' if story.looks else ''}{moment}."
         case State.LEASED:
             yield "Its worker settles it, or it is given back when that has been silent for 45 s."

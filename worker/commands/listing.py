@@ -15,7 +15,9 @@ from archive.errors import Exit
 from archive.windows import Window
 from worker.commands.choosing import choice_options, read_entry
 from worker.commands.moments import known_part, parse_range
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
+from worker.commands.saying import counted
 from worker.logs import configure_logging
 from worker.settings import Settings, load_settings
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from jobs.intake import Report
 
 
-@click.command("range")
+@click.command("range", cls=Noted)
 @click.option("--from", "start", required=True, help="The first moment: 2026-11-01 or with a time.")
 @click.option("--to", "end", required=True, help="The last; a day alone means its end.")
 @account_option
@@ -57,14 +59,12 @@ def by_range(
     first, last = parse_range(start, end, chosen.zone)
     entry = read_entry(only, skip)
     taken, alarm = asyncio.run(_ask(settings, chosen, first, last, entry, dry_run=dry_run))
+    note_of_run(counted(taken, "calls listed"))
     if as_json:
         print_json(taken)
     else:
         would = " (dry run: nothing was changed)" if dry_run else ""
-        click.echo(
-            f"{taken.rows:,} calls listed: {taken.new:,} calls new, {taken.known:,} already known, "
-            f"{taken.rejected:,} rows rejected{would}"
-        )
+        click.echo(f"{counted(taken, 'calls listed')}{would}")
     if alarm is None:
         return Exit.COMPLETE
     click.echo(f"ALARM: {alarm}", err=True)

@@ -13,6 +13,7 @@ from archive.errors import Exit, InputError
 from worker.commands.choosing import choice_options, read_entry
 from worker.commands.options import json_option, print_json
 from worker.logs import configure_logging
+from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
 from worker.values import parse_duration
 
@@ -47,7 +48,7 @@ def poll(
     Without --follow one round of all accounts is made.
     """
     settings = load_settings(config, os.environ)
-    configure_logging(settings.log)
+    configure_logging(settings.log, secrets=secrets_in(os.environ, settings.queue.url))
     from worker.commands.each import accounts_to_ask  # noqa: PLC0415 - it loads HTTP and Redis
 
     entry = read_entry(only, skip)
@@ -72,21 +73,33 @@ async def _follow(
     settings: Settings, accounts: list[Account], every: timedelta, entry: Entry, *, as_json: bool
 ) -> None:
     from worker.polling import follow  # noqa: PLC0415 - HTTP and Redis, for this command alone
+    from worker.service import Service  # noqa: PLC0415
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
 
+    service = Service.of_environment(os.environ)
+
     def tell(done: Round) -> None:
+        service.say(_said(done))
         if as_json:
             print_json(done)
         elif done.new or done.alarm:
             click.echo(_said(done))
 
-    await follow(
-        settings, os.environ, stopping, accounts=accounts, every=every, tell=tell, entry=entry
-    )
+    async with service.running(stopping):
+        await follow(
+            settings,
+            os.environ,
+            stopping,
+            accounts=accounts,
+            every=every,
+            tell=tell,
+            entry=entry,
+            service=service,
+        )
 
 
 async def _once(settings: Settings, accounts: list[Account], entry: Entry, *, as_json: bool) -> int:

@@ -12,9 +12,11 @@ from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from worker.commands.listing import show_listed
 from worker.commands.moments import known_part, parse_moment
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import json_option, print_json
 from worker.commands.sources import source_lines
 from worker.logs import configure_logging
+from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _BEGIN: Final = "yesterday"
 
 
-@click.command()
+@click.command(cls=Noted)
 @click.option("--from", "start", default=_BEGIN, show_default=True, help="The first moment.")
 @click.option("--to", "end", help="The last; a day alone means its end. Default: now.")
 @click.option("--account", help="Of one account only.")
@@ -41,7 +43,7 @@ def reconcile(
     Tells what each source alone brought, and when one was silent. Times are in the account's zone.
     """
     settings = load_settings(config, os.environ)
-    configure_logging(settings.log)
+    configure_logging(settings.log, secrets=secrets_in(os.environ, settings.queue.url))
     from worker.commands.each import accounts_to_ask  # noqa: PLC0415 - it loads HTTP and Redis
 
     accounts, code = accounts_to_ask(settings, account)
@@ -97,6 +99,9 @@ async def _reconcile(
         told, code = await each_account(accounts, one)
     if as_json:
         print_json(told)
+    note_of_run(
+        f"{sum(one.listed for one in told):,} calls listed: {sum(one.new for one in told):,} new"
+    )
     for done in told:
         if done.alarm is not None:
             code = max(code, Exit.WORK_REMAINS)

@@ -15,6 +15,7 @@ from archive.clock import system_clock
 from archive.errors import CallvaultError, Exit, InputError
 from archive.forecast import describe
 from archive.morning.facts import Level
+from worker.commands.hours import held_text
 from worker.commands.options import (
     account_option,
     balance_lines,
@@ -22,11 +23,13 @@ from worker.commands.options import (
     paused_text,
     print_json,
     read_balance,
+    read_held_back,
     read_risks,
     read_troubles,
     status_document,
 )
 from worker.commands.sources import read_sources, source_lines
+from worker.commands.watching import watch
 from worker.morning.reading import read_morning
 from worker.morning.writing import FORMS, json_line, parcel_of, render, write_file
 from worker.settings import load_settings
@@ -45,23 +48,36 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @click.command()
 @account_option
+@click.option("--watch", "watched", is_flag=True, help="Show it live, until q or Ctrl-C.")
+@click.option("--every", help="With --watch, the time between two looks.  [default: 2s]")
 @json_option
 @click.pass_obj
-def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
+def status(
+    config: Path | None, *, account: str | None, watched: bool, every: str | None, as_json: bool
+) -> int:
     """Show how many calls stand where, and what holds work up."""
     settings = load_settings(config, os.environ)
     name = None if account is None else settings.account(account).name
+    if watched:
+        watch(settings, account=name, every=every or "2s", as_json=as_json)
+        return Exit.COMPLETE
+    if every is not None:
+        raise InputError("--every is for --watch", hint="without it the state is shown once")
     counted, held = read_balance(settings, account=name)
     troubles, workers = read_troubles(settings)
     at_risk = read_risks(settings, account=name)
+    in_hours = read_held_back(settings, account=name)
     if as_json:
-        print_json(status_document(counted, held, troubles, workers, at_risk))
+        document = status_document(counted, held, troubles, workers, at_risk, in_hours)
+        print_json(document)
     else:
         for line in _lines(counted, held, reasons=False):
             click.echo(line)
         for trouble in troubles:
             since = trouble.since.astimezone().isoformat(" ", "seconds")
             click.echo(f"TROUBLE: {trouble.what} on {trouble.host} since {since}: {trouble.detail}")
+        for one in in_hours:
+            click.echo(f"HOURS: {held_text(one)}")
         for risk in at_risk:
             if text := describe(risk, settings.accounts[risk.account]):
                 click.echo(f"AT RISK: {text}")

@@ -21,12 +21,13 @@ from archive.reading import Pace
 from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
+from worker import values
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, human_bytes, json_option, progress_option
 from worker.commands.report import parse_day
 from worker.logs import configure_logging
 from worker.meter import Meter
 from worker.settings import Settings, load_settings
-from worker.values import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ _REMAINS: Final = frozenset({REQUEUED, MARKED})
 _MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
 
 
-@click.command()
+@click.command(cls=Noted)
 @click.option("--sample", help="Read only such a share of the files, chosen by chance: 5%.")
 @click.option("--day", help="Only a day's folder: YYYY-MM-DD, today or yesterday.")
 @account_option
@@ -81,6 +82,8 @@ def verify(
             ).run()
         if repair:
             Repairer(database=database, root=settings.archive.root, clock=system_clock).run()
+        faults = _summary(database)["faults"]
+        note_of_run(f"{seen.read:,} recordings read, {seen.bytes_read:,} bytes, {faults:,} faults")
         if as_json:
             _print_json(database, seen)
         else:
@@ -98,13 +101,10 @@ def parse_rate(text: str) -> float:
     Raises:
         InputError: it is not written so, or is nothing.
     """
-    written = text.strip().removesuffix("/s")
-    if written[-1:] in {"k", "K", "M", "G"}:
-        written = f"{written[:-1]}{written[-1].upper()}B"
     try:
-        rate = parse_size(written)
+        rate = values.parse_rate(text)
     except ValueError:
-        rate = parse_size("0")
+        rate = values.Rate(0)
     if not rate:
         raise InputError(f"--limit-rate {text!r} is no rate", hint="write 10M, 10MiB or 500k")
     return float(rate)

@@ -12,9 +12,18 @@ import click
 
 from archive.errors import Exit
 from worker.commands.enqueue import take_files
-from worker.commands.options import dates_option, json_option, progress_option, say_balance
+from worker.commands.noted import Noted, note_of_run
+from worker.commands.options import (
+    dates_option,
+    json_option,
+    progress_option,
+    say_balance,
+    states_text,
+)
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
+from worker.secrets import secrets_in
+from worker.service import Service
 from worker.settings import Settings, load_settings
 from worker.supervisor import Supervisor
 
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 _DRAIN_HELP = "End when every known call is settled, waiting out those that are not ready."
 
 
-@click.command()
+@click.command(cls=Noted, only="drain")
 @click.option("--drain", is_flag=True, help=_DRAIN_HELP)
 @progress_option
 @json_option
@@ -36,7 +45,7 @@ def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bo
     return _work(settings, drain=drain, progress=progress, as_json=as_json)
 
 
-@click.command()
+@click.command(cls=Noted, only="drain")
 @click.argument("files", nargs=-1, metavar="[CDR_EXPORT]...", type=click.Path())
 @click.option("--account", help="The account the exports are of, if there are several.")
 @dates_option
@@ -105,11 +114,17 @@ def _work(
 ) -> int:
     shows_bar = sys.stderr.isatty() if progress is None else progress
     shown: Progress = BarProgress() if shows_bar else LogProgress()
-    configure_logging(settings.log, quiet=shown.wants_quiet)
-    supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
+    configure_logging(
+        settings.log, quiet=shown.wants_quiet, secrets=secrets_in(os.environ, settings.queue.url)
+    )
+    service = Service.of_environment(os.environ)
+    supervisor = Supervisor(
+        settings, dict(os.environ), drain=drain, progress=shown, service=service
+    )
     code = asyncio.run(beside(supervisor) if beside else supervisor.run())
     if drain:
-        say_balance(settings, as_json=as_json)
+        counted = say_balance(settings, as_json=as_json)
+        note_of_run(states_text(counted))
     if code is Exit.WORK_REMAINS:
         click.echo("stopped before all was settled; run it again to go on", err=True)
     return code

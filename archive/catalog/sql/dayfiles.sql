@@ -38,5 +38,7 @@ SELECT c.account, c.sid, c.state, c.reason, c.delete_by_ms, c.settled_ms, c.crea
      r.sample_rate, r.seconds, r.flag, r.archived_ms)) FROM recordings AS r
    WHERE r.account = c.account AND r.sid = c.sid) AS recordings,
   (SELECT json_group_array(json_array(d.object_name, d.url, d.source, d.seen_ms, d.same_as))
-   FROM candidates AS d WHERE d.account = c.account AND d.sid = c.sid) AS candidates
+   FROM candidates AS d WHERE d.account = c.account AND d.sid = c.sid) AS candidates,
+  (SELECT json_group_array(json_array(p.object_name, p.path, p.sha256, p.bytes, p.purged_ms, p.why))
+   FROM purged AS p WHERE p.account = c.account AND p.sid = c.sid) AS purged
 FROM calls AS c WHERE c.account = :account AND c.day = :day;

@@ -1,0 +1,165 @@
+"""``callvault catalog``: tidying, backups and checks of the catalog."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from archive.catalog import balance, upkeep
+from archive.catalog.backup import make_backup
+from archive.catalog.database import Database
+from archive.clock import system_clock
+from archive.errors import CatalogError, Exit
+from worker.commands.noted import Noted, note_of_run
+from worker.commands.options import human_bytes, json_option, print_json
+from worker.logs import configure_logging
+from worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from worker.tidying import Tidied
+
+_BACKUPS: Final = "backups"
+_SHOWN: Final = 20
+_BOUND_S: Final = 30 * 60
+"""The longest that rows are dropped in one run; what is left then is for the next."""
+
+
+@click.group()
+def catalog() -> None:
+    """Tidy the catalog, back it up, check it. All of it while workers run."""
+
+
+@catalog.command(cls=Noted)
+@click.option("-n", "--dry-run", is_flag=True, help="Only tell what would go; change nothing.")
+@json_option
+@click.pass_obj
+def tidy(config: Path | None, *, dry_run: bool, as_json: bool) -> int:
+    """Drop what is no longer kept, and remove what killed processes have left.
+
+    No call, no sighting and no recording is touched, unless [archive] purge is "automatic".
+    """
+    settings = load_settings(config, os.environ)
+    configure_logging(settings.log)
+    _check_there(settings)
+    from worker.tidying import tidy_all  # noqa: PLC0415 - it loads much that backups do not need
+
+    until = time.monotonic() + _BOUND_S
+    done = asyncio.run(
+        tidy_all(
+            settings,
+            clock=system_clock,
+            go_on=lambda: time.monotonic() < until,
+            rest=lambda: time.sleep(0.01),
+            dry_run=dry_run,
+        )
+    )
+    if as_json:
+        print_json(done)
+    else:
+        _say_tidied(done, dry_run=dry_run)
+    note_of_run(
+        f"{done.rows.looks:,} looks dropped, {done.files:,} files removed, "
+        f"{done.purged.recordings:,} recordings purged"
+    )
+    return Exit.COMPLETE if done.rows.finished and not done.purged.left else Exit.WORK_REMAINS
+
+
+def _say_tidied(done: Tidied, *, dry_run: bool) -> None:
+    for count, what in (
+        (done.rows.looks, "looks at settled calls"),
+        (done.rows.hearings, "times in which a source was heard"),
+        (done.rows.runs, "runs of commands"),
+        (done.rows.troubles, "troubles that are over"),
+        (done.rows.tallies, "hours of tallies, put together to days"),
+        (done.parts, "part files of batches that are no more"),
+        (done.temporary, "temporary files of processes that are no more"),
+        (done.rejected, "files of rejected rows"),
+        (done.purged.recordings, f"recordings, {human_bytes(done.purged.bytes)}"),
+    ):
+        if count:
+            click.echo(f"{count:>12,}  {what}")
+    if dry_run:
+        click.echo("that much would go (dry run: nothing was changed)")
+        return
+    vacuum = "was written anew" if done.vacuumed else f"not written anew: {done.why_not_vacuumed}"
+    size = f"{human_bytes(done.size.bytes)}, {human_bytes(done.size.free)} of it free"
+    click.echo(f"the catalog has {size}; {vacuum}")
+    if not done.rows.finished:
+        click.echo("the time was over before all was dropped; the next run goes on", err=True)
+
+
+@catalog.command(cls=Noted)
+@click.argument("target", required=False, type=click.Path(path_type=Path), metavar="[FILE|FOLDER]")
+@click.option(
+    "--keep", type=click.IntRange(min=1), help="Remove all but the newest so many in the folder."
+)
+@json_option
+@click.pass_obj
+def backup(config: Path | None, *, target: Path | None, keep: int | None, as_json: bool) -> int:
+    """Copy the catalog while others write to it, and check the copy.
+
+    Into a new file, or a new file in a folder; without either, in 'backups' beside the catalog.
+    """
+    settings = load_settings(config, os.environ)
+    _check_there(settings)
+    path = settings.catalog_path
+    if target is None:
+        target = path.parent / _BACKUPS
+        target.mkdir(mode=0o700, exist_ok=True)
+    done = make_backup(path, target, now=system_clock(), keep=keep)
+    note_of_run(f"{done.bytes:,} bytes in {done.file}, {len(done.removed):,} older removed")
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"{done.file}: {human_bytes(done.bytes)}, checked and on disk")
+        for name in done.removed:
+            click.echo(f"removed {name}")
+    return Exit.COMPLETE
+
+
+@catalog.command()
+@json_option
+@click.pass_obj
+def check(config: Path | None, *, as_json: bool) -> int:
+    """Read all of the catalog: is the file sound, do the books balance, do rows contradict?"""
+    settings = load_settings(config, os.environ)
+    _check_there(settings)
+    database = Database(settings.catalog_path)
+    try:
+        damage = upkeep.damage(database, _SHOWN)
+        with database.read() as tx:
+            faults = [] if damage else balance.balance(tx).faults
+            odd = {} if damage else upkeep.contradictions(tx)
+        size = upkeep.sizes_of(database)
+    finally:
+        database.close()
+    if as_json:
+        print_json({"damage": damage, "faults": faults, "contradictions": odd, "bytes": size.bytes})
+    for line in (
+        () if as_json else (*damage, *faults, *(f"{n:,} {what}" for what, n in odd.items()))
+    ):
+        click.echo(line)
+    if damage:
+        raise CatalogError(
+            f"the catalog {settings.catalog_path} is damaged",
+            hint="keep it, and restore a backup or rebuild it: docs/how-to/restore.md",
+        )
+    if faults or odd:
+        click.echo("keep the catalog as it is and report this", err=True)
+        return Exit.PERMANENT_LOSSES
+    if not as_json:
+        click.echo(f"the catalog is sound: {human_bytes(size.bytes)}, and its books balance")
+    return Exit.COMPLETE
+
+
+def _check_there(settings: Settings) -> None:
+    path = settings.catalog_path
+    if not path.exists():
+        raise CatalogError(
+            f"there is no catalog {path}", hint="make a new one from the files: callvault rebuild"
+        )

@@ -1,0 +1,102 @@
+"""Commands whose runs are noted in the catalog: when each began and ended, how, and its figures."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from archive.catalog import runs
+from archive.catalog.database import Database
+from archive.clock import system_clock
+from archive.errors import CallvaultError, CatalogError, Exit
+from worker.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from archive.catalog.database import Tx
+
+_NOTE: Final = "callvault.note"
+_LONGEST: Final = 300
+_PATIENCE_S: Final = 5.0
+"""How long a note waits for the catalog: no run fails, or lasts much longer, for want of one."""
+
+
+class Noted(click.Command):
+    """A command each of whose runs is noted, but for one that was only asked what it would do.
+
+    ``only`` names the flag without which it has no end, and is not noted.
+    """
+
+    def __init__(self, *args: Any, only: str = "", **kwargs: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*args, **kwargs)
+        self._only = only
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
+        """Run the command between two notes."""
+        if ctx.params.get("dry_run") or not (ctx.params[self._only] if self._only else True):
+            return super().invoke(ctx)
+        path = load_settings(ctx.obj, os.environ).catalog_path
+        run = runs.begun(_typed(ctx), host=socket.gethostname(), now=system_clock())
+        _write(path, lambda tx: runs.begin(tx, run))
+        code, error = int(Exit.UNEXPECTED), ""
+        try:
+            result = super().invoke(ctx)
+            code = result if isinstance(result, int) else Exit.COMPLETE
+        except CallvaultError as met:
+            code, error = met.exit_code, met.message.partition("\n")[0]
+            raise
+        except click.ClickException:
+            code = Exit.USAGE
+            raise
+        except (click.Abort, KeyboardInterrupt):
+            code = 128 + 2
+            raise
+        finally:
+            note = (error or str(ctx.meta.get(_NOTE, "")))[:_LONGEST]
+            now = system_clock()
+            written = _write(path, lambda tx: runs.end(tx, run, code=code, note=note, now=now))
+            # Who has met an error has said what is wrong.
+            if not (written or error):
+                click.echo("note: the catalog could not be told how this run ended", err=True)
+        return result
+
+
+def note_of_run(text: str) -> None:
+    """Give the run of the present command its figures; the last word counts."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is not None:
+        ctx.meta[_NOTE] = text
+
+
+def _typed(ctx: click.Context) -> str:
+    """Return the command as it is typed: ``enqueue cdr``."""
+    below: list[str] = []
+    at: click.Context | None = ctx
+    while at is not None and at.parent is not None:
+        below.insert(0, at.info_name or "")
+        at = at.parent
+    return " ".join(below)
+
+
+def _write(path: Path, work: Callable[[Tx], None]) -> bool:
+    """Write to the catalog that there is; return whether that could be done.
+
+    What is wrong with the catalog is for the command itself to say, and none is made here.
+    """
+    if not path.exists():
+        return True
+    try:
+        database = Database(path, patience_s=_PATIENCE_S)
+        try:
+            with database.write() as tx:
+                work(tx)
+        finally:
+            database.close()
+    except CatalogError:
+        return False
+    return True

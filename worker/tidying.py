@@ -1,0 +1,157 @@
+"""What ``callvault catalog tidy`` does, in its order: purge, rows, files, and the file itself."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from archive.catalog import troubles, upkeep, work
+from archive.catalog.database import Database
+from archive.catalog.upkeep import Sizes
+from archive.catalog.writer import Catalog
+from archive.dayfiles import lives
+from archive.housekeeping import Dropped, Tidier, horizons
+from archive.layout import lease_of_part
+from archive.leavings import left_below, old_rejected, remove
+from archive.purging import horizon
+from archive.store import Store
+from archive.tree import check_root
+from jobs.purging import Purged, Purger, amount_due
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archive.clock import Clock
+    from worker.settings import Settings
+
+
+class Tidied(msgspec.Struct, kw_only=True):
+    """What went, or would go: rows, files by kind, recordings; and the size of the catalog."""
+
+    rows: Dropped = msgspec.field(default_factory=Dropped)
+    parts: int = 0
+    temporary: int = 0
+    rejected: int = 0
+    purged: Purged = msgspec.field(default_factory=Purged)
+    size: Sizes = Sizes(0, 0)
+    vacuumed: bool = False
+    why_not_vacuumed: str = ""
+
+    @property
+    def files(self) -> int:
+        """How many files went that are no recordings."""
+        return self.parts + self.temporary + self.rejected
+
+
+async def tidy_all(
+    settings: Settings,
+    *,
+    clock: Clock,
+    go_on: Callable[[], bool],
+    rest: Callable[[], None],
+    dry_run: bool,
+) -> Tidied:
+    """Tidy everything.
+
+    Raises:
+        CatalogError: the catalog cannot be read or written.
+        StoreError: the archive's root is not there.
+    """
+    done = Tidied()
+    if settings.archive.root.exists():
+        check_root(settings.archive.root)
+        catalog = await Catalog.open(settings.catalog_path)
+        try:
+            done.purged = await _purge(settings, catalog, clock, dry_run=dry_run)
+        finally:
+            await catalog.close()
+    return await asyncio.to_thread(
+        _tidy_rest, settings, done, clock, go_on=go_on, rest=rest, dry_run=dry_run
+    )
+
+
+async def _purge(settings: Settings, catalog: Catalog, clock: Clock, *, dry_run: bool) -> Purged:
+    """Finish what was begun; begin anew only where the settings say so twice."""
+    purger = Purger(catalog=catalog, root=settings.archive.root, clock=clock)
+    what = horizon(clock(), settings.archive.keep_days)
+    if what is None or settings.archive.purge != "automatic":
+        return Purged() if dry_run else await purger.finish()
+    accounts = settings.accounts.values()
+    if dry_run:
+        return await amount_due(catalog, accounts, what, day=None)
+    why = f"older than {settings.archive.keep_days} days"
+    return await purger.by_age(accounts, what, day=None, why=why)
+
+
+def _tidy_rest(
+    settings: Settings,
+    done: Tidied,
+    clock: Clock,
+    *,
+    go_on: Callable[[], bool],
+    rest: Callable[[], None],
+    dry_run: bool,
+) -> Tidied:
+    now = clock()
+    before = horizons(
+        now,
+        keep_looks=settings.catalog.keep_looks,
+        keep_history=settings.catalog.keep_history,
+    )
+    database = Database(settings.catalog_path)
+    try:
+        done.rows = Tidier(
+            database=database,
+            before=before,
+            zones={name: account.zone for name, account in settings.accounts.items()},
+            zone=ZoneInfo("UTC"),
+            go_on=go_on,
+            rest=rest,
+            dry_run=dry_run,
+        ).run()
+        _tidy_files(settings, done, database, clock, dry_run=dry_run)
+        if not dry_run:
+            _tend(settings, done, database, clock)
+        done.size = upkeep.sizes_of(database)
+    finally:
+        database.close()
+    return done
+
+
+def _tidy_files(
+    settings: Settings, done: Tidied, database: Database, clock: Clock, *, dry_run: bool
+) -> None:
+    now = clock()
+    take = (lambda files: len(list(files))) if dry_run else remove
+    before = now - settings.catalog.keep_history
+    done.rejected = take(old_rejected(settings.queue.state / "rejected", before))
+    root = settings.archive.root
+    if not root.exists():
+        return
+    store = Store(root)
+    # In this order: a batch that begins between the two is not swept.
+    parts = store.parts()
+    with database.read() as tx:
+        live = work.live_leases(tx)
+    dead = [name for name in parts if lease_of_part(name) not in live]
+    done.parts = len(dead) if dry_run else store.sweep(dead, live)
+    done.temporary = take(left_below(root, now, lives))
+
+
+def _tend(settings: Settings, done: Tidied, database: Database, clock: Clock) -> None:
+    """Look after the catalog's file."""
+    with database.read() as tx:
+        workers = troubles.beating(tx, clock())
+    done.why_not_vacuumed = upkeep.vacuum_or_why_not(
+        upkeep.sizes_of(database),
+        room=shutil.disk_usage(settings.catalog_path.parent).free - settings.archive.min_free,
+        workers=workers,
+    )
+    if not done.why_not_vacuumed:
+        upkeep.vacuum(database)
+        done.vacuumed = True
+    upkeep.fold(database)
