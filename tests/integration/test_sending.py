@@ -14,7 +14,7 @@ from archive.hosts import is_loopback
 from tests.integration.authority import Authority
 from tests.integration.mailbox import Mailbox, receiving
 from tests.integration.servers import serving
-from tests.unit.test_sending import a_parcel
+from tests.unit.mornings import a_parcel
 from worker.secrets import HEALTHCHECKS_URL, SMTP_PASSWORD, WEBHOOK_URL
 from worker.sending.channels import Outside, send_everywhere
 from worker.sending.parcel import Sent

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from archive.errors import CredentialsError
 from tests.unit.books import NOW
-from tests.unit.mornings import a_morning
+from tests.unit.mornings import a_morning, a_parcel
 from worker.morning.writing import parcel_of
 from worker.secrets import HEALTHCHECKS_URL, SMTP_PASSWORD, secret_url, shared_secret
 from worker.sending.hooks import chat_message, ping_url
 from worker.sending.mail import Post, write_mail
-from worker.sending.parcel import Attachment, Parcel
 from worker.sending.section import Report
 from worker.settings import load_settings
 
@@ -29,17 +28,6 @@ ANYTHING = st.text(st.characters(codec=None), max_size=200) | st.just(
     "x\r\nBcc: thief@evil.example"
 )
 TO = Report(email_to=("ops@example.com", "two@example.com"), email_from="vault@example.com")
-
-
-def a_parcel(headline: str = "ALARM: it burns", text: str = "") -> Parcel:
-    """Return something to send."""
-    return Parcel(
-        headline=headline,
-        text=text or f"{headline}\nand more\n",
-        attachments=(Attachment("report.html", "html", "<p>é</p>"),),
-        is_problem=True,
-        is_failure=True,
-    )
 
 
 @given(ANYTHING)
@@ -110,12 +98,15 @@ def test_a_day_is_a_problem_or_a_failure() -> None:
     ("url", "expected"),
     [
         ("https://hc.example/uuid", "https://hc.example/uuid/fail"),
-        ("https://hc.example/ping/key/slug?create=1", "https://hc.example/ping/key/slug/fail"),
+        (
+            "https://hc.example/ping/key/slug?create=1",
+            "https://hc.example/ping/key/slug/fail?create=1",
+        ),
     ],
 )
 def test_a_failure_is_told_below_the_url(url: str, expected: str) -> None:
     """As healthchecks.io has it; success is the URL itself."""
-    assert ping_url(url, is_failure=True).partition("?")[0] == expected
+    assert ping_url(url, is_failure=True) == expected
     assert ping_url(url, is_failure=False) == url
 
 
