@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from archive.api import PATIENCE, Api
+from archive.bandwidth import Throttle
 from archive.body import USUAL, Bounds
 from archive.catalog import balance
 from archive.catalog.writer import Catalog
@@ -171,6 +172,9 @@ async def open_parts(
             open_session(settings, environment, connections=capacity.most + 8, effects=effects)
         )
         tallies = Tallies()
+        share = settings.worker.rate_of_process
+        loop = asyncio.get_running_loop()
+        throttle = Throttle(share, clock=loop.time) if share else None
         lines = {
             name: Line(
                 account=account,
@@ -181,6 +185,7 @@ async def open_parts(
                     credentials=credentials_for(account, environment, only_account=only),
                     window=settings.readiness.window,
                     bounds=effects.bounds,
+                    throttle=throttle,
                     arrived=effects.stirred,
                 ),
             )

@@ -59,6 +59,7 @@ async def lead_until(
         window=2 * settings.worker.process_count,
         batch=settings.worker.batch,
         clock=system_clock,
+        backfill=settings.backfill,
     )
     rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=system_clock)
     async with DayKeeper(catalog, settings.archive.root) as keeper:

@@ -28,6 +28,7 @@ _LEAST_SECRET: Final = 16
 _FOLDER: Final = "CREDENTIALS_DIRECTORY"
 _PREFIXES: Final = ("EXOTEL_", "CALLVAULT")
 _SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASS")
+_OF_REPORTS: Final = frozenset({SMTP_PASSWORD, WEBHOOK_URL, HEALTHCHECKS_URL})
 _SHORTEST: Final = 6
 """Characters below which a value is no secret that could be told from a common word."""
 
@@ -209,12 +210,12 @@ def secrets_in(environment: Mapping[str, str], *urls: str) -> tuple[str, ...]:
     (the queue's, a proxy's); each also as it stands in a URL, and keys with their tokens as HTTP's
     Basic writes them. The longest come first: one may be a part of another.
     """
-    found = {
+    given = {
         value.strip()
         for name, value in environment.items()
-        if name.startswith(_PREFIXES) and _SECRET_NAME.search(name)
+        if name in _OF_REPORTS or (name.startswith(_PREFIXES) and _SECRET_NAME.search(name))
     }
-    found |= _credentials_in(environment)
+    found = {part for value in given | _credentials_in(environment) for part in _parts_of(value)}
     for text in (*urls, *environment.values()):
         found |= _password_in(text)
     keys = [value for name, value in environment.items() if name.startswith(_KEY)]
@@ -235,6 +236,16 @@ def _credentials_in(environment: Mapping[str, str]) -> set[str]:
     except (OSError, UnicodeDecodeError):
         return set()
     return {text for text in texts if "\n" not in text}
+
+
+def _parts_of(value: str) -> set[str]:
+    """Return a secret; of one that is a URL also its path, which errors tell without its host."""
+    if "://" not in value:
+        return {value}
+    try:
+        return {value, urlsplit(value).path.strip("/")}
+    except ValueError:
+        return {value}
 
 
 def _password_in(text: str) -> set[str]:

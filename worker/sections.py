@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from worker.values import Size
+from worker.values import Rate, Size
 
 EMBEDDED: Final = "embedded"
 
@@ -61,11 +61,20 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is done at once. ``processes = 0`` stands for one per core."""
+    """How much is done at once. ``processes = 0`` stands for one per core.
+
+    ``limit_rate`` is how many bytes of recordings a second come at most, over all processes.
+    """
 
     processes: Annotated[int, Meta(ge=0, le=256)] = 0
     downloads: Annotated[int, Meta(ge=1, le=512)] = 32
     batch: Annotated[int, Meta(ge=1, le=100)] = 100
+    limit_rate: Rate = Rate(0)
+
+    @property
+    def rate_of_process(self) -> float:
+        """What each process may take of ``limit_rate``: an equal share; 0 is no limit."""
+        return self.limit_rate / self.process_count
 
     @property
     def process_count(self) -> int:

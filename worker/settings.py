@@ -21,6 +21,7 @@ from archive import retention, selection
 from archive.accounts import Account
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
+from archive.hours import Backfill
 from archive.polling import Poll
 from archive.readiness import Readiness
 from web.client import read_network
@@ -61,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Workers
     web: Web
     poll: Poll
+    backfill: Backfill
     report: Report
     log: Log
     source: str
@@ -96,6 +98,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "worker": Workers,
     "web": Web,
     "poll": Poll,
+    "backfill": Backfill,
     "report": Report,
     "log": Log,
 }

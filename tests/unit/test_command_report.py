@@ -76,7 +76,7 @@ the books balance: every known call is in exactly one line above
 def test_status_as_json_has_one_number_for_each_state(full: Books, two: Terminal) -> None:
     """Also of those without calls; of one account, if that is asked for."""
     assert full.balance().known == 6
-    nobody_works = {"workers": 0, "troubles": []}
+    nobody_works = {"workers": 0, "troubles": [], "waiting_for_hours": []}
     found = two.tells("status")
     risks = found.pop("at_risk")
     assert found == COUNTS | nobody_works

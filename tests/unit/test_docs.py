@@ -21,6 +21,7 @@ from archive.catalog.work import ClaimedCall
 from archive.errors import Exit
 from archive.fetch import Fetched
 from archive.flags import FLAGS
+from archive.hours import Backfill
 from archive.manifest import Gone, Hint, Line, Seen, Told, encode
 from archive.polling import Poll
 from archive.readiness import Readiness
@@ -49,6 +50,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "readiness": Readiness,
     "web": sections.Web,
     "poll": Poll,
+    "backfill": Backfill,
     "log": sections.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name", "retention", "selection"}}

@@ -14,6 +14,7 @@ from archive.catalog.database import Database
 from archive.catalog.forecast import risks
 from archive.clock import system_clock
 from archive.forecast import sum_of
+from worker.commands.hours import read_held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from archive.catalog.troubles import Trouble
     from archive.forecast import Risk
+    from worker.commands.hours import Held
     from worker.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -115,7 +117,22 @@ def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
     database = Database(settings.catalog_path)
     try:
         with database.read() as tx:
-            return risks(tx, chosen, system_clock())
+            return risks(tx, chosen, system_clock(), settings.backfill)
+    finally:
+        database.close()
+
+
+def read_held_back(settings: Settings, *, account: str | None = None) -> list[Held]:
+    """Return of which accounts calls wait for the hours of a backfill.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
+    database = Database(settings.catalog_path)
+    try:
+        with database.read() as tx:
+            return read_held(tx, chosen, settings.backfill, system_clock())
     finally:
         database.close()
 
@@ -126,6 +143,7 @@ def status_document(
     met: list[Trouble],
     workers: int,
     at_risk: Sequence[Risk] = (),
+    in_hours: Sequence[Held] = (),
 ) -> dict[str, Any]:
     """Return the promised fields of ``status --json``."""
     return {
@@ -138,6 +156,7 @@ def status_document(
         "workers": workers,
         "troubles": met,
         "at_risk": sum_of(at_risk),
+        "waiting_for_hours": in_hours,
     }
 
 
@@ -175,7 +194,8 @@ def say_balance(settings: Settings, *, as_json: bool) -> Balance:
     counted, held = read_balance(settings)
     if as_json:
         at_risk = read_risks(settings)
-        print_json(status_document(counted, held, *read_troubles(settings), at_risk))
+        in_hours = read_held_back(settings)
+        print_json(status_document(counted, held, *read_troubles(settings), at_risk, in_hours))
         return counted
     for line in balance_lines(counted, reasons=True):
         click.echo(line)

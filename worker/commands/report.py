@@ -15,6 +15,7 @@ from archive.clock import system_clock
 from archive.errors import CallvaultError, Exit, InputError
 from archive.forecast import describe
 from archive.morning.facts import Level
+from worker.commands.hours import held_text
 from worker.commands.options import (
     account_option,
     balance_lines,
@@ -22,6 +23,7 @@ from worker.commands.options import (
     paused_text,
     print_json,
     read_balance,
+    read_held_back,
     read_risks,
     read_troubles,
     status_document,
@@ -64,14 +66,18 @@ def status(
     counted, held = read_balance(settings, account=name)
     troubles, workers = read_troubles(settings)
     at_risk = read_risks(settings, account=name)
+    in_hours = read_held_back(settings, account=name)
     if as_json:
-        print_json(status_document(counted, held, troubles, workers, at_risk))
+        document = status_document(counted, held, troubles, workers, at_risk, in_hours)
+        print_json(document)
     else:
         for line in _lines(counted, held, reasons=False):
             click.echo(line)
         for trouble in troubles:
             since = trouble.since.astimezone().isoformat(" ", "seconds")
             click.echo(f"TROUBLE: {trouble.what} on {trouble.host} since {since}: {trouble.detail}")
+        for one in in_hours:
+            click.echo(f"HOURS: {held_text(one)}")
         for risk in at_risk:
             if text := describe(risk, settings.accounts[risk.account]):
                 click.echo(f"AT RISK: {text}")

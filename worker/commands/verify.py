@@ -21,13 +21,13 @@ from archive.reading import Pace
 from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
+from worker import values
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, human_bytes, json_option, progress_option
 from worker.commands.report import parse_day
 from worker.logs import configure_logging
 from worker.meter import Meter
 from worker.settings import Settings, load_settings
-from worker.values import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,13 +101,10 @@ def parse_rate(text: str) -> float:
     Raises:
         InputError: it is not written so, or is nothing.
     """
-    written = text.strip().removesuffix("/s")
-    if written[-1:] in {"k", "K", "M", "G"}:
-        written = f"{written[:-1]}{written[-1].upper()}B"
     try:
-        rate = parse_size(written)
+        rate = values.parse_rate(text)
     except ValueError:
-        rate = parse_size("0")
+        rate = values.Rate(0)
     if not rate:
         raise InputError(f"--limit-rate {text!r} is no rate", hint="write 10M, 10MiB or 500k")
     return float(rate)

@@ -31,7 +31,7 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
     accounts = [one for name, one in settings.accounts.items() if account in {None, name}]
     database = Database(settings.catalog_path)
     try:
-        look = Gatherer(database, accounts, system_clock).look
+        look = Gatherer(database, accounts, system_clock, backfill=settings.backfill).look
         zone = accounts[0].zone
         asyncio.run(_watch(look, every_s=every_s, zone=zone, as_json=as_json))
     finally:

@@ -14,6 +14,7 @@ from archive.catalog.forecast import risks
 from archive.clock import EPOCH
 from archive.errors import CatalogError
 from archive.forecast import describe
+from archive.hours import ALWAYS
 from archive.tallies import REQUESTS
 from worker.live.facts import MINUTES, Counted, Facts, Pace, Working
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from archive.catalog.database import Database, Tx
     from archive.catalog.watch import Worker
     from archive.clock import Clock
+    from archive.hours import Backfill
 
 _MINUTE: Final = timedelta(minutes=1)
 _LATE: Final = 2
@@ -68,11 +70,14 @@ class Gatherer:
         accounts: Sequence[Account],
         clock: Clock,
         timer: Callable[[], float] = time.monotonic,
+        *,
+        backfill: Backfill = ALWAYS,
     ) -> None:
         self._database = database
         self._accounts = {account.name: account for account in accounts}
         self._clock = clock
         self._timer = timer
+        self._backfill = backfill
         self._began = clock()
         self._requests = Rate()
         self._of_workers: dict[str, Rate] = {}
@@ -140,7 +145,7 @@ class Gatherer:
             with self._database.read() as tx:
                 backlogs.append(watch.backlog(tx, name, now))
         with self._database.read() as tx:
-            found = risks(tx, self._accounts.values(), now)
+            found = risks(tx, self._accounts.values(), now, self._backfill)
         self._counted = Counted(
             at=now, states=tally.states, backlogs=tuple(backlogs), risks=tuple(found)
         )

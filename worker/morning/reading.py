@@ -35,7 +35,7 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
     try:
         with database.read() as tx:
             chosen = _accounts(tx, settings, account)
-            parts = [read_part(tx, one, day, now) for one in chosen]
+            parts = [read_part(tx, one, day, now, settings.backfill) for one in chosen]
             zone = chosen[0].zone
             begin, end = parts[0].begin, parts[0].end
             counted = tallies.between(tx, begin - (PAST_DAYS - 1) * _DAY, end + AFTER)
