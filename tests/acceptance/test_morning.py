@@ -73,10 +73,11 @@ def test_a_night_is_told_of_in_the_morning(begin: Callable[..., Vault]) -> None:
         good = vault.good(*timer, **server.environment())
         page = vault.good("report", "--format", "html", "--output", "day.html")
         told = list(server.told)
-        first_call = "(SELECT MIN(sid) FROM calls)"
-        vault.change(f"DELETE FROM recordings WHERE sid = {first_call}")
-        failed = "state = 'failed', reason = 'url-untrusted'"
-        vault.change(f"UPDATE calls SET {failed} WHERE sid = {first_call}")
+        vault.change("DELETE FROM recordings WHERE sid = (SELECT MIN(sid) FROM calls)")
+        vault.change(
+            "UPDATE calls SET state = 'failed', reason = 'url-untrusted' "
+            "WHERE sid = (SELECT MIN(sid) FROM calls)"
+        )
         bad = vault.good(*timer, "--json", **server.environment(chat="gone"))
         checked = vault.run("report", "--check")
 

@@ -13,7 +13,7 @@ from archive.catalog import pauses
 from archive.errors import CallvaultError, Exit, InputError
 from archive.verdicts import Absent, Again, Failed
 from tests.unit.books import NOW, OTHER, SIDS, called, proved
-from tests.unit.terminal import TWO_ACCOUNTS, Terminal
+from tests.unit.terminal import SETTINGS, TWO_ACCOUNTS, Terminal
 from worker.commands.options import human_bytes
 
 if TYPE_CHECKING:
@@ -219,11 +219,18 @@ def test_a_day_may_be_named(books: Books, terminal: Terminal, day: str) -> None:
 
 
 def test_a_day_in_several_zones_needs_an_account(tmp_path: Path) -> None:
-    """Nobody else's today is taken."""
-    terminal = Terminal(tmp_path, f'{TWO_ACCOUNTS}timezone = "Asia/Singapore"\n')
+    """Nobody else's today is taken: these two never have the same one."""
+    accounts = f'{SETTINGS}timezone = "Pacific/Kiritimati"\n[accounts.other]\nsid = "acme2"\n'
+    terminal = Terminal(tmp_path, f'{accounts}timezone = "Pacific/Pago_Pago"\n')
     error = terminal.refuses("report", "--day", "today")
     assert "--account" in error.hint
     assert terminal.tells("report", "--day", "today", "--account", "other")["known"] == 0
+
+
+def test_a_day_that_is_the_same_in_all_zones_needs_none(tmp_path: Path) -> None:
+    """So that one timer does for accounts of neighbouring zones."""
+    terminal = Terminal(tmp_path, f'{TWO_ACCOUNTS}timezone = "Asia/Colombo"\n')
+    assert terminal.tells("report", "--day", "yesterday")["known"] == 0
 
 
 @pytest.mark.parametrize("command", ["status", "report"])

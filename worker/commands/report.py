@@ -15,6 +15,7 @@ from archive.clock import system_clock
 from archive.errors import CallvaultError, Exit, InputError
 from archive.forecast import describe
 from archive.morning.facts import Level
+from archive.provider_time import day_of
 from worker.commands.hours import held_text
 from worker.commands.options import (
     account_option,
@@ -236,10 +237,12 @@ def parse_day(settings: Settings, account: str | None, text: str) -> str:
     if text == "unknown":
         return ""
     if text in {"today", "yesterday"}:
-        zones = {a.timezone: a.zone for a in settings.accounts.values()}
-        chosen = settings.account(account).zone if account or len(zones) > 1 else None
-        now = system_clock().astimezone(chosen or next(iter(zones.values())))
-        return (now - timedelta(days=text == "yesterday")).strftime("%Y-%m-%d")
+        then = system_clock() - timedelta(days=text == "yesterday")
+        days = {day_of(then, one.zone) for one in settings.accounts.values()}
+        if account is None and len(days) == 1:
+            return days.pop()
+        # Where it is another day in another zone, the account has to be named.
+        return day_of(then, settings.account(account).zone)
     if not _is_day(text):
         raise InputError(f"{text!r} is no day", hint="write YYYY-MM-DD, or yesterday")
     return text
