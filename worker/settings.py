@@ -27,7 +27,15 @@ from archive.readiness import Readiness
 from web.client import read_network
 from worker.sections import Archive, CatalogSettings, Log, Queue, Web, Workers
 from worker.sending.section import Report
-from worker.values import allowed_by, convert, is_one_of_many, required, shown, words_of
+from worker.values import (
+    allowed_by,
+    convert,
+    is_one_of_many,
+    is_secret_like,
+    required,
+    shown,
+    words_of,
+)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -245,7 +253,8 @@ class _Reader:
             self._unsound.add(name)
 
     def _mistake(self, key: str, value: object, allowed: str) -> None:
-        written = "" if value is None else f" = {shown(value)}"
+        # A key that somebody wrote into the file must not go on into a log.
+        written = "" if value is None or is_secret_like(key) else f" = {shown(value)}"
         self._mistakes.append(f"{key}{written}: {allowed}")
 
     def _section(self, name: str, kind: type[msgspec.Struct]) -> Any:  # noqa: ANN401
