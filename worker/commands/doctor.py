@@ -13,13 +13,12 @@ import structlog
 
 from worker.commands.options import account_option, json_option, print_json
 from worker.doctor.check import Line, Result, exit_code, run
-from worker.doctor.registry import all_checks
-from worker.doctor.world import World, look_around
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.errors import Exit
+    from worker.doctor.world import World
 
 _COLOURS: Final = {
     Result.PASSED: "green",
@@ -49,6 +48,8 @@ def doctor(
 
     Nothing is changed in archive and catalog.
     """
+    from worker.doctor.world import look_around  # noqa: PLC0415 - it loads HTTP and Redis
+
     world = look_around(
         config,
         os.environ,
@@ -64,6 +65,8 @@ def doctor(
 
 
 async def _run(world: World, *, as_json: bool) -> Exit:
+    from worker.doctor.registry import all_checks  # noqa: PLC0415 - it loads HTTP and Redis
+
     lines: list[Line] = []
     several = len(world.accounts) > 1
     async for line in run(all_checks(world), spare=world.spare, clean=world.clean):
