@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from archive.errors import FatalError, InputError
 from worker.cli import cli
-from worker.commands.systemd import put_in, take_out
+from worker.commands.systemd import put_in, refuse_unprepared, take_out
 from worker.installing import plan, shipped
 from worker.systemctl import Systemctl
+from worker.units import Place
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -203,6 +206,26 @@ def test_what_systemd_says_against_it_is_told_on_one_line(told: Path) -> None:
     with pytest.raises(FatalError) as raised:
         manager(told, booted=True).start(["broken.service"])
     assert raised.value.message.endswith("systemctl enable: no such unit")
+
+
+def test_nothing_is_started_before_its_user_and_folder_are_there(tmp_path: Path) -> None:
+    """The error has the commands that make them, and there is none when all of it is there."""
+    here = Place(
+        program=tmp_path / "callvault",
+        config=tmp_path / "config.toml",
+        credentials=tmp_path,
+        root=tmp_path / "calls",
+        state=tmp_path,
+        catalog=tmp_path,
+        user="nobody-yet",
+        accounts=("main",),
+    )
+    with pytest.raises(InputError) as raised:
+        refuse_unprepared(here)
+    assert "useradd --system" in raised.value.hint
+    made = f"install -d -o nobody-yet -g nobody-yet -m 0750 '{tmp_path}/calls'"
+    assert raised.value.hint.endswith(made)
+    refuse_unprepared(msgspec.structs.replace(here, root=tmp_path, user=getpass.getuser()))
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(machine: Machine) -> None:

@@ -97,17 +97,19 @@ def install(
             for line in change.lines():
                 click.echo(line)
         click.echo(_counted(changes, "would be "), err=True)
-        _tell_next(_steps(place, enabled, manager, now=False))
+        _tell_next(_before(place) + _after(enabled, manager, now=False))
         return
     if now and not manager.looks:
         raise InputError(
             f"units in {unit_dir} cannot be started", hint="leave out --now or --unit-dir"
         )
+    if now:
+        refuse_unprepared(place)
     put_in(changes, manager, start=enabled if now else [])
     click.echo(_counted(changes, ""))
     for key, value in units.loosened(place).items():
         click.echo(f"note: {key}={value}, since some path lies there; better move it", err=True)
-    _tell_next(_steps(place, enabled, manager, now=now))
+    _tell_next(_before(place) + _after(enabled, manager, now=now))
 
 
 def put_in(
@@ -209,14 +211,21 @@ def _counted(changes: Sequence[installing.Change], would: str) -> str:
     return f"{needed} files {would}written to {folder}, {len(changes) - needed} are as they should"
 
 
-def _steps(
-    place: units.Place,
-    enabled: Sequence[str],
-    manager: Systemctl,
-    *,
-    now: bool,
-) -> list[str]:
-    """Return the commands that are left for a person to run."""
+def refuse_unprepared(place: units.Place) -> None:
+    """Start nothing whose user or folders are not there.
+
+    Raises:
+        InputError: with the commands that make them.
+    """
+    if missing := _before(place):
+        raise InputError(
+            f"the services could not start yet, as {place.user}, with recordings in {place.root}",
+            hint=f"run first, as root: {'; '.join(missing)}",
+        )
+
+
+def _before(place: units.Place) -> list[str]:
+    """Return the commands without which nothing can start: they make the user and his folders."""
     steps = []
     if not _is_user(place.user):
         steps.append(
@@ -228,14 +237,15 @@ def _steps(
     if not place.state.is_relative_to("/var/lib"):
         made.append(place.state)
     owned = f"install -d -o {place.user} -g {place.user} -m 0750"
-    steps += [f"{owned} '{path}'" for path in made if not path.is_dir()]
-    if not manager.looks:
-        return steps
-    if not manager.listens:
-        steps.append("systemctl daemon-reload")
-    if not (now and manager.listens):
-        steps.append(f"systemctl enable --now {' '.join(enabled)}")
-    return steps
+    return steps + [f"{owned} '{path}'" for path in made if not path.is_dir()]
+
+
+def _after(enabled: Sequence[str], manager: Systemctl, *, now: bool) -> list[str]:
+    """Return the commands that start what was written, as far as that was not done."""
+    if not manager.looks or (now and manager.listens):
+        return []
+    reload = [] if manager.listens else ["systemctl daemon-reload"]
+    return [*reload, f"systemctl enable --now {' '.join(enabled)}"]
 
 
 def _is_user(name: str) -> bool:
