@@ -21,6 +21,7 @@ from archive.errors import CatalogError, QueueError, leaves
 from archive.verdicts import Absent, Failed, Lost, Symptom
 from jobs.downloads import Downloads
 from jobs.health import OF_DOWNLOADS, OF_HOSTS, OF_WRITES
+from jobs.outcomes import count_outcome
 from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
@@ -215,6 +216,7 @@ class _Run:
         # A lease lapses for all calls of a batch at once: then others have them, and tell of them.
         for sid, outcome in outcomes if held else ():
             tell_settled(account, sid, outcome)
+            count_outcome(self._parts.tallies, account, outcome)
 
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]

@@ -15,6 +15,7 @@ from archive.catalog import balance
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CatalogError, CredentialsError, InputError
+from archive.tallies import Tallies
 from jobs.callbacks import sid_in
 from jobs.spool import Kept, Spool
 from jobs.taking import Taker
@@ -23,10 +24,12 @@ from web.client import read_network
 from web.gate import CONNECTION_S, Gate
 from web.guard import Rate, Secrets
 from web.plain import PlainHandler
-from worker.metrics import Metrics
+from worker.build import host_name
+from worker.metrics import SPOOL, Metrics, Reader
 from worker.pulse import Facts, Pulse
 from worker.secrets import WEBHOOK, webhook_secret_for
 from worker.service import Service
+from worker.tallying import keep_tallying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,8 +38,6 @@ if TYPE_CHECKING:
     from archive.clock import Clock
     from worker.settings import Settings
 
-SPOOL: Final = "spool"
-"""The folder of callbacks that the catalog has not taken in yet, below [queue] state."""
 RECEIVING: Final = "receiving"
 """The part of a service that is ready when callbacks are answered."""
 _PATIENCE_S: Final = 2.0
@@ -138,7 +139,12 @@ async def serve(
         folder = settings.queue.state / SPOOL
         spool = await Spool.open(folder, most_bytes=wanted.spool)
         stack.push_async_callback(spool.close)
-        metrics = Metrics(catalog, list(settings.accounts), clock, lambda: spool.size)
+        tallies = Tallies()
+        await stack.enter_async_context(
+            keep_tallying(tallies, catalog, host=host_name(), clock=clock)
+        )
+        metrics = Metrics(Reader(settings, clock), catalog, clock, tallies)
+        stack.push_async_callback(metrics.close)
         pulse = Pulse()
 
         def taken(intake: Intake) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime  # noqa: TC003 - msgspec reads the types of its fields
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -12,7 +13,6 @@ from archive.clock import from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from archive.catalog.database import Tx
 
@@ -102,8 +102,37 @@ def _sum(counted: Iterable[Mapping[K, int]]) -> dict[K, int]:
     return total
 
 
-def day_balance(tx: Tx, account: str, day: str) -> Balance:
-    """Count the calls of one account and day, reading no more of the catalog than that day."""
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """The recordings of an account's day: how many, by flag, and when the first and last came."""
+
+    recordings: int
+    bytes: int
+    flagged: dict[str, int]
+    came: tuple[datetime, datetime] | None
+
+
+def recorded_on(tx: Tx, account: str, day: str) -> Recorded:
+    """Count the recordings of one account's day."""
+    rows = tx.rows("day_recordings", account=account, day=day)
+    return Recorded(
+        recordings=sum(row["recordings"] for row in rows),
+        bytes=sum(row["bytes"] for row in rows),
+        flagged={row["flag"]: row["recordings"] for row in rows if row["flag"]},
+        came=(
+            from_ms(min(row["first_ms"] for row in rows)),
+            from_ms(max(row["last_ms"] for row in rows)),
+        )
+        if rows
+        else None,
+    )
+
+
+def day_balance(tx: Tx, account: str, day: str, recorded: Recorded | None = None) -> Balance:
+    """Count the calls of one account's day, reading no more of the catalog than that day.
+
+    Its recordings are counted, too, unless they are given.
+    """
+    recorded = recorded or recorded_on(tx, account, day)
     states = dict.fromkeys(State, 0)
     reasons: dict[State, dict[str, int]] = {state: {} for state in State}
     for row in tx.rows("day_states", account=account, day=day):
@@ -111,15 +140,14 @@ def day_balance(tx: Tx, account: str, day: str) -> Balance:
         states[state] += row["calls"]
         if row["reason"]:
             reasons[state][row["reason"]] = row["calls"]
-    recordings = tx.rows("day_recordings", account=account, day=day)
     return Balance(
         known=tx.value("day_known", account=account, day=day),
         states=states,
         reasons=reasons,
         proved=tx.value("day_proved", account=account, day=day),
-        recordings=sum(row["recordings"] for row in recordings),
-        bytes=sum(row["bytes"] for row in recordings),
-        flagged={row["flag"]: row["recordings"] for row in recordings if row["flag"]},
+        recordings=recorded.recordings,
+        bytes=recorded.bytes,
+        flagged=recorded.flagged,
     )
 
 

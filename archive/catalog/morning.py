@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.call import UNSETTLED, State
-from archive.catalog.balance import Balance, day_balance
+from archive.catalog.balance import Balance, Recorded, day_balance, recorded_on
 from archive.catalog.forecast import risks
 from archive.catalog.sources import sources_of
 from archive.clock import from_ms, to_ms
@@ -37,8 +37,8 @@ _EXOPHONES: Final = 20
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One account's day. Measures are counted by value: seconds, or hours for ``margins``.
 
-    ``days`` are the calls of this day and of four weeks before it, ``before`` is the balance of the
-    same weekday before. ``promptness`` has calls that did not become known in time under None.
+    ``days`` are the calls of this day and of four weeks before it, ``before`` are the
+    recordings of the same weekday before. ``promptness`` has calls that did not become known in time under None.
     """
 
     account: Account
@@ -48,7 +48,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     first: dict[tuple[State, str], tuple[str, ...]]
     exophones: tuple[Share, ...]
     hours: dict[int, Counts]
-    archived: tuple[datetime, datetime] | None
+    came: tuple[datetime, datetime] | None
     promptness: dict[int | None, int]
     in_vain: dict[int, int]
     margins: dict[int, int]
@@ -59,7 +59,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     sources: Sources
     days: dict[str, Counts]
     known_since: str
-    before: Balance | None
+    before: Recorded | None
 
 
 def read_part(
@@ -69,7 +69,8 @@ def read_part(
     name = account.name
     begin = datetime.fromisoformat(day).replace(tzinfo=account.zone)
     end = begin + _DAY
-    balance = day_balance(tx, name, day)
+    recorded = recorded_on(tx, name, day)
+    balance = day_balance(tx, name, day, recorded)
     where = {"account": name, "day": day}
     known_since = str(tx.value("first_day", account=name) or "")
     before = former_days(day)[0]
@@ -83,7 +84,7 @@ def read_part(
         first=_first(tx, balance, where),
         exophones=_exophones(tx, where),
         hours=_hours(tx, begin, where),
-        archived=_archived(tx, where),
+        came=recorded.came,
         promptness=_promptness(tx, where),
         in_vain=_counted(tx, "day_in_vain", "seconds", known_ms=_KNOWN_MS, **where),
         margins=_counted(tx, "day_margins", "hours", **where),
@@ -99,7 +100,7 @@ def read_part(
         ),
         days=_days(tx, name, day),
         known_since=known_since,
-        before=day_balance(tx, name, before) if known_since and before >= known_since else None,
+        before=recorded_on(tx, name, before) if known_since and before >= known_since else None,
     )
 
 
@@ -130,14 +131,6 @@ def _hours(tx: Tx, begin: datetime, where: dict[str, str]) -> dict[int, Counts]:
     for row in tx.rows("day_hours", from_ms=to_ms(begin), **where):
         states.setdefault(row["hour"], {})[State(row["state"])] = row["calls"]
     return {hour: counts_of(found) for hour, found in states.items()}
-
-
-def _archived(tx: Tx, where: dict[str, str]) -> tuple[datetime, datetime] | None:
-    rows = tx.rows("day_recordings", **where)
-    if not rows:
-        return None
-    first = min(row["first_ms"] for row in rows)
-    return from_ms(first), from_ms(max(row["last_ms"] for row in rows))
 
 
 def _promptness(tx: Tx, where: dict[str, str]) -> dict[int | None, int]:

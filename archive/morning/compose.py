@@ -210,7 +210,7 @@ def _margins(parts: Sequence[Part], now: datetime) -> Margins:
 
 
 def _work(parts: Sequence[Part], work: Work) -> Work:
-    spans = [part.archived for part in parts if part.archived]
+    spans = [part.came for part in parts if part.came]
     return msgspec.structs.replace(
         work,
         first=min((first for first, _ in spans), default=None),
@@ -219,16 +219,17 @@ def _work(parts: Sequence[Part], work: Work) -> Work:
 
 
 def _before(parts: Sequence[Part], day: str) -> Compared | None:
-    known = [part.before for part in parts if part.before is not None]
+    known = [(part, part.before) for part in parts if part.before is not None]
     if not known:
         return None
-    counts = add_counts(counts_of(balance.states) for balance in known)
+    before = former_days(day)[0]
+    counts = add_counts(part.days.get(before, Counts()) for part, _ in known)
     return Compared(
-        day=former_days(day)[0],
+        day=before,
         calls=counts.calls,
         archived=counts.archived,
-        recordings=sum(balance.recordings for balance in known),
-        bytes=sum(balance.bytes for balance in known),
+        recordings=sum(recorded.recordings for _, recorded in known),
+        bytes=sum(recorded.bytes for _, recorded in known),
     )
 
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from archive.accounts import MUMBAI, SINGAPORE
 from archive.api import ApiTroubleError
-from archive.outbound import name_failure
+from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
 from archive.wire import error_message
 
@@ -72,8 +72,15 @@ async def ask(
     except TimeoutError:
         words = f"no answer within {_PATIENCE.total:g} s"
     except (aiohttp.ClientError, OSError) as error:
-        words = name_failure(error).words
+        _, words = failure_of(error)
     return Answer(base=account.api_base, status=0, words=words, sent_at=sent, came_at=clock())
+
+
+def failure_of(error: Exception) -> tuple[Failure, str]:
+    """Return what kept a request from an answer, in a person's words."""
+    failure, words = name_failure(error)
+    # One word is the name of an error's type, which says no more than that.
+    return failure, words if " " in words else f"no connection ({words})"
 
 
 def read_date(header: str) -> datetime | None:

@@ -12,10 +12,11 @@ import aiohttp
 import msgspec
 
 from archive.hosts import is_loopback
-from archive.outbound import Failure, name_failure
+from archive.outbound import Failure
 from archive.proxies import proxy_for
 from archive.tls import tls_context
 from worker.build import open_session
+from worker.doctor.asking import failure_of
 from worker.doctor.check import Check, Found, Group, failed, passed, warned
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def reach(world: World, session: aiohttp.ClientSession, entry: str) -> Rea
     except TimeoutError:
         words = f"no answer within {_PATIENCE.total:g} s"
     except (aiohttp.ClientError, OSError) as error:
-        failure, words = name_failure(error)
+        failure, words = failure_of(error)
     else:
         told = scheme == "https" and not proxied
         expires = await _expires(world, host, number) if told else None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from worker.doctor.world import World
 
+_PATIENCE_S: Final = 8.0
 _PINGS: Final = 7
 _SLOW_MS: Final = 20.0
 _FULL: Final = 0.9
@@ -41,7 +42,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself. ``persists`` are the ways in which it keeps what it holds.
 
     ``own`` is how ours was found: ``running``, or ``tried`` where it was started for the check;
-    empty for a server that is somebody else's. ``most`` is its maxmemory, 0 for none.
+    empty for a server that is somebody else's. ``program`` is what was started. ``most`` is its
+    maxmemory, 0 for none.
     """
 
     version: str
@@ -53,6 +55,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     most: int
     ping_ms: float
     own: str = ""
+    program: str = ""
 
 
 def checks(world: World) -> Iterator[Check]:
@@ -93,15 +96,17 @@ async def look_at_queue(world: World) -> Server:
         # A socket that nobody listens on is what a killed server leaves.
         with suppress(QueueError):
             return msgspec.structs.replace(await ask(_url(socket)), own="running")
-    return msgspec.structs.replace(await asyncio.to_thread(_try_one), own="tried")
+    return await asyncio.to_thread(_try_one)
 
 
 def _try_one() -> Server:
+    program = find_server()
     with (
         tempfile.TemporaryDirectory(prefix="callvault-doctor-") as folder,
-        EmbeddedValkey(Path(folder), find=find_server) as valkey,
+        EmbeddedValkey(Path(folder), find=lambda: program) as valkey,
     ):
-        return asyncio.run(ask(valkey.url))
+        server = asyncio.run(ask(valkey.url))
+    return msgspec.structs.replace(server, own="tried", program=str(program))
 
 
 def _url(socket: Path) -> str:
@@ -116,11 +121,21 @@ async def ask(url: str) -> Server:
     """
     pool = open_pool(url, retries=IMPATIENT)
     try:
-        with queue_errors("reaching the queue"):
-            pings = [await _ping(pool) for _ in range(_PINGS)]
-            return read_info(await pool.info("all"), await _saves(pool), median(pings))
+        async with asyncio.timeout(_PATIENCE_S):
+            return await _asked(pool)
+    except TimeoutError as error:
+        raise QueueError(
+            f"reaching the queue: no answer within {_PATIENCE_S:.0f} s",
+            hint="check that it runs, and [queue] url; a firewall that drops is as silent",
+        ) from error
     finally:
         await close_pool(pool)
+
+
+async def _asked(pool: Redis) -> Server:
+    with queue_errors("reaching the queue"):
+        pings = [await _ping(pool) for _ in range(_PINGS)]
+        return read_info(await pool.info(), await _saves(pool), median(pings))
 
 
 async def _ping(pool: Redis) -> float:
@@ -165,7 +180,7 @@ def judge_server(server: Server) -> Found:
     """Tell whether the server can be worked with."""
     ways = {
         "running": "its own server runs",
-        "tried": "no server runs just now; one was started for this check and ended again",
+        "tried": f"none runs just now; {server.program} was started for this check and ended",
     }
     said = f"version {server.version or 'unknown'}; {ways.get(server.own, 'it answers')}"
     if server.role in {"slave", "replica"}:

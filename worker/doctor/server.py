@@ -13,9 +13,9 @@ import aiohttp
 import msgspec
 
 from archive.hosts import is_loopback
-from archive.outbound import name_failure
 from archive.proxies import proxy_for
 from archive.tls import tls_context
+from worker.doctor.asking import failure_of
 from worker.doctor.check import Check, Found, Group, failed, passed, skipped, warned
 from worker.secrets import webhook_secret_for
 
@@ -134,7 +134,7 @@ async def _status(
     except TimeoutError:
         return 0, f"no answer within {_PATIENCE.total:g} s"
     except (aiohttp.ClientError, OSError) as error:
-        return 0, name_failure(error).words
+        return 0, failure_of(error)[1]
 
 
 def judge_local(place: str, status: int, words: str) -> Found:

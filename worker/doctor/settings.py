@@ -91,7 +91,7 @@ def without_secret(mistake: str) -> str:
     key, equals, rest = mistake.partition(" = ")
     if not equals or not is_key_like(key):
         return mistake
-    return f"{key}: {rest.rpartition(': ')[2]}"
+    return f"{key} ({rest.rpartition(': ')[2]})"
 
 
 async def _user(world: World) -> Found:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from archive.errors import CallvaultError
-from archive.proxies import VARIABLES
 from worker.build import REAL
 from worker.redact import clean_text
-from worker.secrets import credentials_for, webhook_secret_for
+from worker.secrets import secrets_in
 from worker.settings import Gathered, Settings, find_settings, gather_settings
 
 if TYPE_CHECKING:
@@ -114,13 +112,15 @@ def look_around(
     if gathered and account is not None and f"accounts.{account}" not in gathered.unsound:
         gathered.settings.account(account)
     leaks = dict(_leaks(_document(file)))
+    # What the settings hold as well: a queue's password, and what should not stand there.
+    held = (leak for leak in leaks.values() if len(leak) >= _LEAST_SECRET)
     return World(
         environment=environment,
         file=file,
         gathered=gathered,
         unreadable=unreadable,
         leaks=tuple(leaks),
-        secrets=_longest_first({*leaks.values(), *_secrets(gathered, environment)}),
+        secrets=tuple(sorted({*held, *secrets_in(environment)}, key=len, reverse=True)),
         account=account,
         call=call,
         webhook_url=webhook_url,
@@ -153,34 +153,8 @@ def _leaks(table: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, str
             yield name, password
 
 
-def _secrets(gathered: Gathered | None, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield everything secret that the checks could come across."""
-    for name, value in environment.items():
-        if name.startswith(("EXOTEL_", "REDISCLI_AUTH")) or name == "CALLVAULT_QUEUE_URL":
-            yield _password(value) or ("" if "://" in value else value.strip())
-        elif name in VARIABLES:
-            yield _password(value if "://" in value else f"http://{value}")
-    if gathered is None:
-        return
-    yield _password(gathered.settings.queue.url)
-    for account in gathered.settings.accounts.values():
-        for only_account in (True, False):
-            with suppress(CallvaultError):
-                found = credentials_for(account, environment, only_account=only_account)
-                yield from (found.key, found.token)
-            with suppress(CallvaultError):
-                yield webhook_secret_for(account, environment, only_account=only_account)
-
-
 def _password(url: str) -> str:
     try:
         return urlsplit(url).password or ""
     except ValueError:
         return ""
-
-
-def _longest_first(found: set[str]) -> tuple[str, ...]:
-    """Return secrets as they may be written, those that hold others first."""
-    forms = {form for one in found for form in (one, unquote(one))}
-    wide = (one for one in forms if len(one) >= _LEAST_SECRET and one != "embedded")
-    return tuple(sorted(wide, key=lambda one: (-len(one), one)))

@@ -1,5 +1,6 @@
 -- One day of one account, for the morning report: each query reads that day's part of calls_balance
--- and what hangs on it, however large the catalog is.
+-- and what hangs on it, however large the catalog is. CROSS keeps the order of the joins: SQLite would
+-- else begin with all recordings of the account. MATERIALIZED has each look made once.
 
 -- name: next_account(after)^
 -- The accounts one after another: each is found in the index, where DISTINCT would read all of it.
@@ -30,8 +31,9 @@ WHERE c.account = :account AND c.day = :day AND c.state <> 'purged'
 -- Recordings of the day's calls by flag, and when the first and the last of them came.
 SELECT r.flag, COUNT(*) AS recordings, COALESCE(SUM(r.bytes), 0) AS bytes,
   MIN(r.archived_ms) AS first_ms, MAX(r.archived_ms) AS last_ms
-FROM calls AS c JOIN recordings AS r ON r.account = c.account AND r.sid = c.sid
-WHERE c.account = :account AND c.day = :day AND c.state <> 'purged'
+FROM calls AS c CROSS JOIN recordings AS r
+WHERE r.account = c.account AND r.sid = c.sid AND c.account = :account
+  AND c.day = :day AND c.state <> 'purged'
 GROUP BY r.flag ORDER BY recordings DESC, r.flag;
 
 -- name: day_exophones(account, day, most)
@@ -60,43 +62,48 @@ LIMIT :most;
 -- name: day_promptness(account, day, known_ms)
 -- How long after its end each archived call had its recordings, in seconds and from an hour on in
 -- whole minutes; NULL for calls that nobody told of within a time of their end.
-SELECT CASE WHEN t.known_after > :known_ms THEN NULL WHEN t.took < 3600000 THEN t.took / 1000
-    ELSE t.took / 60000 * 60 END AS seconds,
+WITH t AS MATERIALIZED (
+  SELECT COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) AS ended_ms,
+    (SELECT MAX(r.archived_ms) FROM recordings AS r
+     WHERE r.account = c.account AND r.sid = c.sid) AS done_ms,
+    (SELECT MIN(s.seen_ms) FROM sightings AS s
+     WHERE s.account = c.account AND s.sid = c.sid) AS seen_ms
+  FROM calls AS c WHERE c.account = :account AND c.day = :day AND c.state = 'archived'
+)
+SELECT CASE WHEN t.seen_ms - t.ended_ms > :known_ms THEN NULL
+    WHEN t.done_ms - t.ended_ms < 3600000 THEN (t.done_ms - t.ended_ms) / 1000
+    ELSE (t.done_ms - t.ended_ms) / 60000 * 60 END AS seconds,
   COUNT(*) AS calls
-FROM (
-  SELECT MAX(r.archived_ms) - COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) AS took,
-    (SELECT MIN(s.seen_ms) FROM sightings AS s WHERE s.account = c.account AND s.sid = c.sid)
-      - COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) AS known_after
-  FROM calls AS c JOIN recordings AS r ON r.account = c.account AND r.sid = c.sid
-  WHERE c.account = :account AND c.day = :day AND c.state = 'archived'
-  GROUP BY c.account, c.sid, c.ended_ms, c.began_ms, c.duration_s
-) AS t
+FROM t
 GROUP BY 1;
 
 -- name: day_in_vain(account, day, known_ms)
 -- How old those calls were at the last look that found no recording yet.
-SELECT CASE WHEN t.age < 3600000 THEN t.age / 1000 ELSE t.age / 60000 * 60 END AS seconds,
+WITH t AS MATERIALIZED (
+  SELECT COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) AS ended_ms,
+    (SELECT MAX(l.at_ms) FROM looks AS l WHERE l.account = c.account AND l.sid = c.sid
+       AND l.reason IN ('not-ready', 'no-recording-yet')) AS look_ms,
+    (SELECT MIN(s.seen_ms) FROM sightings AS s
+     WHERE s.account = c.account AND s.sid = c.sid) AS seen_ms
+  FROM calls AS c WHERE c.account = :account AND c.day = :day AND c.state = 'archived'
+)
+SELECT CASE WHEN t.look_ms - t.ended_ms < 3600000 THEN (t.look_ms - t.ended_ms) / 1000
+    ELSE (t.look_ms - t.ended_ms) / 60000 * 60 END AS seconds,
   COUNT(*) AS calls
-FROM (
-  SELECT MAX(l.at_ms) - COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) AS age
-  FROM calls AS c JOIN looks AS l ON l.account = c.account AND l.sid = c.sid
-  WHERE c.account = :account AND c.day = :day AND c.state = 'archived'
-    AND l.reason IN ('not-ready', 'no-recording-yet')
-    AND (SELECT MIN(s.seen_ms) FROM sightings AS s WHERE s.account = c.account AND s.sid = c.sid)
-      <= COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) + :known_ms
-  GROUP BY c.account, c.sid, c.ended_ms, c.began_ms, c.duration_s
-) AS t
+FROM t
+WHERE t.look_ms IS NOT NULL AND t.seen_ms - t.ended_ms <= :known_ms
 GROUP BY 1;
 
 -- name: day_margins(account, day)
 -- How many hours before its deletion by the provider each archived call had its recordings.
+WITH t AS MATERIALIZED (
+  SELECT c.delete_by_ms - (SELECT MAX(r.archived_ms) FROM recordings AS r
+    WHERE r.account = c.account AND r.sid = c.sid) AS left_ms
+  FROM calls AS c WHERE c.account = :account AND c.day = :day AND c.state = 'archived'
+)
 SELECT t.left_ms / 3600000 AS hours, COUNT(*) AS calls
-FROM (
-  SELECT c.delete_by_ms - MAX(r.archived_ms) AS left_ms
-  FROM calls AS c JOIN recordings AS r ON r.account = c.account AND r.sid = c.sid
-  WHERE c.account = :account AND c.day = :day AND c.state = 'archived'
-  GROUP BY c.account, c.sid, c.delete_by_ms
-) AS t
+FROM t
+WHERE t.left_ms IS NOT NULL
 GROUP BY t.left_ms / 3600000;
 
 -- name: days_between(account, first_day, last_day)
