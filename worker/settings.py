@@ -27,7 +27,15 @@ from archive.readiness import Readiness
 from web.client import read_network
 from worker.sections import Archive, CatalogSettings, Log, Queue, Web, Workers
 from worker.sending.section import Report
-from worker.values import allowed_by, convert, is_one_of_many, required, shown, words_of
+from worker.values import (
+    allowed_by,
+    convert,
+    is_one_of_many,
+    is_secret_like,
+    required,
+    shown,
+    words_of,
+)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -115,10 +123,40 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         InputError: there is no such file, or it is no TOML.
         SettingsError: with all mistakes that were found.
     """
-    gathered = gather_settings(find_settings(path, environment), environment)
+    return settled(gather_settings(find_settings(path, environment), environment))
+
+
+def read_settings(
+    document: dict[str, Any], environment: Mapping[str, str], *, file: Path
+) -> Settings:
+    """Read settings that stand, or would stand, in a file.
+
+    Raises:
+        SettingsError: with all mistakes that were found.
+    """
+    base = file.resolve().parent
+    return settled(_Reader(document, environment, base=base, source=str(file)).read())
+
+
+def settled(gathered: Gathered) -> Settings:
+    """Return settings that have no mistake.
+
+    Raises:
+        SettingsError: with all that were found.
+    """
     if gathered.mistakes:
         raise SettingsError(list(gathered.mistakes), source=gathered.settings.source)
     return gathered.settings
+
+
+def account_names(path: Path | None, environment: Mapping[str, str]) -> list[str]:
+    """Return the names of the accounts that the file has sections for, whatever else is in it.
+
+    Raises:
+        InputError: there is no such file, or it is no TOML.
+    """
+    accounts = _read_toml(find_settings(path, environment)).get("accounts", {})
+    return list(accounts) if isinstance(accounts, dict) else []
 
 
 def gather_settings(file: Path, environment: Mapping[str, str]) -> Gathered:
@@ -215,7 +253,8 @@ class _Reader:
             self._unsound.add(name)
 
     def _mistake(self, key: str, value: object, allowed: str) -> None:
-        written = "" if value is None else f" = {shown(value)}"
+        # A key that somebody wrote into the file must not go on into a log.
+        written = "" if value is None or is_secret_like(key) else f" = {shown(value)}"
         self._mistakes.append(f"{key}{written}: {allowed}")
 
     def _section(self, name: str, kind: type[msgspec.Struct]) -> Any:  # noqa: ANN401

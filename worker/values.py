@@ -9,6 +9,9 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from worker.redact import clean_text
+
+_SECRET_LIKE: Final = re.compile(r"(?i)api_?key|token|secret|passw")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORTEST_S: Final = 0.1
@@ -129,9 +132,14 @@ def allowed_by(error: Exception) -> str:
     return text.removeprefix("Expected ").replace("matching regex", "of the form")
 
 
+def is_secret_like(key: str) -> bool:
+    """Tell whether a key or variable is called as what is secret is called."""
+    return _SECRET_LIKE.search(key) is not None
+
+
 def shown(value: object) -> str:
-    """Write a value so that it fits a line."""
-    text = repr(value)
+    """Write a value so that it fits a line, without a password that is in it."""
+    text = repr(clean_text(value) if isinstance(value, str) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line
 
 

@@ -37,8 +37,8 @@ _EXOPHONES: Final = 20
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One account's day. Measures are counted by value: seconds, or hours for ``margins``.
 
-    ``days`` are the calls of this day and of four weeks before it, ``before`` are the
-    recordings of the same weekday before. ``promptness`` has calls that did not become known in time under None.
+    ``days`` are the calls of this day and of four weeks before it, ``before`` are the recordings of
+    the same weekday before. ``promptness`` has calls that did not become known in time under None.
     """
 
     account: Account

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 RETRIED: Final = "retried"
 _LOOKS: Final = 500
-"""How many of the last looks are read for those that met a trouble."""
+"""How many of the last looks, and of the last losses, are read for those that are shown."""
 _SYMPTOMS: Final = frozenset(symptom.value for symptom in Symptom)
 
 
@@ -115,12 +114,13 @@ def archived_since(tx: Tx, accounts: Iterable[str], since: datetime) -> tuple[in
 def last_in_vain(tx: Tx, accounts: Iterable[str], most: int) -> list[InVain]:
     """Return the last looks that brought no recording though there may be one, newest first.
 
-    Of those that will be repeated only the last few hundred looks of all are gone through.
+    Only the last few hundred of all accounts are gone through.
     """
     names = list(accounts)
     found = [
         InVain(from_ms(row["settled_ms"]), row["account"], row["sid"], row["state"], row["reason"])
-        for row in tx.rows("last_in_vain", accounts=json.dumps(names), most=most)
+        for row in tx.rows("last_in_vain", most=_LOOKS)
+        if row["account"] in names
     ]
     found += [
         InVain(from_ms(row["at_ms"]), row["account"], row["sid"], RETRIED, row["reason"])

@@ -17,6 +17,7 @@ from archive.morning.facts import (
     Morning,
     Past,
     Promptness,
+    Ran,
     Room,
     Share,
     Work,
@@ -58,6 +59,8 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     named: bool
     work: Work
+    runs: tuple[Ran, ...] = ()
+    verified: Ran | None = None
     held: tuple[Held, ...] = ()
     troubles: tuple[str, ...] = ()
     written: Mapping[str, int] = {}
@@ -101,6 +104,7 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
         margins=_margins(parts, now.made_at),
         held=now.held,
         troubles=now.troubles,
+        runs=now.runs,
         room=room,
     )
     reasons = {
@@ -133,6 +137,8 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
         promptness=_promptness(parts),
         margins=seen.margins,
         work=_work(parts, now.work),
+        runs=now.runs,
+        verified=now.verified,
         before=_before(parts, day),
         past=_past(parts, day, now.written),
         room=room,

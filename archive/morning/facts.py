@@ -216,6 +216,20 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     waited_ms: int
 
 
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a command that has an end; ``ended`` and ``code`` are None while it goes on.
+
+    Of one that was killed they stay so. ``note`` has its figures or its error.
+    """
+
+    host: str
+    command: str
+    began: datetime
+    ended: datetime | None
+    code: int | None
+    note: str
+
+
 class Past(msgspec.Struct, frozen=True, kw_only=True):
     """A day before: its calls, and what was written to the disk on it (None: not counted then)."""
 
@@ -243,7 +257,11 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Morning(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is told of a day (``YYYY-MM-DD``), and of how things stand now."""
+    """Everything that is told of a day (``YYYY-MM-DD``), and of how things stand now.
+
+    ``runs`` are those from the day's beginning until noon of the day after, the latest last;
+    ``verified`` is the last look at the archive's files, whenever that was.
+    """
 
     day: str
     made_at: datetime
@@ -264,6 +282,8 @@ class Morning(msgspec.Struct, frozen=True, kw_only=True):
     promptness: Promptness
     margins: Margins
     work: Work
+    runs: tuple[Ran, ...]
+    verified: Ran | None
     before: Compared | None
     past: tuple[Past, ...]
     room: Room | None

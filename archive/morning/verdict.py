@@ -14,8 +14,10 @@ from archive.morning.usual import Oddity, oddity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from archive.morning.facts import Counts, Flagged, Margins, Room, Sources
+    from archive.morning.facts import Counts, Flagged, Margins, Ran, Room, Sources
 
+_INTERRUPTED: Final = 130
+"""By Ctrl-C: whoever did that knows."""
 _SHORT_DAYS: Final = 7
 """A disk that is full within a week needs somebody now."""
 
@@ -52,6 +54,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     margins: Margins
     held: tuple[Held, ...]
     troubles: tuple[str, ...]
+    runs: tuple[Ran, ...]
     room: Room | None
 
 
@@ -125,6 +128,7 @@ def _notes(seen: Seen) -> Iterator[Note]:
         )
     for trouble in seen.troubles:
         yield Note(text=trouble, command="callvault status")
+    yield from _of_runs(seen.runs)
     yield from _of_what_came(seen)
     yield from _of_room(seen.room)
 
@@ -153,6 +157,15 @@ def _of_calls(seen: Seen) -> Iterator[Note]:
         else:
             text = f"only {_calls(one.calls)}{of_whom} of {spoken(seen.day)}, where {usual:,}"
             yield Note(text=f"{text} are usual", command=asked)
+
+
+def _of_runs(runs: Iterable[Ran]) -> Iterator[Note]:
+    """Tell of commands whose last run did not end well."""
+    last = {(run.host, run.command): run for run in runs if run.code is not None}
+    for run in last.values():
+        if run.code and run.code != _INTERRUPTED:
+            told = f": {run.note}" if run.note else ""
+            yield Note(text=f"callvault {run.command} on {run.host} ended with {run.code}{told}")
 
 
 def _of_what_came(seen: Seen) -> Iterator[Note]:

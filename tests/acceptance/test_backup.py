@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from tests.acceptance.proof import assert_archive_is_true
+from tests.acceptance.test_disk import disk_of
 from tests.acceptance.test_restore import lose_catalog
 from tests.acceptance.vault import until
 
@@ -45,3 +46,12 @@ def test_a_backup_of_a_running_night_is_restored(begin: Callable[..., Vault]) ->
     noted = vault.rows("SELECT command, code FROM runs ORDER BY began_ms, rowid")
     assert noted[:3] == [("enqueue cdr", 0), ("work", None), ("catalog backup", None)]
     assert ("work", 0) in noted[3:]
+
+
+def test_a_disk_without_room_for_a_backup(alone: Vault) -> None:
+    """Exit 7 and what to do, before anything is written."""
+    alone.good("enqueue", "sids", "0123456789abcdef")
+    small = alone.folder / "small"
+    with disk_of(small, "1M"):
+        alone.run("catalog", "backup", str(small)).says(7, "a backup needs", "make room")
+        assert list(small.iterdir()) == []

@@ -80,15 +80,12 @@ class _Reader:
         left = self.comparison()
         while self._next_is("and"):
             self.take()
-            by: Callable[[Labels], Labels] = lambda labels: labels  # noqa: E731 - the usual case
+            kept: set[str] | None = None
             if self._next_is("on"):
                 self.take()
                 kept = set(self.names())
-                by = lambda labels, kept=kept: frozenset(  # noqa: E731 - of these labels alone
-                    pair for pair in labels if pair[0] in kept
-                )
-            right = {by(labels) for labels in self.comparison()}
-            left = {labels: value for labels, value in left.items() if by(labels) in right}
+            right = {_only(labels, kept) for labels in self.comparison()}
+            left = {labels: value for labels, value in left.items() if _only(labels, kept) in right}
         return left
 
     def comparison(self) -> Vector:
@@ -182,6 +179,11 @@ class _Reader:
                 steps = itertools.pairwise(seen)
                 found[labels] = sum(b - a if b >= a else b for a, b in steps)
         return found
+
+
+def _only(labels: Labels, kept: set[str] | None) -> Labels:
+    """Return the labels of these names; all where none are given."""
+    return labels if kept is None else frozenset(pair for pair in labels if pair[0] in kept)
 
 
 def _tokens(text: str) -> Iterator[str]:

@@ -76,7 +76,12 @@ def _samples(text: bytes) -> list[tuple[Series, float]]:
 
 def _at(first: int, act: Callable[[Exposed], object]) -> Callable[[Exposed, int], None]:
     """Do something once, at a step."""
-    return lambda exposed, step: act(exposed) and None if step == first else None
+
+    def once(exposed: Exposed, step: int) -> None:
+        if step == first:
+            act(exposed)
+
+    return once
 
 
 def _well(exposed: Exposed, step: int) -> None:

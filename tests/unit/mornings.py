@@ -11,6 +11,7 @@ from archive.catalog.morning import Part
 from archive.morning.compose import Now, compose
 from archive.morning.facts import Counts, Morning, Share, Sources, Work
 from archive.sources import Brought
+from worker.sending.parcel import Attachment, Parcel
 
 DAY = "2026-02-09"
 ACCOUNT = Account(name="main", sid="acme1")
@@ -92,3 +93,14 @@ def a_morning(*, clean: bool = False) -> Morning:
         min_free=10**9,
     )
     return compose([a_part(clean=clean)], DAY, now)
+
+
+def a_parcel(headline: str = "ALARM: it burns", text: str = "") -> Parcel:
+    """Return something to send."""
+    return Parcel(
+        headline=headline,
+        text=text or f"{headline}\nand more\n",
+        attachments=(Attachment("report.html", "html", "<p>é</p>"),),
+        is_problem=True,
+        is_failure=True,
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +32,7 @@ from tests.unit.books import NOW, SIDS, Books, called
 from tests.unit.vaulted import DAY, HOUR, Vaulted, sound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from archive.catalog.runs import Run
@@ -452,6 +455,32 @@ def test_a_backup_that_fails_leaves_nothing(vaulted: Vaulted, tmp_path: Path) ->
     assert names(folder) == []
     vaulted.lose_catalog()
     vaulted.reopen()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as a full disk does."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+def test_a_backup_that_the_disk_refuses_leaves_nothing(books: Books, tmp_path: Path) -> None:
+    """Not half a file, nor one that only looks like a backup."""
+    books.add(*(called(f"{number:032d}") for number in range(3000)))
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    with (
+        files_of_at_most(2**18),
+        pytest.raises(CatalogError, match="copying the catalog"),
+    ):
+        make_backup(books.path, folder, now=NOW)
+    assert names(folder) == []
+    make_backup(books.path, folder, now=NOW)
+    assert names(folder) == [name_of(books.path, NOW)]
 
 
 def test_names_of_backups_have_the_time_in_utc() -> None:

@@ -34,6 +34,7 @@ from sandbox.__main__ import main as sandbox_command
 from tests.chaos.__main__ import main as chaos_command
 from worker import sections, settings, values
 from worker.cli import cli
+from worker.sending.section import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,7 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "web": sections.Web,
     "poll": Poll,
     "backfill": Backfill,
+    "report": Report,
     "log": sections.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name", "retention", "selection"}}

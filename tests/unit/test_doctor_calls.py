@@ -10,6 +10,7 @@ import pytest
 from archive.call import CallFacts, Source
 from archive.catalog import examine, hearings
 from archive.catalog.examine import Night
+from archive.catalog.runs import Run
 from archive.reasons import meaning_of
 from archive.verdicts import Symptom
 from tests.unit.books import ACCOUNT, NOW, SIDS, proved
@@ -157,6 +158,35 @@ def test_a_night_is_done_where_all_is_settled_and_the_listing_was_heard(
     found = night.judge_night(seen, ACCOUNT, _DAY, NOW)
     assert found.result is expected
     assert bool(found.do) is (expected is Result.WARNED)
+
+
+def _run(code: int | None, *, command: str = "work", hours: int = 9) -> Run:
+    began = NOW - timedelta(hours=hours)
+    ended = None if code is None else began + timedelta(hours=1)
+    return Run(id="a", host="h1", command=command, began=began, ended=ended, code=code, note="why")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ([], Result.SKIPPED),
+        ([_run(0)], Result.PASSED),
+        ([_run(None)], Result.PASSED),
+        ([_run(None, hours=25)], Result.WARNED),
+        ([_run(5)], Result.WARNED),
+        ([_run(6)], Result.WARNED),
+        ([_run(7)], Result.FAILED),
+        ([_run(0), _run(7, command="reconcile")], Result.FAILED),
+        ([_run(7, hours=30), _run(0)], Result.PASSED),
+        ([_run(0), _run(7, hours=30)], Result.PASSED),
+        ([_run(0, hours=30), _run(2)], Result.FAILED),
+    ],
+)
+def test_how_each_command_ended_last_is_told(seen: list[Run], expected: Result) -> None:
+    """One that failed and then did not is well."""
+    found = night.judge_runs(seen, NOW)
+    assert found.result is expected
+    assert bool(found.do) is (expected in {Result.FAILED, Result.WARNED})
 
 
 @pytest.mark.parametrize(

@@ -126,14 +126,6 @@ def test_a_secret_in_the_file_fails_and_is_not_shown(tmp_path: Path, text: str, 
     assert not [word for word in ("key-of-main", "wordword", "0123456789abcdef") if word in said]
 
 
-def test_a_long_secret_is_not_shown_in_part() -> None:
-    """A mistake shows the beginning of a value that is too long."""
-    mistake = "accounts.main.api_token = '0123456789...: unknown key; [accounts.main] has sid"
-    assert "0123" not in settings.without_secret(mistake)
-    plain = "worker.batch = 1000: a whole number from 1 to 100"
-    assert settings.without_secret(plain) == plain
-
-
 @given(st.text(min_size=16, max_size=40).filter(str.strip))
 def test_whatever_a_key_is_it_is_cut_out(key: str) -> None:
     """Wherever it stands in what a check says."""

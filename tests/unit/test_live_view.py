@@ -222,7 +222,7 @@ def test_a_line_without_a_terminal_has_it_all() -> None:
     said = plain_line(facts(pauses=(paused("operator", "x\ny"),)), Shape(0, 0, ASCII, ZONE))
     assert said == (
         "2026-02-10 17:30:00+05:30; 1,802 of 2,000 settled; 150 due, 0 in work; 2 lost, 0 failed; "
-        "90 recordings/min, 1.5 MB/s; 1 workers; paused: account:main: operator"
+        "90 recordings/min, 1.5 MB/s; 1 worker; paused: account:main: operator"
     )
 
 

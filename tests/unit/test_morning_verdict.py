@@ -13,6 +13,7 @@ from archive.morning.facts import (
     Level,
     Margins,
     Note,
+    Ran,
     Room,
     Sources,
     Verdict,
@@ -36,6 +37,7 @@ GOOD = Seen(
     margins=Margins(hours=None, bars=(), due=(), past=0, at_risk=()),
     held=(),
     troubles=(),
+    runs=(),
     room=Room(free=10**12, min_free=10**9, days_left=300.0),
 )
 NONE = Counts()
@@ -152,6 +154,18 @@ SILENT = Sources(
 )
 
 
+def ran(command: str, code: int | None) -> Ran:
+    """Return a run of a command."""
+    note = "2 are missing" if code else ""
+    return Ran(host="a", command=command, began=NOW, ended=NOW, code=code, note=note)
+
+
+def test_a_command_that_was_run_again_and_ended_well_is_over() -> None:
+    """Its last run counts; one that goes on or was interrupted by a person is none."""
+    again = (ran("verify", 6), ran("verify", 0), ran("poll", None), ran("adopt", 130))
+    assert told(runs=again).is_clean
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -162,6 +176,7 @@ SILENT = Sources(
         ({"troubles": ("queue on a since b: it is away",)}, "it is away"),
         ({"held": (Held("all", "operator (x)", fatal=True, meant=True),)}, "work is paused: all"),
         ({"held": (Held("account:main", "api (x)", fatal=False, meant=False),)}, "work is paused"),
+        ({"runs": (ran("verify", 6), ran("report", 0))}, "verify on a ended with 6: 2 are missing"),
         ({"room": Room(free=10**12, min_free=0, days_left=3.4)}, "full in 3 days"),
     ],
 )

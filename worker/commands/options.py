@@ -15,6 +15,8 @@ from archive.catalog.forecast import risks
 from archive.clock import system_clock
 from archive.forecast import sum_of
 from worker.commands.hours import read_held
+from worker.completion import complete_account
+from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-account_option = click.option("--account", help="The account, if there are several.")
+account_option = click.option(
+    "--account", shell_complete=complete_account, help="The account, if there are several."
+)
 dry_run_option = click.option(
     "-n", "--dry-run", is_flag=True, help="Only count; change nothing in the catalog."
 )
@@ -58,6 +62,22 @@ _MEANING: Final = {
 }
 
 
+_COLOURS: Final = {
+    State.ARCHIVED: GOOD,
+    State.LOST: BAD,
+    State.FAILED: BAD,
+    State.LEASED: WARNING,
+    State.EXPECTED: WARNING,
+}
+"""Of what is done, wrong, and under way; what needs no look has none."""
+
+
+def in_its_colour(state: State, text: str) -> str:
+    """Return text about a state in the colour of that state."""
+    colour = _COLOURS.get(state)
+    return painted(text, colour) if colour else text
+
+
 def read_balance(
     settings: Settings, *, account: str | None = None, day: str | None = None
 ) -> tuple[Balance, list[Paused]]:
@@ -83,8 +103,8 @@ def read_balance(
 
 
 def print_json(document: object) -> None:
-    """Print one line of JSON."""
-    click.echo(msgspec.json.encode(document).decode())
+    """Print one line of JSON, in UTF-8 whatever the terminal's encoding (RFC 8259, 8.1)."""
+    click.echo(msgspec.json.encode(document))
 
 
 def paused_text(held: list[Paused]) -> str | None:
@@ -166,7 +186,8 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
     for state in State:
         if not counted.states[state]:
             continue
-        lines.append(f"{counted.states[state]:>12,}  {state.value:<9} {_MEANING[state]}")
+        name = in_its_colour(state, f"{state.value:<9}")
+        lines.append(f"{counted.states[state]:>12,}  {name} {_MEANING[state]}")
         if reasons:
             found = counted.reasons[state].items()
             lines.extend(f"{'':>14}{count:>10,}  {reason}" for reason, count in found)
@@ -174,7 +195,10 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
     if reasons:
         lines += [f"{'':>14}{n:>10,}  flagged {flag}" for flag, n in counted.flagged.items()]
     if counted.faults:
-        lines.extend(f"THE BOOKS DO NOT BALANCE: {fault}" for fault in counted.faults)
+        lines.extend(
+            f"{painted('THE BOOKS DO NOT BALANCE', BAD, bold=True)}: {fault}"
+            for fault in counted.faults
+        )
     else:
         lines.append("the books balance: every known call is in exactly one line above")
     return lines

@@ -12,6 +12,7 @@ import click
 from archive.errors import Exit, InputError
 from worker.commands.choosing import choice_options, read_entry
 from worker.commands.options import json_option, print_json
+from worker.completion import complete_account, complete_duration
 from worker.logs import configure_logging
 from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
@@ -28,8 +29,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on until told to stop.")
-@click.option("--account", help="Of one account only.")
-@click.option("--every", help="The time between rounds. Default: [poll] every.", metavar="60s")
+@click.option("--account", shell_complete=complete_account, help="Of one account only.")
+@click.option(
+    "--every",
+    shell_complete=complete_duration,
+    help="The time between rounds. Default: [poll] every.",
+    metavar="60s",
+)
 @choice_options
 @json_option
 @click.pass_obj

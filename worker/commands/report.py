@@ -30,8 +30,10 @@ from worker.commands.options import (
 )
 from worker.commands.sources import read_sources, source_lines
 from worker.commands.watching import watch
+from worker.completion import complete_day
 from worker.morning.reading import read_morning
 from worker.morning.writing import FORMS, json_line, parcel_of, render, write_file
+from worker.screen import BAD, WARNING, painted
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -75,18 +77,23 @@ def status(
             click.echo(line)
         for trouble in troubles:
             since = trouble.since.astimezone().isoformat(" ", "seconds")
-            click.echo(f"TROUBLE: {trouble.what} on {trouble.host} since {since}: {trouble.detail}")
+            what = f"{trouble.what} on {trouble.host} since {since}: {trouble.detail}"
+            click.echo(f"{painted('TROUBLE', BAD, bold=True)}: {what}")
         for one in in_hours:
-            click.echo(f"HOURS: {held_text(one)}")
+            click.echo(f"{painted('HOURS', WARNING, bold=True)}: {held_text(one)}")
         for risk in at_risk:
             if text := describe(risk, settings.accounts[risk.account]):
-                click.echo(f"AT RISK: {text}")
+                click.echo(f"{painted('AT RISK', BAD, bold=True)}: {text}")
     return _code(counted)
 
 
 @click.command()
 @account_option
-@click.option("--day", help="YYYY-MM-DD, 'today' or 'yesterday' in the account's zone, 'unknown'.")
+@click.option(
+    "--day",
+    shell_complete=complete_day,
+    help="YYYY-MM-DD, 'today' or 'yesterday' in the account's zone, 'unknown'.",
+)
 @click.option("--format", "form", type=click.Choice(FORMS), help="Default: text.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file.")
 @click.option("--send", is_flag=True, help="Send the day's report to all that [report] names.")
@@ -177,7 +184,7 @@ def _put(text: str, output: Path | None) -> None:
 def _lines(counted: Balance, held: list[Paused], *, reasons: bool) -> Iterator[str]:
     yield from balance_lines(counted, reasons=reasons)
     if text := paused_text(held):
-        yield f"PAUSED: {text}"
+        yield f"{painted('PAUSED', WARNING, bold=True)}: {text}"
 
 
 def _source_lines(settings: Settings, told: list[Sources]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The check of the last night: are all calls of yesterday settled, and since when."""
+"""The checks of the last night: how commands ended, and whether yesterday's calls are settled."""
 
 from __future__ import annotations
 
@@ -6,27 +6,38 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from archive.catalog import examine
+from archive.catalog import examine, runs
 from archive.catalog.examine import looking_at
+from archive.errors import Exit
 from archive.provider_time import day_of
 from worker.doctor.catalog import READ_S, usable
-from worker.doctor.check import Check, Found, Group, aside, passed, skipped, warned
+from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from archive.accounts import Account
     from archive.catalog.examine import Night
+    from archive.catalog.runs import Run
     from worker.doctor.world import World
 
 _USUAL: Final = 3
 """On so many of seven days calls are usual: an office's week has five."""
 _DAY: Final = timedelta(days=1)
+_WEEK: Final = timedelta(days=7)
+_BROKEN: Final = frozenset({Exit.UNEXPECTED, Exit.USAGE, Exit.FATAL})
+_SHORT: Final = frozenset({Exit.WORK_REMAINS, Exit.PERMANENT_LOSSES})
 
 
 def checks(world: World) -> Iterator[Check]:
-    """Return the check, for each account."""
+    """Return the check of runs, and that of the night for each account."""
+    yield Check(
+        name="runs",
+        group=Group.SERVER,
+        look=partial(_runs, world),
+        needs=frozenset({"catalog"}),
+    )
     for account in world.accounts:
         yield Check(
             name="night",
@@ -35,6 +46,48 @@ def checks(world: World) -> Iterator[Check]:
             account=account.name,
             needs=frozenset({"catalog"}),
         )
+
+
+async def _runs(world: World) -> Found:
+    now = world.effects.clock()
+
+    def look() -> list[Run] | str:
+        if why := usable(world):
+            return why
+        with looking_at(world.settings.catalog_path, within_s=READ_S) as tx:
+            return runs.between(tx, now - _WEEK, now)
+
+    seen = await aside(look)
+    return skipped(seen) if isinstance(seen, str) else judge_runs(seen, now)
+
+
+def judge_runs(seen: Sequence[Run], now: datetime) -> Found:
+    """Tell how each command ended that was run last: what fails night after night shows here."""
+    last = {run.command: run for run in sorted(seen, key=lambda run: run.began)}
+    said = "; ".join(_told(run, now) for run in last.values())
+    broken = [run for run in last.values() if run.code in _BROKEN]
+    short = [run for run in last.values() if run.code in _SHORT or _is_lost(run, now)]
+    if not last:
+        return skipped("no command that has an end was run in the last 7 days")
+    if broken:
+        return failed(said, f"run it by hand and read what it says: callvault {broken[0].command}")
+    if short:
+        return warned(said, "callvault report, and the log: journalctl -u 'callvault-*' -e")
+    return passed(said)
+
+
+def _told(run: Run, now: datetime) -> str:
+    began = f"{run.began.astimezone():%Y-%m-%d %H:%M}"
+    if run.code is None:
+        end = "was never ended" if _is_lost(run, now) else "goes on"
+    else:
+        end = f"ended with {run.code}"
+    note = f" ({run.note})" if run.note and run.code else ""
+    return f"{run.command} of {began} {end}{note}"
+
+
+def _is_lost(run: Run, now: datetime) -> bool:
+    return run.ended is None and now - run.began > _DAY
 
 
 async def _look(world: World, account: Account) -> Found:

@@ -12,7 +12,6 @@ from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
-from worker.doctor.world import is_key_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +74,7 @@ def judge_settings(world: World) -> Found:
         do = world.unreadable.hint or "mend the file where it says so"
         return failed(world.unreadable.message, do)
     assert world.gathered is not None
-    mistakes = [without_secret(mistake) for mistake in world.gathered.mistakes]
+    mistakes = world.gathered.mistakes
     if mistakes:
         noun = "mistake" if len(mistakes) == 1 else "mistakes"
         return failed(
@@ -84,14 +83,6 @@ def judge_settings(world: World) -> Found:
         )
     accounts = ", ".join(world.settings.accounts)
     return passed(f"{world.file} is in order; accounts: {accounts}")
-
-
-def without_secret(mistake: str) -> str:
-    """Return what is wrong with a key without its value, where that may be a secret."""
-    key, equals, rest = mistake.partition(" = ")
-    if not equals or not is_key_like(key):
-        return mistake
-    return f"{key} ({rest.rpartition(': ')[2]})"
 
 
 async def _user(world: World) -> Found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from worker.build import REAL
 from worker.redact import clean_text
 from worker.secrets import secrets_in
 from worker.settings import Gathered, Settings, find_settings, gather_settings
+from worker.values import is_secret_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _LEAST_SECRET: Final = 4
 """What is shorter protects nothing, and would cut holes into words."""
-_KEY_LIKE: Final = re.compile(r"(?i)(api_?key|token|secret|passw)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +128,6 @@ def look_around(
     )
 
 
-def is_key_like(name: str) -> bool:
-    """Tell whether a key of the settings is called as what is secret is called."""
-    return _KEY_LIKE.search(name) is not None
-
-
 def _document(file: Path | None) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
@@ -147,7 +141,7 @@ def _leaks(table: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, str
         name = f"{where}{key}"
         if isinstance(value, dict):
             yield from _leaks(value, f"{name}.")
-        elif isinstance(value, str) and value and is_key_like(key):
+        elif isinstance(value, str) and value and is_secret_like(key):
             yield name, value
         elif isinstance(value, str) and (password := _password(value)):
             yield name, password

@@ -8,7 +8,7 @@ import signal
 import sys
 import termios
 import tty
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -96,17 +96,25 @@ async def show_lines(
     """
     quitting = asyncio.Event()
     shape = Shape(0, 0, ASCII, zone)
-    with (
-        _signals({signal.SIGINT: quitting, signal.SIGTERM: quitting}),
-        suppress(BrokenPipeError),
-    ):
+    with _signals({signal.SIGINT: quitting, signal.SIGTERM: quitting}):
         while not quitting.is_set():
             facts = await asyncio.to_thread(look)
-            if as_json:
-                print_json(document(facts))
-            else:
-                click.echo(plain_line(facts, shape))
+            try:
+                if as_json:
+                    print_json(document(facts))
+                else:
+                    click.echo(plain_line(facts, shape))
+            except BrokenPipeError:
+                _write_nowhere()
+                return
             await _either(quitting, asyncio.Event(), every_s)
+
+
+def _write_nowhere() -> None:
+    """Nobody reads any more: what is left to be flushed at the end is no error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 async def _either(one: asyncio.Event, other: asyncio.Event, most_s: float) -> None:

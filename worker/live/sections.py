@@ -55,7 +55,9 @@ def pace(facts: Facts, shape: Shape) -> list[Line]:
         shape.width,
     )
     most = max(now.minutes, default=0)
-    said = f"  last {len(now.minutes)} min, at most {most:,} calls/min"
+    said = f"  last {len(now.minutes)} min"
+    if len(now.minutes) + len(said) + len(more := f", at most {most:,} calls/min") <= shape.width:
+        said += more
     drawn = curve(now.minutes, shape.glyphs.curve)
     if 2 * len(drawn) + len(said) <= shape.width * 3 // 4:
         drawn = "".join(2 * glyph for glyph in drawn)
@@ -239,7 +241,7 @@ def plain_line(facts: Facts, shape: Shape) -> str:
         f"{due:,} due, {counted.states[State.LEASED]:,} in work",
         f"{counted.states[State.LOST]:,} lost, {counted.states[State.FAILED]:,} failed",
         f"{now.recordings:,} recordings/min, {human_bytes(now.bytes_per_second)}/s",
-        f"{len(facts.workers):,} workers",
+        f"{len(facts.workers):,} {'worker' if len(facts.workers) == 1 else 'workers'}",
     ]
     if facts.mistake:
         parts.append(f"catalog: {clean(facts.mistake)}")

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from archive.accounts import Account
-from archive.catalog import pauses, tallies, troubles
+from archive.catalog import pauses, runs, tallies, troubles
 from archive.catalog.balance import accounts_with_calls
 from archive.catalog.database import Database
 from archive.catalog.morning import read_part
 from archive.morning.compose import PAST_DAYS, Now, compose
 from archive.morning.effort import AFTER, work_of, written_by_day
+from archive.morning.facts import Ran
 from archive.morning.verdict import Held
 from archive.tree import free_bytes
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 _DAY: Final = timedelta(days=1)
+_RUNS: Final = 50
 
 
 def read_morning(settings: Settings, *, account: str | None, day: str, now: datetime) -> Morning:
@@ -39,6 +41,7 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
             zone = chosen[0].zone
             begin, end = parts[0].begin, parts[0].end
             counted = tallies.between(tx, begin - (PAST_DAYS - 1) * _DAY, end + AFTER)
+            verified = runs.last(tx, "verify")
             names = {one.name for one in chosen}
             limits = {one.name: one.requests_per_minute for one in chosen}
             return compose(
@@ -48,6 +51,8 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
                     made_at=now,
                     named=len(settings.accounts) > 1 or len(chosen) > 1,
                     work=work_of(counted, limits, begin, end + AFTER),
+                    runs=tuple(_ran(run) for run in runs.between(tx, begin, end + AFTER))[-_RUNS:],
+                    verified=_ran(verified) if verified else None,
                     held=tuple(_held(tx, account)),
                     troubles=tuple(_troubles(tx, now, chosen)),
                     written=written_by_day(counted, names, zone),
@@ -79,6 +84,17 @@ def _held(tx: Tx, account: str | None) -> Iterable[Held]:
                 fatal=paused.fatal,
                 meant=paused.reason == pauses.OPERATOR,
             )
+
+
+def _ran(run: runs.Run) -> Ran:
+    return Ran(
+        host=run.host,
+        command=run.command,
+        began=run.began,
+        ended=run.ended,
+        code=run.code,
+        note=run.note,
+    )
 
 
 def _troubles(tx: Tx, now: datetime, chosen: Sequence[Account]) -> Iterable[str]:

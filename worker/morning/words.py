@@ -67,10 +67,10 @@ def _sections(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
     if any(one.name for one in morning.exophones):
         table = _shares("ExoPhone", morning.exophones, fewer_shares(morning.exophones, _FEW))
         yield Section(key="exophones", title="By ExoPhone", blocks=(table,))
-    yield from _details(morning)
+    yield from _details(morning, zone)
 
 
-def _details(morning: Morning) -> Iterator[Section]:
+def _details(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
     if morning.without:
         rows = tuple(_without(one) for one in morning.without)
         table = Table(("calls", "state", "reason", "meaning"), rows, frozenset({"calls"}))
@@ -111,6 +111,10 @@ def _details(morning: Morning) -> Iterator[Section]:
     yield Section(
         key="work", title="What it took", blocks=(Figures(tuple(_work(morning))),), detail=True
     )
+    if runs := tuple(_runs(morning, zone)):
+        columns = ("began", "command", "host", "took", "ended with", "note")
+        table = Table(columns, runs, frozenset({"took", "ended with"}))
+        yield Section(key="runs", title="Commands that ran", blocks=(table,), detail=True)
 
 
 def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
@@ -138,10 +142,28 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     if sources := ", ".join(f"{row[2]} by {row[0]}" for row in _brought(morning)):
         yield Figure("sources", "", sources)
     yield from _came(morning, zone)
+    yield from _verified(morning, zone)
     yield from _work(morning, brief=True)
     if room := morning.room:
         left = "" if room.days_left is None else f"{room.days_left:,.0f} days at this pace"
         yield Figure("disk", human_bytes(room.free), f"free; {left}" if left else "free")
+
+
+def _verified(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
+    run = morning.verified
+    if run is None or run.code is None:
+        return
+    words = "all right" if not run.code else f"ended with {run.code}"
+    note = f"; {plain(run.note)}" if run.note else ""
+    yield Figure("verified", f"{run.began.astimezone(zone):%-d %b}", f"{words}{note}")
+
+
+def _runs(morning: Morning, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
+    for run in morning.runs:
+        began = f"{run.began.astimezone(zone):%Y-%m-%d %H:%M}"
+        took = clock(int((run.ended - run.began).total_seconds())) if run.ended else "-"
+        code = "-" if run.code is None else str(run.code)
+        yield (began, plain(run.command), plain(run.host), took, code, plain(run.note))
 
 
 def _most(reasons: Sequence[Reason]) -> str:

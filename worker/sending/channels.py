@@ -12,6 +12,7 @@ import structlog
 
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CredentialsError
+from archive.hosts import is_loopback
 from archive.outbound import open_session
 from archive.tls import tls_context
 from worker.build import host_name
@@ -44,12 +45,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What sending needs of the world: secrets, time, and how long it may take."""
+    """What sending needs of the world: secrets, time, and how long it may take.
+
+    ``is_local`` tells of a mail server's name whether it is this machine, which needs no TLS.
+    """
 
     environment: Mapping[str, str]
     clock: Clock = system_clock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience_s: float = PATIENCE_S
+    is_local: Callable[[str], bool] = is_loopback
 
 
 def send_now(parcel: Parcel, settings: Settings, environment: Mapping[str, str]) -> list[Sent]:
@@ -147,6 +152,7 @@ def _mail(section: Report, outside: Outside) -> Send:
         password=shared_secret(SMTP_PASSWORD, outside.environment),
         context=tls_context(outside.environment),
         host_name=host_name(),
+        is_local=outside.is_local,
     )
 
     async def send(parcel: Parcel) -> None:

@@ -83,7 +83,10 @@ def _cut(text: str, most: int) -> str:
 
 def ping_url(url: str, *, is_failure: bool) -> str:
     """Return what is told of success, or of failure (healthchecks.io, Pinging API)."""
-    return str(URL(url) / "fail") if is_failure else url
+    if not is_failure:
+        return url
+    told = URL(url)
+    return str((told / "fail").with_query(told.query))
 
 
 async def post_json(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from worker.morning.document import plain
 from worker.sending.parcel import SendError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from worker.sending.parcel import Parcel
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _SUBJECT: Final = 180
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 _PERMANENT: Final = 500
+_PARTING_S: Final = 1.0
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     password: str
     context: ssl.SSLContext
     host_name: str
+    is_local: Callable[[str], bool] = is_loopback
 
     def __repr__(self) -> str:
         return "Post(***)"
@@ -62,10 +66,14 @@ def send_mail(mail: EmailMessage, post: Post, *, timeout_s: float) -> None:
         SendError: it did not take it, or not for everybody.
     """
     try:
-        with _connected(post, timeout_s) as server:
+        server = _connected(post, timeout_s)
+        try:
             if post.section.smtp_user:
                 server.login(post.section.smtp_user, post.password)
             refused = server.send_message(mail)
+            _part(server)
+        finally:
+            server.close()
     except smtplib.SMTPException as error:
         raise _explained(error) from None
     except ssl.SSLCertVerificationError as error:
@@ -79,13 +87,21 @@ def send_mail(mail: EmailMessage, post: Post, *, timeout_s: float) -> None:
         raise SendError(f"the mail server refused {of} addresses", passing=False)
 
 
+def _part(server: smtplib.SMTP) -> None:
+    """Take leave. The mail is with the server by now, whatever it makes of that."""
+    with suppress(smtplib.SMTPException, OSError):
+        if server.sock:
+            server.sock.settimeout(_PARTING_S)
+        server.quit()
+
+
 def _connected(post: Post, timeout_s: float) -> smtplib.SMTP:
     section = post.section
     parts = urlsplit(section.smtp)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     if parts.scheme == "smtps":
         return smtplib.SMTP_SSL(host, port, post.host_name, timeout=timeout_s, context=post.context)
-    local = is_loopback(host)
+    local = post.is_local(host)
     if section.smtp_user and not section.starttls and not local:
         raise SendError("a password is not sent without TLS: set starttls", passing=False)
     server = smtplib.SMTP(host, port, post.host_name, timeout=timeout_s)
