@@ -12,10 +12,14 @@ JOBS   ?= auto
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+define CHECK_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "callvault needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
+  echo "Say which one to use: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+endef
+
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "callvault needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
-	  echo "Say which one to use: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(CHECK_PYTHON)
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 
@@ -31,6 +35,15 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
 
 .PHONY: setup
 setup: $(VENV)/dev.done ## Set up the virtual environment with everything a developer needs
+
+PREFIX ?= /opt/callvault
+.PHONY: install
+install: ## Install into a virtual environment of its own, PREFIX=/opt/callvault: what was locked, not editable
+	$(CHECK_PYTHON)
+	umask 022 && $(PYTHON) -m venv $(PREFIX)
+	umask 022 && $(PREFIX)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	umask 022 && $(PREFIX)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@echo "$$($(PREFIX)/bin/callvault --version) is $(PREFIX)/bin/callvault; what comes next is in docs/how-to/server.md"
 
 .PHONY: run
 run: $(VENV)/run.done ## Archive 500 calls of the sandbox provider: the main job from nothing, in about a minute

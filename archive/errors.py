@@ -98,6 +98,12 @@ class ProviderError(CallvaultError):
     exit_code = Exit.WORK_REMAINS
 
 
+class LaterError(CallvaultError):
+    """What is left has to wait for its time; a later run does it."""
+
+    exit_code = Exit.WORK_REMAINS
+
+
 def leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
     """Yield the errors themselves that tasks of a group ended with, however deep they lie."""
     for error in group.exceptions:

@@ -24,10 +24,11 @@ from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from archive.accounts import Account, Credentials
+    from archive.bandwidth import Throttle
 
 _CONNECT_S: Final = 15
 _LONGEST_WAIT_S: Final = 3600.0
@@ -76,8 +77,15 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
         return self.etag if self.etag.startswith('"') else ""
 
 
+def _tell_nobody() -> None:
+    """Let bytes come unseen."""
+
+
 class Fetcher:
-    """Fetches recordings of one account, with its credentials where they belong."""
+    """Fetches recordings of one account, with its credentials where they belong.
+
+    ``arrived`` is called when bytes have come.
+    """
 
     def __init__(
         self,
@@ -87,6 +95,8 @@ class Fetcher:
         credentials: Credentials,
         window: timedelta,
         bounds: Bounds = USUAL,
+        throttle: Throttle | None = None,
+        arrived: Callable[[], None] = _tell_nobody,
     ) -> None:
         self._session = session
         self._account = account
@@ -94,6 +104,8 @@ class Fetcher:
         self._window = window
         self._checksums = Checksums()
         self._bounds = bounds
+        self._throttle = throttle
+        self._arrived = arrived
         self._timeout = aiohttp.ClientTimeout(
             total=None,
             connect=bounds.connect.total_seconds(),
@@ -178,16 +190,25 @@ class Fetcher:
                     body.promise(response.content_length)
                 else:
                     raise await self._refused(response, age)
-                pace = Pace(asyncio.get_running_loop().time, self._bounds.pace)
-                async for chunk in response.content.iter_any():
-                    pace.add(len(chunk))
-                    await body.add(chunk)
+                await self._take_in(response.content, body)
                 return told
         except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
             trouble = _trouble(error, target)
             if trouble.symptom in _INTERRUPTIONS:
                 raise _InterruptedError(trouble, told) from error
             raise trouble from error
+
+    async def _take_in(self, content: aiohttp.StreamReader, body: Body) -> None:
+        """Read what comes, no faster than is allowed; what we wait for is no slowness of a host."""
+        loop, throttle = asyncio.get_running_loop(), self._throttle
+        waited = 0.0
+        pace = Pace(lambda: loop.time() - waited, self._bounds.pace)
+        async for chunk in content.iter_any():
+            pace.add(len(chunk))
+            self._arrived()
+            await body.add(chunk)
+            if throttle is not None:
+                waited += await throttle.take(len(chunk))
 
     def _whole(self, body: Body, content: bytes | None, told: _Told) -> Fetched:
         def md5() -> str:

@@ -10,7 +10,7 @@ import msgspec
 from archive.history import SIDS_PER_REQUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from archive.accounts import Account
 
@@ -51,13 +51,21 @@ class Risk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forecast(
-    waiting: Waiting, *, account: str, rate: float | None, works: bool, now: datetime
+    waiting: Waiting,
+    *,
+    account: str,
+    rate: float | None,
+    works: bool,
+    now: datetime,
+    usable: Callable[[datetime], timedelta] | None = None,
 ) -> Risk:
     """Tell what will be deleted before its turn, where what is deleted first goes first.
 
     ``rate`` is calls an hour, None if it is not known; ``works`` whether any worker runs. One that
-    keeps up with what is due has no measure of what it could do, and nothing at risk.
+    keeps up with what is due has no measure of what it could do, and nothing at risk. ``usable`` is
+    how much of the time up to a deletion may be used for it, where that is not all of it.
     """
+    usable = usable or (lambda end: end - now)
     ends = [(max(hour + HOUR, now), count) for hour, count in waiting.hours if count]
     calls, first = 0, None
     if not works:
@@ -65,12 +73,12 @@ def forecast(
         calls = sum(count for _, count in soon)
         first = soon[0][0] if soon else None
     elif rate is not None and waiting.behind:
-        calls, first = _too_late(ends, rate, now)
+        calls, first = _too_late(ends, rate, usable)
     return Risk(
         account=account,
         calls=calls,
         first=first and max(first - HOUR, now),
-        needed_per_hour=_needed(ends, now),
+        needed_per_hour=_needed(ends, usable),
         rate_per_hour=None if rate is None else round(rate),
         already_past=waiting.past,
         works=works,
@@ -78,12 +86,14 @@ def forecast(
 
 
 def _too_late(
-    ends: Iterable[tuple[datetime, int]], rate: float, now: datetime
+    ends: Iterable[tuple[datetime, int]],
+    rate: float,
+    usable: Callable[[datetime], timedelta],
 ) -> tuple[int, datetime | None]:
     done = late = 0.0
     first = None
     for end, count in ends:
-        in_time = min(count, max(0.0, rate * ((end - now) / HOUR) - done))
+        in_time = min(count, max(0.0, rate * (usable(end) / HOUR) - done))
         done += in_time
         if count - in_time >= 1:
             late += count - in_time
@@ -91,12 +101,12 @@ def _too_late(
     return int(late), first
 
 
-def _needed(ends: Iterable[tuple[datetime, int]], now: datetime) -> int:
+def _needed(ends: Iterable[tuple[datetime, int]], usable: Callable[[datetime], timedelta]) -> int:
     """Return the calls an hour at which all are in time; an hour is the least that is reckoned."""
     total, needed = 0, 0.0
     for end, count in ends:
         total += count
-        needed = max(needed, total / max((end - now) / HOUR, 1.0))
+        needed = max(needed, total / max(usable(end) / HOUR, 1.0))
     return round(needed)
 
 

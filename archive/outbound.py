@@ -30,7 +30,7 @@ from archive.proxies import VARIABLES, proxy_for
 from archive.tls import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
     from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 
@@ -53,16 +53,18 @@ class Reach(msgspec.Struct, frozen=True):
     """What may be connected to besides public addresses.
 
     ``loopback``: what the settings themselves name as this machine (the sandbox). ``proxies``: what
-    the environment names as a proxy.
+    the environment names as a proxy. ``named``: hosts that the user named for reports; like a proxy
+    they may lie anywhere.
     """
 
     loopback: frozenset[Authority] = frozenset()
     proxies: frozenset[Authority] = frozenset()
+    named: frozenset[Authority] = frozenset()
 
     def allows(self, host: str, port: int, address: str) -> bool:
         """Tell whether an address of a host may be connected to."""
         asked = (host.lower(), port)
-        if asked in self.proxies or is_public(address):
+        if asked in self.proxies or asked in self.named or is_public(address):
             return True
         return asked in self.loopback and is_loopback(address)
 
@@ -172,6 +174,8 @@ async def open_session(
     environment: Mapping[str, str],
     connections: int,
     resolver: AbstractResolver | None = None,
+    answered: Callable[[], None] | None = None,
+    named: Iterable[str] = (),
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the session for the provider's API and recordings.
 
@@ -180,11 +184,14 @@ async def open_session(
         environment: where proxies and private certificate authorities stand.
         connections: how many there may be at once.
         resolver: what names are resolved by; the machine's own unless it is given.
+        answered: called when an answer has begun to come.
+        named: URLs that the user gave himself, which may be asked wherever they lie.
 
     Raises:
         SettingsError: a variable names a proxy or certificates that cannot be used.
     """
-    reach = reach_of(accounts, environment)
+    own = frozenset((host.lower(), port) for host, port in map(_authority, named))
+    reach = msgspec.structs.replace(reach_of(accounts, environment), named=own)
     public = PublicResolver(resolver or aiohttp.DefaultResolver(), reach)
     connector = aiohttp.TCPConnector(
         limit=connections,
@@ -195,6 +202,7 @@ async def open_session(
     session = aiohttp.ClientSession(
         connector=connector,
         middlewares=(gate(reach, environment),),
+        trace_configs=[_told_of_answers(answered)] if answered else None,
         # Bytes are stored as they come: what is compressed on the way is not asked for.
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -208,6 +216,17 @@ async def open_session(
             yield session
     finally:
         await public.close()
+
+
+def _told_of_answers(answered: Callable[[], None]) -> aiohttp.TraceConfig:
+    """Return what has a session call that when an answer has begun to come."""
+
+    async def on_answer(*_: object) -> None:
+        answered()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(on_answer)
+    return trace
 
 
 def check_environment(accounts: Iterable[Account], environment: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from archive.bandwidth import Bucket
 from archive.regular import open_regular
 
 if TYPE_CHECKING:
@@ -33,20 +34,17 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._rate = bytes_per_second
+        self._bucket = None if bytes_per_second is None else Bucket(bytes_per_second)
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._free_at = 0.0
 
     def take(self, size: int) -> None:
         """Wait until so many bytes more may have been read."""
-        if self._rate is None:
+        if self._bucket is None:
             return
         with self._lock:
-            now = self._clock()
-            self._free_at = max(self._free_at, now) + size / self._rate
-            wait = self._free_at - now
+            wait = self._bucket.take(size, self._clock())
         self._sleep(wait)
 
 

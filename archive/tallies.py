@@ -21,6 +21,11 @@ RECORDING_BYTES: Final = "recording_bytes"
 DOWNLOAD_MS: Final = "download_ms"
 DOWNLOAD_FAILURES: Final = "download_failures"
 READINESS_S: Final = "readiness_s"
+READINESS_TOTAL_S: Final = "readiness_total_s"
+SETTLED: Final = "settled"
+RETRIES: Final = "retries"
+CALLBACKS: Final = "callbacks"
+CALLBACKS_TAKEN: Final = "callbacks_taken"
 
 ANSWERED: Final = "answered"
 THROTTLED: Final = "throttled"
@@ -46,6 +51,11 @@ TALLIES: Final = {
     DOWNLOAD_MS: Meaning("Milliseconds that calls' downloads took, from the first byte asked for"),
     DOWNLOAD_FAILURES: Meaning("Downloads that brought no recording, by symptom", "symptom"),
     READINESS_S: Meaning("Seconds from a call's end until its recording was on disk", "le"),
+    READINESS_TOTAL_S: Meaning("The sum of these seconds"),
+    SETTLED: Meaning("Calls that were settled by a look at them", "state"),
+    RETRIES: Meaning("Looks that met a trouble which may pass, by symptom", "symptom"),
+    CALLBACKS: Meaning("Requests to the webhook, by what became of them", "outcome"),
+    CALLBACKS_TAKEN: Meaning("Callbacks that the catalog has taken in", "call"),
 }
 """Every name that may be counted."""
 
@@ -73,6 +83,7 @@ class Tallies:
     def observe_readiness(self, account: str, seconds: float) -> None:
         """Count a recording that was on disk so long after its call's end."""
         self.count(READINESS_S, account, label=bucket_of(seconds))
+        self.count(READINESS_TOTAL_S, account, amount=round(seconds))
 
     def take(self) -> list[Count]:
         """Return what was counted, and begin anew."""

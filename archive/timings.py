@@ -37,6 +37,14 @@ STOP_GRACE_S: Final = 60
 KILL_AFTER_S: Final = 48
 """How long a supervisor waits for its workers' end before it kills them."""
 
+START_S: Final = 600
+"""How long a service may take until it is ready (``TimeoutStartSec``): a large catalog may have to
+be brought to a new version first."""
+
+WATCHDOG_S: Final = 600
+"""How long work in hand may stand still, unexplained, until the service manager starts the service
+again (``WatchdogSec``)."""
+
 JOB_TIMEOUT_S: Final = 24 * 3600
 """What arq is told: longer than the largest batch, since a four-hour call is gigabytes.
 
@@ -49,4 +57,6 @@ assert LEASE_S + 2 * HEARTBEAT_S < LOCK_S, "who waits for the lock must outlast 
 assert LEASE_S + 2 * RESCUE_S < 60, "work must go on within a minute of a process's death"  # noqa: PLR2004
 assert DOWNLOAD_GRACE_S < KILL_AFTER_S - 5, "giving back and closing need their part of the grace"
 assert KILL_AFTER_S < STOP_GRACE_S - 10, "the embedded queue is stopped after the workers"
+assert LOCK_S * 4 < START_S, "what begins may have to wait for the catalog's lock more than once"
+assert (LEASE_S + LOCK_S) * 4 < WATCHDOG_S, "a stuck worker process is replaced long before"
 assert STOP_GRACE_S < JOB_TIMEOUT_S, "arq must never end a batch before a stop does"

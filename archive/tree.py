@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -118,3 +119,14 @@ def _folders(parent: Path, form: re.Pattern[str] | None = None) -> list[Path]:
             if (form is None or form.fullmatch(path.name)) and path.is_dir()
         )
     return []
+
+
+def free_bytes(root: Path) -> int:
+    """Return the free bytes of the disk that the recordings are on, or will be.
+
+    Raises:
+        OSError: the disk does not tell.
+    """
+    while not root.exists() and root != root.parent:
+        root = root.parent
+    return shutil.disk_usage(root).free

@@ -21,6 +21,7 @@ from archive.errors import CatalogError, QueueError, leaves
 from archive.verdicts import Absent, Failed, Lost, Symptom
 from jobs.downloads import Downloads
 from jobs.health import OF_DOWNLOADS, OF_HOSTS, OF_WRITES
+from jobs.outcomes import count_outcome
 from jobs.parts import Line, Parts, parts_of, unless
 from jobs.pausing import Pausing
 from jobs.payload import Batch, NewerPayloadError, decode_batch
@@ -95,6 +96,7 @@ async def _give_back(parts: Parts, lease: str) -> None:
 
 async def _rest(parts: Parts) -> None:
     """Begin nothing for a while: what is asked of the provider now could not be written down."""
+    parts.stirred()
     with parts.capacity.closed(), suppress(TimeoutError):
         await asyncio.wait_for(parts.stopping.wait(), parts.rest.total_seconds())
 
@@ -124,6 +126,7 @@ class _Run:
         )
         if not claimed:
             return
+        self._parts.stirred()
         try:
             await self._archive(claimed)
         except QueueError:
@@ -213,6 +216,7 @@ class _Run:
         # A lease lapses for all calls of a batch at once: then others have them, and tell of them.
         for sid, outcome in outcomes if held else ():
             tell_settled(account, sid, outcome)
+            count_outcome(self._parts.tallies, account, outcome)
 
     async def _settle_without_url(
         self, claimed: list[ClaimedCall], answers: dict[str, CallAnswer | Symptom]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from archive.catalog import pauses, processes, work
 from archive.clock import to_ms
+from archive.hours import ALWAYS, is_open
 from jobs.payload import Batch
 from jobs.plan import plan_batches
 
@@ -21,15 +22,20 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.database import Tx
+    from archive.catalog.work import DueCall
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
+    from archive.hours import Backfill
     from jobs.queue import JobQueue, Queued
 
 _LATELY = timedelta(days=1)
 
 
 class Dispatcher:
-    """Adds batches of due calls of all accounts, up to ``window`` waiting ones of each."""
+    """Adds batches of due calls of all accounts, up to ``window`` waiting ones of each.
+
+    ``has_nothing`` tells that at the last look nothing waited, and nothing could be added.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class Dispatcher:
         window: int,
         batch: int,
         clock: Clock,
+        backfill: Backfill = ALWAYS,
     ) -> None:
         self._catalog = catalog
         self._queue = queue
@@ -47,7 +54,9 @@ class Dispatcher:
         self._window = window
         self._batch = batch
         self._clock = clock
+        self._backfill = backfill
         self._turns = {account.name: 0 for account in accounts}
+        self.has_nothing = False
 
     async def tick(self) -> int:
         """Fill the window once; return how many batches were added.
@@ -57,6 +66,7 @@ class Dispatcher:
             CatalogError: the catalog cannot be read.
         """
         if await self._queue.waiting() >= self._window * len(self._accounts):
+            self.has_nothing = False
             return 0
         # In this order: what is claimed between the two looks is left out of this round only.
         claimed = await self._catalog.read(work.jobs_in_work, claimed_only=True)
@@ -70,6 +80,7 @@ class Dispatcher:
         for account in self._accounts:
             room = self._window - queued.waiting_of.get(account.name, 0)
             added += await self._add(account, max(0, room), queued, now)
+        self.has_nothing = not added and not queued.waiting
         return added
 
     async def _add(self, account: Account, room: int, queued: Queued, now: datetime) -> int:
@@ -88,14 +99,33 @@ class Dispatcher:
         if room == 0:
             return []
         most = room * self._batch + len(queued)
+        first, lately = self._due(tx, account, now, most)
         return plan_batches(
-            work.due_by_deletion(tx, account.name, now, most),
-            work.due_lately(tx, account, now, now - _LATELY, most),
+            first,
+            lately,
             queued=queued,
             room=room,
             size=self._batch,
             turn=self._turns[account.name],
             now_ms=to_ms(now),
+        )
+
+    def _due(
+        self, tx: Tx, account: Account, now: datetime, most: int
+    ) -> tuple[list[DueCall], list[DueCall]]:
+        """Return due calls in the order of their deletion, and those that are new.
+
+        Outside of the hours of a backfill these are what is deleted soon, and what is no backfill.
+        """
+        backfill = self._backfill
+        if is_open(backfill, account.zone, now):
+            return (
+                work.due_by_deletion(tx, account.name, now, most),
+                work.due_lately(tx, account, now, now - _LATELY, most),
+            )
+        return (
+            work.due_before(tx, account.name, now, now + backfill.urgent, most),
+            work.due_lately(tx, account, now, now - backfill.older_than, most),
         )
 
     def _room_under_pauses(

@@ -10,6 +10,7 @@ from archive.catalog.listed import drop_listed_urls
 from archive.tallies import DOWNLOAD_MS, RECORDING_BYTES, RECORDINGS
 from archive.verdicts import Pause
 from jobs.health import OF_ALL, OF_DOWNLOADS, OF_HOSTS, OF_WRITES, PROBED
+from jobs.outcomes import count_outcome
 from jobs.recording import Doubt, adoptable, age_of, archive_call
 from jobs.telling import tell_settled
 
@@ -175,6 +176,7 @@ class Downloads:
                 continue  # its lease has lapsed: another batch has it, and tells of it
             parts.counters.recordings += len(find.proofs)
             parts.tallies.count(RECORDINGS, name, amount=len(find.proofs))
+            count_outcome(parts.tallies, name, find.outcome)
             tell_settled(
                 name,
                 find.sid,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -15,6 +16,7 @@ from jobs.parts import unless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from jobs.leader import Leader
@@ -60,16 +62,20 @@ async def keep_polling(
     *,
     every: timedelta,
     tell: Callable[[Round], None],
+    asking: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Poll all accounts, one independent of the other, until ``stopping``.
 
-    ``tell`` is told of each round that was made to its end.
+    ``tell`` is told of each round that was made to its end; ``asking`` is entered while one is
+    made.
     """
     place = Place(leader)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(place.keep(stopping))
         for poller in pollers:
-            tasks.create_task(_poll_on(poller, place, stopping, every=every, tell=tell))
+            tasks.create_task(
+                _poll_on(poller, place, stopping, every=every, tell=tell, asking=asking)
+            )
 
 
 async def _poll_on(
@@ -79,13 +85,15 @@ async def _poll_on(
     *,
     every: timedelta,
     tell: Callable[[Round], None],
+    asking: Callable[[], AbstractContextManager[object]],
 ) -> None:
     poller.rest_for(every)
     while not stopping.is_set():
         if not place.is_ours:
             await _rest(stopping, _LOOK_S)
             continue
-        rest = await _one_round(poller, stopping, every=every, tell=tell)
+        with asking():
+            rest = await _one_round(poller, stopping, every=every, tell=tell)
         await _rest(stopping, rest.total_seconds())
 
 

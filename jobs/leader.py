@@ -44,13 +44,17 @@ _log = structlog.get_logger()
 
 
 class Leader:
-    """A leader's place, or a wish for it; ``place`` is which one."""
+    """A leader's place, or a wish for it; ``place`` is which one.
+
+    ``is_ours`` is what was found when it was last asked for.
+    """
 
     def __init__(self, redis: Redis, place: str = DISPATCHING) -> None:
         self._place = place
         self._token = secrets.token_hex(8)
         self._keep = redis.register_script(_KEEP)
         self._leave = redis.register_script(_LEAVE)
+        self.is_ours = False
 
     async def leads(self) -> bool:
         """Take the place if it is free, or renew it; return whether it is ours.
@@ -59,7 +63,9 @@ class Leader:
             QueueError: Redis does not answer.
         """
         with queue_errors("asking who leads"):
-            return bool(await self._keep(keys=[self._place], args=[self._token, LEADER_S * 1000]))
+            kept = await self._keep(keys=[self._place], args=[self._token, LEADER_S * 1000])
+        self.is_ours = bool(kept)
+        return self.is_ours
 
     async def leave(self) -> None:
         """Give the place up, so that another takes it at once.

@@ -29,6 +29,10 @@ CTX_KEY = "parts"
 """Where arq's context holds them."""
 
 
+def _tell_nobody() -> None:
+    """Let it move unseen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One account with its connections to the provider, and how its recordings fare on them."""
@@ -88,7 +92,8 @@ class InWork:
 class Parts:
     """Everything a batch needs. ``dice`` gives a random number in 0..1, for jitter.
 
-    ``rest`` is how long nothing is begun after the catalog could not be written.
+    ``rest`` is how long nothing is begun after the catalog could not be written. ``stirred`` is
+    called when work moves, or when it is known why it does not.
     """
 
     process: str
@@ -103,6 +108,7 @@ class Parts:
     clock: Clock
     dice: Callable[[], float]
     rest: timedelta = timedelta(seconds=15)
+    stirred: Callable[[], None] = _tell_nobody
     counters: Counters = field(default_factory=Counters)
     tallies: Tallies = field(default_factory=Tallies)
     in_work: InWork = field(default_factory=InWork)

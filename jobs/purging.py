@@ -14,10 +14,11 @@ from archive.tree import check_root
 from jobs.daykeeper import write_changed_days
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from archive.accounts import Account
+    from archive.catalog.database import Tx
     from archive.catalog.purge import Buried, Purgeable
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
@@ -71,14 +72,17 @@ class Purger:
             CatalogError: the catalog cannot be read or written.
         """
         check_root(self._root)
-        async for page in due_pages(self._catalog, accounts, horizon, day=day):
-            await self._bury(page, reason=KEEP_DAYS, why=why)
+        for account, one in await days_of(self._catalog, accounts, horizon, day=day):
+            while await self._bury_some(account, one, horizon, why):
+                pass
         return await self.finish()
 
     async def named(self, calls: Iterable[Purgeable], *, reason: str, why: str) -> Purged:
         """Delete the recordings of these calls; raises what `by_age` does."""
         check_root(self._root)
-        await self._bury(list(calls), reason=reason, why=why)
+        chosen = list(calls)
+        await self._catalog.write(rows.bury, chosen, reason=reason, why=why, now=self._clock())
+        self._count(chosen)
         return await self.finish()
 
     async def finish(self) -> Purged:
@@ -100,33 +104,22 @@ class Purger:
             self._purged.left += len(page) - len(gone)
         return self._purged
 
-    async def _bury(self, calls: list[Purgeable], *, reason: str, why: str) -> None:
-        count = await self._catalog.write(
-            rows.bury, calls, reason=reason, why=why, now=self._clock()
-        )
+    async def _bury_some(self, account: str, day: str, horizon: Horizon, why: str) -> int:
+        def some(tx: Tx) -> list[Purgeable]:
+            # In one transaction: what is found is not looked at again before it is noted.
+            found = rows.due(tx, account, day, horizon, _CALLS)
+            # The query has decided so already; what cannot be undone is decided twice.
+            calls = [call for call in found if horizon.lets_go(call.began, call.delete_by)]
+            rows.bury(tx, calls, reason=KEEP_DAYS, why=why, now=self._clock())
+            return calls
+
+        return self._count(await self._catalog.write(some))
+
+    def _count(self, calls: list[Purgeable]) -> int:
         self._purged.calls += len(calls)
-        self._purged.recordings += count
+        self._purged.recordings += sum(call.recordings for call in calls)
         self._purged.bytes += sum(call.bytes for call in calls)
-
-
-async def due_pages(
-    catalog: Catalog,
-    accounts: Iterable[Account],
-    horizon: Horizon,
-    *,
-    day: str | None,
-    most: int = _CALLS,
-) -> AsyncIterator[list[Purgeable]]:
-    """Yield the calls whose recordings may go, day by day, so many at a time."""
-    for account in accounts:
-        last = horizon.began_before.astimezone(account.zone).strftime("%Y-%m-%d")
-        for one in await catalog.read(rows.days, account.name, last):
-            if day not in {None, one}:
-                continue
-            after = ""
-            while page := await catalog.read(rows.due, account.name, one, horizon, after, most):
-                after = page[-1].sid
-                yield page
+        return len(calls)
 
 
 async def amount_due(
@@ -134,8 +127,21 @@ async def amount_due(
 ) -> Purged:
     """Count the recordings that may go."""
     found = Purged()
-    async for page in due_pages(catalog, accounts, horizon, day=day):
-        found.calls += len(page)
-        found.recordings += sum(call.recordings for call in page)
-        found.bytes += sum(call.bytes for call in page)
+    for account, one in await days_of(catalog, accounts, horizon, day=day):
+        calls, recordings, size = await catalog.read(rows.amount, account, one, horizon)
+        found.calls += calls
+        found.recordings += recordings
+        found.bytes += size
+    return found
+
+
+async def days_of(
+    catalog: Catalog, accounts: Iterable[Account], horizon: Horizon, *, day: str | None
+) -> list[tuple[str, str]]:
+    """Return the accounts and days that may have recordings to go: all, or those of one day."""
+    found = []
+    for account in accounts:
+        last = horizon.began_before.astimezone(account.zone).strftime("%Y-%m-%d")
+        days = await catalog.read(rows.days, account.name, last)
+        found += [(account.name, one) for one in days if day in {None, one}]
     return found

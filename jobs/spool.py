@@ -257,6 +257,14 @@ def _segments(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _SEGMENT.fullmatch(path.name))
 
 
+def waiting_bytes(folder: Path) -> int:
+    """Return how many bytes lie in a spool, whoever has it open; 0 where there is none."""
+    try:
+        return sum(path.stat().st_size for path in _segments(folder))
+    except OSError:  # one was taken in meanwhile, or there is no folder
+        return 0
+
+
 def _number(segment: Path) -> int:
     return int(segment.name.partition(".")[0])
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.polling import follow
+from worker.polling import POLLING_PART, follow
 from worker.secrets import WEBHOOK
-from worker.serving import secrets_of, serve
+from worker.serving import RECEIVING, secrets_of, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -38,11 +38,15 @@ async def run_beside(
         CallvaultError: one of them cannot begin, or cannot go on.
     """
     stopping = asyncio.Event()
+    service = supervisor.service
     work: list[Coroutine[object, object, None]] = []
     if polls:
-        work.append(follow(settings, environment, stopping))
+        service.expect(POLLING_PART)
+        work.append(follow(settings, environment, stopping, service=service))
     if receives and secrets_of(settings, environment):
-        work.append(serve(settings, environment, stopping, on_ready=on_ready))
+        service.expect(RECEIVING)
+        serving = serve(settings, environment, stopping, on_ready=on_ready, service=service)
+        work.append(serving)
     elif receives:
         _log.info("no callbacks are received: there is no secret for them", variable=WEBHOOK)
     running = asyncio.create_task(supervisor.run())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from archive.api import PATIENCE, Api
+from archive.bandwidth import Throttle
 from archive.body import USUAL, Bounds
 from archive.catalog import balance
 from archive.catalog.writer import Catalog
@@ -25,6 +26,7 @@ from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
+from worker.pulse import nobody
 from worker.secrets import credentials_for, usable_accounts
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class Effects:
     """Time, chance, names and patience: what decides, and is not in the settings.
 
     ``sleep`` is how the limiter waits, ``resolver`` what resolves names (None: the machine),
-    ``patience`` is for an answer of the API, ``bounds`` for a recording.
+    ``patience`` is for an answer of the API, ``bounds`` for a recording. ``stirred`` is called
+    when work moves, or waits for its turn with the provider.
     """
 
     clock: Clock = system_clock
@@ -54,6 +57,7 @@ class Effects:
     resolver: AbstractResolver | None = None
     patience: timedelta = PATIENCE
     bounds: Bounds = USUAL
+    stirred: Callable[[], None] = nobody
 
 
 REAL: Final = Effects()
@@ -67,8 +71,13 @@ def host_name() -> str:
 def limiter_of(pool: ArqRedis, settings: Settings, effects: Effects = REAL) -> RedisLimiter:
     """Return the limiter that all workers share."""
     accounts = settings.accounts
+
+    async def wait_for_a_turn(seconds: float) -> None:
+        effects.stirred()
+        await effects.sleep(seconds)
+
     return RedisLimiter(
-        pool, per_minute=lambda name: accounts[name].requests_per_minute, sleep=effects.sleep
+        pool, per_minute=lambda name: accounts[name].requests_per_minute, sleep=wait_for_a_turn
     )
 
 
@@ -89,6 +98,7 @@ def open_session(
         environment=environment,
         connections=connections,
         resolver=effects.resolver,
+        answered=effects.stirred,
     )
 
 
@@ -162,6 +172,9 @@ async def open_parts(
             open_session(settings, environment, connections=capacity.most + 8, effects=effects)
         )
         tallies = Tallies()
+        share = settings.worker.rate_of_process
+        loop = asyncio.get_running_loop()
+        throttle = Throttle(share, clock=loop.time) if share else None
         lines = {
             name: Line(
                 account=account,
@@ -172,6 +185,8 @@ async def open_parts(
                     credentials=credentials_for(account, environment, only_account=only),
                     window=settings.readiness.window,
                     bounds=effects.bounds,
+                    throttle=throttle,
+                    arrived=effects.stirred,
                 ),
             )
             for name, account in accounts.items()
@@ -192,5 +207,6 @@ async def open_parts(
             min_free=settings.archive.min_free,
             clock=effects.clock,
             dice=effects.dice,
+            stirred=effects.stirred,
             tallies=tallies,
         )

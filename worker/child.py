@@ -11,16 +11,21 @@ import structlog
 from archive.timings import HEARTBEAT_S, KILL_AFTER_S, LEASE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _MOST_SILENT: Final = LEASE_S // HEARTBEAT_S
 _log = structlog.get_logger()
+
+
+def _tell_nobody(_: bytes) -> None:
+    """Pass a sign over."""
 
 
 async def run_child(
     environment: Mapping[str, str],
     stopping: asyncio.Event,
     *,
+    signed: Callable[[bytes], None] = _tell_nobody,
     look_s: float = HEARTBEAT_S,
     most: int = _MOST_SILENT,
 ) -> int:
@@ -28,7 +33,7 @@ async def run_child(
 
     One that gives no sign of life for as long as a lease lasts is killed, so that another takes
     its place: it holds what it has claimed, and may hold the catalog's lock. See `falls_silent` for
-    ``look_s`` and ``most``.
+    ``signed``, ``look_s`` and ``most``.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -47,7 +52,9 @@ async def run_child(
     assert process.stdout is not None
     ended = asyncio.create_task(process.wait())
     told = asyncio.create_task(stopping.wait())
-    stuck = asyncio.create_task(falls_silent(process.stdout, look_s=look_s, most=most))
+    stuck = asyncio.create_task(
+        falls_silent(process.stdout, signed=signed, look_s=look_s, most=most)
+    )
     try:
         await asyncio.wait({ended, told, stuck}, return_when=asyncio.FIRST_COMPLETED)
         if told.done() and not ended.done():
@@ -63,12 +70,18 @@ async def run_child(
             task.cancel()
 
 
-async def falls_silent(signs: asyncio.StreamReader, *, look_s: float, most: int) -> None:
+async def falls_silent(
+    signs: asyncio.StreamReader,
+    *,
+    signed: Callable[[bytes], None] = _tell_nobody,
+    look_s: float,
+    most: int,
+) -> None:
     """Return when ``most`` looks in a row, each of ``look_s`` seconds, saw no sign.
 
     Looks are counted rather than seconds: who was stopped or asleep itself has not looked, and
     must not take everybody else for dead when it wakes. The end of the signs is no silence: then
-    this never returns.
+    this never returns. ``signed`` is told of each sign.
     """
     silent = 0
     while silent < most:
@@ -78,7 +91,8 @@ async def falls_silent(signs: asyncio.StreamReader, *, look_s: float, most: int)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             silent += 1
-        elif await reading:
+        elif came := await reading:
             silent = 0
+            signed(came)
         else:
             await asyncio.Event().wait()

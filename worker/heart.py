@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -15,12 +16,13 @@ from archive.timings import HEARTBEAT_S
 from worker.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from archive.catalog.database import Tx
     from archive.tallies import Count
     from jobs.parts import Parts
 
 _STARTED_AT: Final = system_clock()
-_SIGN: Final = b"."
 _STDOUT: Final = 1
 _log = structlog.get_logger()
 
@@ -75,14 +77,19 @@ async def keep_beating(parts: Parts) -> None:
             _log.warning("cannot beat", error=error.message)
 
 
-async def keep_signing() -> None:
+async def keep_signing(sign: Callable[[], bytes], woken: asyncio.Event) -> None:
     """Show the supervisor, which reads our standard output, that this process is not stuck.
+
+    ``sign`` is one of `worker.pulse`, and tells whether it holds work and that moves. It is given
+    every few seconds, and at once when ``woken``.
 
     Apart from the catalog: one that somebody else keeps locked is no fault of this process.
     """
     while True:
+        woken.clear()
         try:
-            os.write(_STDOUT, _SIGN)
+            os.write(_STDOUT, sign())
         except OSError:  # the supervisor has died: we end by the pipe that it held
             return
-        await asyncio.sleep(HEARTBEAT_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), HEARTBEAT_S)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from archive.catalog.writer import Catalog
     from archive.errors import CallvaultError
     from archive.store import Store
+    from worker.pulse import Crew
     from worker.settings import Settings
 
 
@@ -39,10 +40,12 @@ async def lead_until(
     catalog: Catalog,
     store: Store,
     patience_s: float | None = None,
+    crew: Crew | None = None,
 ) -> None:
     """Dispatch, rescue and write day files while this host leads, until ``stopping``.
 
-    Calls of these ``accounts`` are dispatched: those that have a key and token.
+    Calls of these ``accounts`` are dispatched: those that have a key and token. ``crew`` learns
+    whether there is work to be begun, and what keeps it from that.
 
     Raises:
         CallvaultError: with patience, when Redis or the catalog were away for longer.
@@ -56,12 +59,22 @@ async def lead_until(
         window=2 * settings.worker.process_count,
         batch=settings.worker.batch,
         clock=system_clock,
+        backfill=settings.backfill,
     )
     rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=system_clock)
     async with DayKeeper(catalog, settings.archive.root) as keeper:
         duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick, write_days=keeper.tick)
-        tell = partial(write_down, catalog)
-        await lead(Leader(pool), duties, stopping, patience_s=patience_s, tell=tell)
+        leader = Leader(pool)
+        if crew is not None:
+            # Who does not lead cannot tell: what waits is the leader's to see to.
+            crew.waiting = lambda: leader.is_ours and not dispatcher.has_nothing
+
+        async def tell(trouble: CallvaultError | None) -> None:
+            if crew is not None:
+                crew.meets(trouble.message if trouble else "")
+            await write_down(catalog, trouble)
+
+        await lead(leader, duties, stopping, patience_s=patience_s, tell=tell)
 
 
 async def write_down(catalog: Catalog, trouble: CallvaultError | None) -> None:

@@ -13,13 +13,14 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from worker.journal import LineHandler, is_journal
 from worker.redact import clean_fields
 from worker.repeats import Bounded, Repeats
+from worker.screen import wants_colour
 from worker.secrets import secrets_in
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from worker.sections import Log
 
-_NO_COLOUR: Final = "NO_COLOR"
 _log = structlog.get_logger()
 
 
@@ -70,7 +70,7 @@ def configure_logging(
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 Redactor(known),
-                _renderer(as_json=as_json, is_terminal=is_terminal),
+                _renderer(as_json=as_json),
             ],
         )
     )
@@ -78,12 +78,22 @@ def configure_logging(
     root.handlers = [Bounded(handler, Repeats(time.monotonic))]
     chosen = "warning" if quiet else (level or log.level)
     root.setLevel(chosen.upper())
-    # These tell of every job and request at INFO; ours say it once a call, and less.
-    for name in ("arq", "aiohttp.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quieten()
     # What goes wrong with logging is told of in the record's place, and ends nobody.
     logging.raiseExceptions = False
     _catch_all(keep_excepthook=not as_json)
+
+
+def quieten() -> None:
+    """Let libraries that tell of every job or request at INFO only warn, and by our pipe.
+
+    Called once more where arq's own command line runs a worker: it gives its logger a handler after
+    the settings were read.
+    """
+    for name in ("arq", "aiohttp.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.WARNING)
 
 
 class Redactor:
@@ -104,10 +114,10 @@ def _stamp(*, as_json: bool) -> Processor:
     return structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False, key="time")
 
 
-def _renderer(*, as_json: bool, is_terminal: bool) -> Processor:
+def _renderer(*, as_json: bool) -> Processor:
     if as_json:
         return structlog.processors.JSONRenderer()
-    colours = is_terminal and not os.environ.get(_NO_COLOUR)
+    colours = sys.stderr is not None and wants_colour(sys.stderr, os.environ)
     return structlog.dev.ConsoleRenderer(colors=colours, timestamp_key="time")
 
 

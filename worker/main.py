@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -34,10 +35,11 @@ from jobs.queue import (
     queue_errors,
     serialise,
 )
-from worker.build import host_name, open_parts
+from worker.build import REAL, host_name, open_parts
 from worker.heart import beat, keep_beating, keep_signing
 from worker.leading import lead_until
-from worker.logs import configure_logging
+from worker.logs import configure_logging, quieten
+from worker.pulse import FREE, STARTING, Pulse, nobody, sign_of
 from worker.secrets import secrets_in
 from worker.sections import EMBEDDED
 from worker.settings import Settings, load_settings
@@ -71,12 +73,19 @@ def settings_of_environment() -> Settings:
 async def start(ctx: dict[str, Any]) -> None:
     """Arq's ``on_startup``: open the parts, begin to beat, and lead if nobody supervises."""
     os.umask(PRIVATE_UMASK)
+    quieten()
     settings: Settings = ctx["settings"]
     stack = AsyncExitStack()
     ctx["stack"] = stack
     process = os.environ.get(PROCESS_VARIABLE) or f"{host_name()}-{secrets.token_hex(4)}"
     parts = await stack.enter_async_context(
-        open_parts(settings, ctx["redis"], os.environ, process=process)
+        open_parts(
+            settings,
+            ctx["redis"],
+            os.environ,
+            process=process,
+            effects=replace(REAL, stirred=ctx.get("stirred", nobody)),
+        )
     )
     ctx[CTX_KEY] = parts
     await beat(parts)
@@ -194,8 +203,12 @@ class _Supervised:
     def __init__(self, settings: Settings) -> None:
         self._pool = open_pool(_queue_url(settings))
         arguments = {**_arguments(settings, self._pool), "on_startup": self._start}
+        arguments["ctx"]["stirred"] = self._stir
         self._worker = Worker(handle_signals=False, **arguments)
         self._ending: asyncio.Task[None] | None = None
+        self._pulse = Pulse()
+        self._signed = STARTING
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
         """Work until told to end.
@@ -208,7 +221,7 @@ class _Supervised:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         threading.Thread(target=self._wait_for_supervisor, args=(loop,), daemon=True).start()
-        signing = asyncio.create_task(keep_signing())
+        signing = asyncio.create_task(keep_signing(self._sign, self._woken))
         running = asyncio.create_task(self._worker.async_run())
         try:
             with queue_errors("working on the queue"):
@@ -232,8 +245,21 @@ class _Supervised:
         await stop(worker.ctx)
         await close_pool(self._pool)
 
+    def _sign(self) -> bytes:
+        parts: Parts | None = self._worker.ctx.get(CTX_KEY)
+        if parts is not None:
+            moved = self._pulse.take()
+            self._signed = sign_of(moved=moved, holds=bool(parts.in_work.all()))
+        return self._signed
+
+    def _stir(self) -> None:
+        self._pulse.stir()
+        if self._signed in {STARTING, FREE}:
+            self._woken.set()
+
     async def _start(self, ctx: dict[str, Any]) -> None:
         await start(ctx)
+        self._stir()
         parts_of(ctx).capacity.on_change = self._pick_one_more
         self._pick_one_more(room=True)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import structlog
 
+from worker.screen import bar_console
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -55,7 +57,7 @@ class Meter:
             self._show()
 
     def _draw(self) -> None:
-        from rich import console, progress  # noqa: PLC0415 - loaded only where it shows something
+        from rich import progress  # noqa: PLC0415 - loaded only where it shows something
 
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
@@ -63,8 +65,7 @@ class Meter:
             progress.TextColumn("{task.fields[files]}"),
             progress.TextColumn("{task.fields[speed]}"),
             progress.TimeRemainingColumn(compact=True),
-            # Results go to stdout, which may be a pipe.
-            console=console.Console(stderr=True),
+            console=bar_console(),
         )
         self._task = self._bar.add_task(self._doing, total=self._total, files="", speed="")
         self._bar.start()

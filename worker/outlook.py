@@ -11,6 +11,7 @@ from archive.catalog import pauses
 from archive.catalog.forecast import correct, corrections, risks
 from archive.errors import CatalogError
 from archive.forecast import describe
+from archive.hours import ALWAYS
 from archive.reasons import NO_CREDENTIALS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from archive.clock import Clock
     from archive.errors import CredentialsError
     from archive.forecast import Risk
+    from archive.hours import Backfill
 
 EVERY: Final = timedelta(minutes=1)
 """Between two looks at what is at risk."""
@@ -71,8 +73,15 @@ async def correct_deletion_days(catalog: Catalog, accounts: Iterable[Account]) -
 class Watch:
     """Warns of what will be deleted before its turn: every ten minutes, or when it has doubled."""
 
-    def __init__(self, catalog: Catalog, accounts: Iterable[Account], clock: Clock) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        accounts: Iterable[Account],
+        clock: Clock,
+        backfill: Backfill = ALWAYS,
+    ) -> None:
         self._catalog = catalog
+        self._backfill = backfill
         self._accounts = {account.name: account for account in accounts}
         self._clock = clock
         self._warned: dict[str, tuple[datetime, int]] = {}
@@ -86,7 +95,7 @@ class Watch:
             return self._at_risk
         self._looked = now
         try:
-            found = await self._catalog.read(risks, self._accounts.values(), now)
+            found = await self._catalog.read(risks, self._accounts.values(), now, self._backfill)
         except CatalogError as error:
             _log.warning("cannot tell what will be deleted", error=error.message)
             return self._at_risk

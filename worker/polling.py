@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from archive.entry import FOR_ALL
 from jobs.following import keep_polling
@@ -10,7 +11,9 @@ from jobs.leader import POLLING, Leader
 from jobs.poller import Poller
 from worker.asking import open_asking
 from worker.build import REAL, host_name
+from worker.pulse import Rounds
 from worker.secrets import usable_accounts
+from worker.service import Service
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from worker.asking import Asking
     from worker.build import Effects
     from worker.settings import Settings
+
+
+POLLING_PART: Final = "polling"
+"""The part of a service that is ready when the listing can be asked."""
 
 
 def _tell_nobody(_: Round) -> None:
@@ -64,11 +71,13 @@ async def follow(
     tell: Callable[[Round], None] = _tell_nobody,
     effects: Effects = REAL,
     entry: Entry = FOR_ALL,
+    service: Service | None = None,
 ) -> None:
     """Poll until ``stopping``, on one host of the cluster at a time.
 
     ``accounts`` are all that have a key and token if None, ``every`` is that of the settings.
-    ``queue_url`` is that of a queue which somebody keeps already.
+    ``queue_url`` is that of a queue which somebody keeps already. ``service`` learns when polling
+    can begin, and that it moves.
 
     Raises:
         CredentialsError: one of ``accounts``, or of all, has no key or token.
@@ -79,13 +88,19 @@ async def follow(
         usable, _ = usable_accounts(settings.accounts, environment)
         accounts = usable.values()
     chosen = list(accounts)
+    service = service or Service()
+    rounds = Rounds()
+    service.watch(rounds.facts)
+    effects = replace(effects, stirred=rounds.stir)
     async with open_asking(
         settings, environment, chosen, queue_url=queue_url, effects=effects
     ) as asking:
+        service.has(POLLING_PART)
         await keep_polling(
             pollers_of(settings, asking, chosen, effects, entry=entry),
             Leader(asking.pool, POLLING),
             stopping,
             every=settings.poll.every if every is None else every,
             tell=tell,
+            asking=rounds.going_on,
         )

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from archive.call import State
+from worker.screen import bar_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,7 +111,7 @@ class BarProgress:
 
     def begin(self) -> None:
         """Draw the bar."""
-        from rich import console, progress  # noqa: PLC0415 - loaded only where it shows something
+        from rich import progress  # noqa: PLC0415 - loaded only where it shows something
 
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
@@ -119,8 +120,7 @@ class BarProgress:
             progress.TextColumn("{task.fields[speed]}"),
             progress.TimeRemainingColumn(compact=True),
             progress.TextColumn("{task.fields[note]}"),
-            # Results go to stdout, which may be a pipe.
-            console=console.Console(stderr=True),
+            console=bar_console(),
         )
         self._task = self._bar.add_task("archiving", total=None, settled="", speed="", note="")
         self._bar.start()

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from archive.accounts import Account, Credentials
 from archive.errors import CredentialsError
+from archive.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +19,16 @@ _KEY: Final = "EXOTEL_API_KEY"
 _TOKEN: Final = "EXOTEL_API_TOKEN"  # noqa: S105 - the name of a variable
 WEBHOOK: Final = "EXOTEL_WEBHOOK_SECRET"
 """The variable of the webhook's secret."""
+SMTP_PASSWORD: Final = "SMTP_PASSWORD"  # noqa: S105 - the name of a variable
+WEBHOOK_URL: Final = "REPORT_WEBHOOK_URL"
+"""The variable of the URL that reports are posted to: who has it can post there."""
+HEALTHCHECKS_URL: Final = "REPORT_HEALTHCHECKS_URL"
+"""The variable of the URL that is told whether a day is complete."""
 _LEAST_SECRET: Final = 16
 _FOLDER: Final = "CREDENTIALS_DIRECTORY"
 _PREFIXES: Final = ("EXOTEL_", "CALLVAULT")
 _SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASS")
+_OF_REPORTS: Final = frozenset({SMTP_PASSWORD, WEBHOOK_URL, HEALTHCHECKS_URL})
 _SHORTEST: Final = 6
 """Characters below which a value is no secret that could be told from a common word."""
 
@@ -75,6 +82,45 @@ def webhook_secret_for(
             "with: openssl rand -hex 24",
         )
     return secret
+
+
+def shared_secret(variable: str, environment: Mapping[str, str]) -> str:
+    """Return a secret that is no account's, from the environment or the credential; '' if none is.
+
+    Raises:
+        CredentialsError: the credential cannot be read.
+    """
+    if value := environment.get(variable, "").strip():
+        return value
+    folder = environment.get(_FOLDER)
+    return _read(Path(folder) / _credential(variable)) if folder else ""
+
+
+def secret_url(variable: str, environment: Mapping[str, str]) -> str:
+    """Return a URL that is a secret; '' if there is none.
+
+    Raises:
+        CredentialsError: it is no URL, or its host would be told it without TLS.
+    """
+    url = shared_secret(variable, environment)
+    if url and not _is_url(url):
+        raise CredentialsError(
+            f"{variable} holds no URL that can be used",
+            hint="write https://…, all of it (plain http only to this machine itself)",
+        )
+    return url
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    sound = url.isascii() and url.isprintable() and " " not in url and "@" not in parts.netloc
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return sound and safe and bool(host)
 
 
 def usable_accounts(
@@ -164,12 +210,12 @@ def secrets_in(environment: Mapping[str, str], *urls: str) -> tuple[str, ...]:
     (the queue's, a proxy's); each also as it stands in a URL, and keys with their tokens as HTTP's
     Basic writes them. The longest come first: one may be a part of another.
     """
-    found = {
+    given = {
         value.strip()
         for name, value in environment.items()
-        if name.startswith(_PREFIXES) and _SECRET_NAME.search(name)
+        if name in _OF_REPORTS or (name.startswith(_PREFIXES) and _SECRET_NAME.search(name))
     }
-    found |= _credentials_in(environment)
+    found = {part for value in given | _credentials_in(environment) for part in _parts_of(value)}
     for text in (*urls, *environment.values()):
         found |= _password_in(text)
     keys = [value for name, value in environment.items() if name.startswith(_KEY)]
@@ -190,6 +236,16 @@ def _credentials_in(environment: Mapping[str, str]) -> set[str]:
     except (OSError, UnicodeDecodeError):
         return set()
     return {text for text in texts if "\n" not in text}
+
+
+def _parts_of(value: str) -> set[str]:
+    """Return a secret; of one that is a URL also its path, which errors tell without its host."""
+    if "://" not in value:
+        return {value}
+    try:
+        return {value, urlsplit(value).path.strip("/")}
+    except ValueError:
+        return {value}
 
 
 def _password_in(text: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -10,7 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from worker.values import Size
+from worker.values import Rate, Size
 
 EMBEDDED: Final = "embedded"
 
@@ -29,7 +30,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the catalog is (``sqlite:///relative.db``, ``sqlite:////absolute.db``), and its memory.
+    """Where the catalog is, and its memory.
+
+    ``url`` is ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, or a server's as libpq takes
+    it: ``postgresql://user@host/database``.
 
     ``keep_looks`` is how long the looks at settled calls are kept, ``keep_history`` how long runs,
     hearings and files of rejected rows are.
@@ -38,12 +42,22 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: Annotated[
         str,
         Meta(
-            pattern=r"^sqlite:///\S+\Z",
-            description="sqlite:///relative.db or sqlite:////absolute.db",
+            pattern=r"^(sqlite:///|postgres(ql)?://)\S+\Z",
+            description="sqlite:///relative.db, sqlite:////absolute.db, or postgresql://…",
         ),
     ] = "sqlite:///state/catalog.db"
     keep_looks: timedelta = timedelta(days=90)
     keep_history: timedelta = timedelta(days=400)
+
+
+def has_password(url: object) -> bool:
+    """Tell whether a server's URL holds a password, where libpq would look for one."""
+    if not isinstance(url, str) or "://" not in url:
+        return False
+    _, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    user, at, _ = place.partition("/")[0].rpartition("@")
+    return bool(at and ":" in user) or bool(re.search(r"(^|&)(ssl)?password=", query))
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,11 +75,20 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is done at once. ``processes = 0`` stands for one per core."""
+    """How much is done at once. ``processes = 0`` stands for one per core.
+
+    ``limit_rate`` is how many bytes of recordings a second come at most, over all processes.
+    """
 
     processes: Annotated[int, Meta(ge=0, le=256)] = 0
     downloads: Annotated[int, Meta(ge=1, le=512)] = 32
     batch: Annotated[int, Meta(ge=1, le=100)] = 100
+    limit_rate: Rate = Rate(0)
+
+    @property
+    def rate_of_process(self) -> float:
+        """What each process may take of ``limit_rate``: an equal share; 0 is no limit."""
+        return self.limit_rate / self.process_count
 
     @property
     def process_count(self) -> int:

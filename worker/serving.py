@@ -15,6 +15,7 @@ from archive.catalog import balance
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CatalogError, CredentialsError, InputError
+from archive.tallies import Tallies
 from jobs.callbacks import sid_in
 from jobs.spool import Kept, Spool
 from jobs.taking import Taker
@@ -23,17 +24,22 @@ from web.client import read_network
 from web.gate import CONNECTION_S, Gate
 from web.guard import Rate, Secrets
 from web.plain import PlainHandler
-from worker.metrics import Metrics
+from worker.build import host_name
+from worker.metrics import SPOOL, Metrics, Reader
+from worker.pulse import Facts, Pulse
 from worker.secrets import WEBHOOK, webhook_secret_for
+from worker.service import Service
+from worker.tallying import keep_tallying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from archive.catalog.intake import Intake
     from archive.clock import Clock
     from worker.settings import Settings
 
-SPOOL: Final = "spool"
-"""The folder of callbacks that the catalog has not taken in yet, below [queue] state."""
+RECEIVING: Final = "receiving"
+"""The part of a service that is ready when callbacks are answered."""
 _PATIENCE_S: Final = 2.0
 _LAST_TAKE_S: Final = 10.0
 _ANSWER_S: Final = 10.0
@@ -109,11 +115,13 @@ async def serve(
     on_ready: Callable[[str], None] | None = None,
     connection_s: float = CONNECTION_S,
     clock: Clock = system_clock,
+    service: Service | None = None,
 ) -> None:
     """Receive callbacks, and answer for health and metrics, until ``stopping``.
 
-    ``on_ready`` is told the address once requests are answered. In the end what was answered is in
-    the catalog, or lies in the spool for the next time.
+    ``on_ready`` is told the address once requests are answered, ``service`` that they are,
+    and whether callbacks reach the catalog. In the end what was answered is in the catalog, or lies
+    in the spool for the next time.
 
     Raises:
         CredentialsError: there is no secret.
@@ -131,14 +139,31 @@ async def serve(
         folder = settings.queue.state / SPOOL
         spool = await Spool.open(folder, most_bytes=wanted.spool)
         stack.push_async_callback(spool.close)
-        metrics = Metrics(catalog, list(settings.accounts), clock, lambda: spool.size)
+        tallies = Tallies()
+        await stack.enter_async_context(
+            keep_tallying(tallies, catalog, host=host_name(), clock=clock)
+        )
+        metrics = Metrics(Reader(settings, clock), catalog, clock, tallies)
+        stack.push_async_callback(metrics.close)
+        pulse = Pulse()
+
+        def taken(intake: Intake) -> None:
+            pulse.stir()
+            metrics.taken(intake)
+
         taker = Taker(
             spool=spool,
             catalog=catalog,
             accounts=settings.accounts,
             readiness=settings.readiness,
             clock=clock,
-            tell=metrics.taken,
+            tell=taken,
+        )
+        service = service or Service()
+        service.watch(
+            lambda: Facts(
+                moved=pulse.take() or taker.troubled_since is not None, held=spool.size > 0
+            )
         )
         stack.push_async_callback(_take_the_rest, taker)
         taking = asyncio.create_task(taker.keep_taking())
@@ -178,6 +203,7 @@ async def serve(
         _log.info("receiving callbacks", address=address, accounts=", ".join(secrets))
         if closed := [name for name in settings.accounts if name not in secrets]:
             _log.warning("accounts without a secret receive none", accounts=", ".join(closed))
+        service.has(RECEIVING)
         if on_ready is not None:
             on_ready(address)
         stopped = asyncio.create_task(stopping.wait())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 from urllib.parse import urlsplit
@@ -18,13 +19,24 @@ import msgspec
 
 from archive import retention, selection
 from archive.accounts import Account
+from archive.catalog.database import file_of, is_on_a_server
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
+from archive.hours import Backfill
 from archive.polling import Poll
 from archive.readiness import Readiness
 from web.client import read_network
-from worker.sections import Archive, CatalogSettings, Log, Queue, Web, Workers
-from worker.values import allowed_by, convert, is_one_of_many, required, shown, words_of
+from worker.sections import Archive, CatalogSettings, Log, Queue, Web, Workers, has_password
+from worker.sending.section import Report
+from worker.values import (
+    allowed_by,
+    convert,
+    is_one_of_many,
+    is_secret_like,
+    required,
+    shown,
+    words_of,
+)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -51,13 +63,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Workers
     web: Web
     poll: Poll
+    backfill: Backfill
+    report: Report
     log: Log
     source: str
 
     @property
     def catalog_path(self) -> Path:
-        """The file that ``catalog.url`` names."""
-        return Path(self.catalog.url.removeprefix("sqlite:///"))
+        """The file that ``catalog.url`` names.
+
+        Raises:
+            InputError: it is on a server.
+        """
+        return file_of(self.catalog.url)
+
+    @property
+    def catalog_file(self) -> Path | None:
+        """The file that ``catalog.url`` names; None where it is on a server."""
+        return None if is_on_a_server(self.catalog.url) else self.catalog_path
 
     def account(self, name: str | None) -> Account:
         """Return the account of that name, or the only one.
@@ -85,8 +108,22 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "worker": Workers,
     "web": Web,
     "poll": Poll,
+    "backfill": Backfill,
+    "report": Report,
     "log": Log,
 }
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings with whatever is wrong with them, for who has to tell of that.
+
+    What is wrong was left out: a key has its default, an account is not there. ``unsound`` names
+    the sections that this concerns, accounts as ``accounts.NAME``.
+    """
+
+    settings: Settings
+    mistakes: tuple[str, ...]
+    unsound: frozenset[str]
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -96,13 +133,58 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         InputError: there is no such file, or it is no TOML.
         SettingsError: with all mistakes that were found.
     """
-    file = _find(path, environment)
-    return _Reader(
-        _read_toml(file), environment, base=file.resolve().parent, source=str(file)
-    ).read()
+    return settled(gather_settings(find_settings(path, environment), environment))
 
 
-def _find(path: Path | None, environment: Mapping[str, str]) -> Path:
+def read_settings(
+    document: dict[str, Any], environment: Mapping[str, str], *, file: Path
+) -> Settings:
+    """Read settings that stand, or would stand, in a file.
+
+    Raises:
+        SettingsError: with all mistakes that were found.
+    """
+    base = file.resolve().parent
+    return settled(_Reader(document, environment, base=base, source=str(file)).read())
+
+
+def settled(gathered: Gathered) -> Settings:
+    """Return settings that have no mistake.
+
+    Raises:
+        SettingsError: with all that were found.
+    """
+    if gathered.mistakes:
+        raise SettingsError(list(gathered.mistakes), source=gathered.settings.source)
+    return gathered.settings
+
+
+def account_names(path: Path | None, environment: Mapping[str, str]) -> list[str]:
+    """Return the names of the accounts that the file has sections for, whatever else is in it.
+
+    Raises:
+        InputError: there is no such file, or it is no TOML.
+    """
+    accounts = _read_toml(find_settings(path, environment)).get("accounts", {})
+    return list(accounts) if isinstance(accounts, dict) else []
+
+
+def gather_settings(file: Path, environment: Mapping[str, str]) -> Gathered:
+    """Read a file and the environment, mistakes and all.
+
+    Raises:
+        InputError: the file cannot be read, or is no TOML.
+    """
+    base = file.resolve().parent
+    return _Reader(_read_toml(file), environment, base=base, source=str(file)).read()
+
+
+def find_settings(path: Path | None, environment: Mapping[str, str]) -> Path:
+    """Return the settings file: given, named by ``CALLVAULT_CONFIG``, or the first that is there.
+
+    Raises:
+        InputError: none is named, and there is none.
+    """
     named = path or (
         Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None
     )
@@ -143,13 +225,20 @@ class _Reader:
         self._base = base
         self._source = source
         self._mistakes: list[str] = []
+        self._unsound: set[str] = set()
 
-    def read(self) -> Settings:
+    def read(self) -> Gathered:
         for unknown in set(self._document) - {*_SECTIONS, "accounts", "selection"}:
             known = ", ".join(["accounts", "selection", *_SECTIONS])
             self._mistake(unknown, None, f"unknown section; there are {known}")
-        sections = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
-        self._check_networks(sections["web"])
+        sections = {}
+        for name, kind in _SECTIONS.items():
+            with self._within(name):
+                sections[name] = self._section(name, kind)
+        with self._within("web"):
+            self._check_networks(sections["web"])
+        with self._within("catalog"):
+            self._check_password()
         accounts = self._accounts()
         rules = self._rows("selection", selection.Rule, self._document.get("selection", []))
         for mistake in selection.mistakes(rules, accounts):
@@ -160,12 +249,24 @@ class _Reader:
         }
         for name in sorted(self._environment):
             self._mistake(name, self._environment[name], "unknown environment variable")
-        if self._mistakes:
-            raise SettingsError(self._mistakes, source=self._source)
-        return self._absolute(Settings(accounts=accounts, source=self._source, **sections))
+        sound = {n: one for n, one in accounts.items() if f"accounts.{n}" not in self._unsound}
+        return Gathered(
+            settings=self._absolute(Settings(accounts=sound, source=self._source, **sections)),
+            mistakes=tuple(self._mistakes),
+            unsound=frozenset(self._unsound),
+        )
+
+    @contextmanager
+    def _within(self, name: str) -> Iterator[None]:
+        """Note the section whose mistakes are met meanwhile."""
+        before = len(self._mistakes)
+        yield
+        if len(self._mistakes) > before:
+            self._unsound.add(name)
 
     def _mistake(self, key: str, value: object, allowed: str) -> None:
-        written = "" if value is None else f" = {shown(value)}"
+        # A key that somebody wrote into the file must not go on into a log.
+        written = "" if value is None or is_secret_like(key) else f" = {shown(value)}"
         self._mistakes.append(f"{key}{written}: {allowed}")
 
     def _section(self, name: str, kind: type[msgspec.Struct]) -> Any:  # noqa: ANN401
@@ -245,24 +346,32 @@ class _Reader:
         variables: dict[str, str] = {}
         for name, table in tables.items():
             where = f"accounts.{name}"
-            if not _ACCOUNT_NAME.fullmatch(name):
-                allowed = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
-                self._mistake(where, None, allowed)
-                continue
-            if (twin := variables.setdefault(name.replace("-", "_"), name)) != name:
-                self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
-            prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
-            rest = {key: value for key, value in table.items() if key != "retention"}
-            rows = table.get("retention", [])
-            kept = self._rows(f"{where}.retention", retention.Kept, rows)
-            for key, value, allowed in retention.mistakes(kept):
-                self._mistake(f"{where}.retention.{key}", value, allowed)
-            given = {"name": name, "retention": tuple(kept), "selection": ()}
-            account = self._struct(where, Account, rest, prefix, **given)
-            told = {k: table[k] for k in ("timezone", "api_base") if isinstance(table.get(k), str)}
-            self._check_account(where, account or Account(name=name, sid="", **told))
+            with self._within(where):
+                account = self._account(name, table, variables)
             if account is not None:
                 yield name, account
+
+    def _account(
+        self, name: str, table: dict[str, Any], variables: dict[str, str]
+    ) -> Account | None:
+        where = f"accounts.{name}"
+        if not _ACCOUNT_NAME.fullmatch(name):
+            allowed = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
+            self._mistake(where, None, allowed)
+            return None
+        if (twin := variables.setdefault(name.replace("-", "_"), name)) != name:
+            self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
+        prefix = f"{PREFIX}ACCOUNTS_{name.upper().replace('-', '_')}_"
+        rest = {key: value for key, value in table.items() if key != "retention"}
+        rows = table.get("retention", [])
+        kept = self._rows(f"{where}.retention", retention.Kept, rows)
+        for key, value, allowed in retention.mistakes(kept):
+            self._mistake(f"{where}.retention.{key}", value, allowed)
+        given = {"name": name, "retention": tuple(kept), "selection": ()}
+        account: Account | None = self._struct(where, Account, rest, prefix, **given)
+        told = {k: table[k] for k in ("timezone", "api_base") if isinstance(table.get(k), str)}
+        self._check_account(where, account or Account(name=name, sid="", **told))
+        return account
 
     def _check_account(self, where: str, account: Account) -> None:
         try:
@@ -273,6 +382,12 @@ class _Reader:
         if not _is_safe_base(account.api_base):
             allowed = "https://HOST (plain http only to this machine itself)"
             self._mistake(f"{where}.api_base", account.api_base, allowed)
+
+    def _check_password(self) -> None:
+        table = self._document.get("catalog", {})
+        if isinstance(table, dict) and has_password(table.get("url")):
+            allowed = "no password in this file: give it by PGPASSFILE or PGPASSWORD"
+            self._mistake("catalog.url", None, f"{allowed}, or the URL by {PREFIX}CATALOG_URL")
 
     def _check_networks(self, web: Web | None) -> None:
         for key in ("allow", "trusted_proxies", "metrics_allow") if web else ():
@@ -285,11 +400,13 @@ class _Reader:
     def _absolute(self, settings: Settings) -> Settings:
         """Take relative paths as relative to the settings file, wherever a command is started."""
         replace = msgspec.structs.replace
-        path = self._base / settings.catalog_path
+        url = settings.catalog.url
+        if not is_on_a_server(url):
+            url = f"sqlite:///{self._base / file_of(url)}"
         return replace(
             settings,
             queue=replace(settings.queue, state=self._base / settings.queue.state),
-            catalog=replace(settings.catalog, url=f"sqlite:///{path}"),
+            catalog=replace(settings.catalog, url=url),
             archive=replace(settings.archive, root=self._base / settings.archive.root),
         )
 

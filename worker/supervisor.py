@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import signal
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -25,24 +26,27 @@ from archive.errors import (
     CredentialsError,
     Exit,
     FatalError,
-    ProviderError,
+    LaterError,
     QueueError,
     leaves,
 )
 from archive.outbound import check_environment
-from archive.reasons import meaning_of
 from archive.tallies import REQUESTS
 from jobs.daykeeper import write_changed_days
 from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
+from worker import notify
 from worker.build import host_name, open_store
 from worker.child import run_child
+from worker.ending import hopeless, waits_for_hours
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
 from worker.outlook import Watch, correct_deletion_days, hold_up
 from worker.progress import RunState
+from worker.pulse import Crew
 from worker.queues import keep_queue
 from worker.secrets import usable_accounts
+from worker.service import Service, StatusProgress
 from worker.settings import CONFIG_VARIABLE, Settings
 
 if TYPE_CHECKING:
@@ -65,8 +69,8 @@ _WATCH_S: Final = 0.25
 _DRAIN_PATIENCE_S: Final = 300.0
 _STOP_PATIENCE_S: Final = 5.0
 """How long a stop goes on to write day files."""
-_GIVE_UP_STRIKES: Final = 8
-"""Failed probes of a provider that does not answer, after which a drain ends: some ten minutes."""
+_WORKERS: Final = "workers"
+"""The part of the service that is ready when a worker process can work."""
 _log = structlog.get_logger()
 
 
@@ -80,11 +84,16 @@ class Supervisor:
         *,
         drain: bool,
         progress: Progress,
+        service: Service | None = None,
     ) -> None:
         self._settings = settings
         self._environment = environment
         self._drain = drain
-        self._progress = progress
+        self.service = service or Service()
+        self.service.expect(_WORKERS)
+        self._crew = Crew(lambda: self.service.has(_WORKERS))
+        self.service.watch(self._crew.facts)
+        self._progress = StatusProgress(self.service, progress, trouble=lambda: self._crew.trouble)
         self._stopping = asyncio.Event()
         self._interrupted = False
         self._started_at = system_clock()
@@ -111,7 +120,8 @@ class Supervisor:
         try:
             store = await open_store(settings, catalog)
             if not (self._drain and await self._is_settled(catalog)):
-                await self._work(catalog, store)
+                async with self.service.running(self._stopping):
+                    await self._work(catalog, store)
             # What a stop has no time for stays marked, and the next run writes it.
             patience_s = _STOP_PATIENCE_S if self._interrupted else None
             await write_changed_days(catalog, settings.archive.root, patience_s=patience_s)
@@ -167,6 +177,7 @@ class Supervisor:
                 store=store,
                 # A service waits for what is away; a drain has somebody who waits for its end.
                 patience_s=_DRAIN_PATIENCE_S if self._drain else None,
+                crew=self._crew,
             )
         except CallvaultError as error:
             self._stop_for(error)
@@ -174,7 +185,8 @@ class Supervisor:
     async def _watch(self, catalog: Catalog) -> None:
         """Show the progress, and end a drain when it is done or hopeless."""
         loop = asyncio.get_running_loop()
-        deletions = Watch(catalog, self._settings.accounts.values(), system_clock)
+        settings = self._settings
+        deletions = Watch(catalog, settings.accounts.values(), system_clock, settings.backfill)
         while not self._stopping.is_set():
             began = loop.time()
             if not catalog.is_in_its_place():
@@ -207,21 +219,17 @@ class Supervisor:
             return
         if tally.unsettled == 0:
             self._stopping.set()
-        elif held:
-            await self._end_if_hopeless(catalog, held)
+        else:
+            await self._end_if_hopeless(catalog, tally, held)
 
-    async def _end_if_hopeless(self, catalog: Catalog, held: list[Paused]) -> None:
-        """Stop a drain when nothing that waits can go on: see exit codes 5 and 7."""
-        waiting = await catalog.read(balance.unsettled_accounts) & set(self._accounts)
-        ours = {pauses.host_scope(host_name()), pauses.ALL}
-        given_up = [p for p in held if p.fatal or p.strikes >= _GIVE_UP_STRIKES]
-        for paused in given_up:
-            if paused.scope in ours:
-                self._stop_for(explain_pause(paused))
-        scopes = {paused.scope for paused in given_up}
-        if waiting and all(pauses.account_scope(name) in scopes for name in waiting):
-            of_waiting = {pauses.account_scope(name) for name in waiting}
-            self._stop_for(explain_pause(next(p for p in given_up if p.scope in of_waiting)))
+    async def _end_if_hopeless(self, catalog: Catalog, tally: Tally, held: list[Paused]) -> None:
+        """Stop a drain when nothing that waits can go on before long: see exit codes 5 and 7."""
+        accounts, backfill = self._accounts, self._settings.backfill
+        why = await catalog.read(hopeless, accounts, held, host_name()) if held else None
+        if why is None:
+            why = await catalog.read(waits_for_hours, accounts, backfill, tally, system_clock())
+        if why is not None:
+            self._stop_for(why)
 
     async def _keep_running(self, catalog: Catalog, url: str) -> None:
         """Keep one worker process running, started again with a growing delay when it dies."""
@@ -249,14 +257,16 @@ class Supervisor:
     async def _run_one(self, catalog: Catalog, url: str) -> int:
         name = f"{host_name()}-{secrets.token_hex(4)}"
         environment = {
-            **self._environment,
+            **{k: v for k, v in self._environment.items() if k not in notify.VARIABLES},
             CONFIG_VARIABLE: self._settings.source,
             QUEUE_URL_VARIABLE: url,
             PROCESS_VARIABLE: name,
         }
         if self._progress.wants_quiet:
             environment[QUIET_VARIABLE] = "1"
-        code = await run_child(environment, self._stopping)
+        signed = partial(self._crew.signed, name)
+        code = await run_child(environment, self._stopping, signed=signed)
+        self._crew.gone(name)
         try:
             # Its end is certain, so its calls need not wait for the lease to lapse.
             await catalog.write(processes.retire, name, system_clock())
@@ -292,11 +302,13 @@ class Supervisor:
         if not catalog.is_in_its_place():
             raise _catalog_gone(catalog)
         await catalog.write(processes.rescue, system_clock())
-        if self._trouble is not None:
+        lost = await catalog.read(balance.troubled_since, self._started_at) if self._drain else 0
+        # That calls wait for their hours is told of by the next run, too; what was lost is not.
+        if self._trouble is not None and not (lost and isinstance(self._trouble, LaterError)):
             raise self._trouble
         if not self._drain:
             return Exit.COMPLETE
-        if await catalog.read(balance.troubled_since, self._started_at):
+        if lost:
             return Exit.PERMANENT_LOSSES
         if self._interrupted and not await self._is_settled(catalog):
             return Exit.WORK_REMAINS
@@ -322,12 +334,3 @@ def _catalog_gone(catalog: Catalog) -> CatalogError:
         f"the catalog {catalog.name} was removed or replaced while it was in use",
         hint="put it back, or enqueue the same calls again: files that are there are adopted",
     )
-
-
-def explain_pause(paused: Paused) -> CallvaultError:
-    """Return the error with which a drain ends that a pause keeps from going on."""
-    message = f"{paused.scope} is paused: {paused.reason}, {paused.detail}"
-    hint = meaning_of(paused.reason).remedy
-    if paused.fatal:
-        return FatalError(message, hint=hint)
-    return ProviderError(message, hint=hint or "run it again later: nothing is lost")

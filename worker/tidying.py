@@ -144,7 +144,6 @@ def _tidy_files(
 
 def _tend(settings: Settings, done: Tidied, database: Database, clock: Clock) -> None:
     """Look after the catalog's file."""
-    upkeep.optimize(database)
     with database.read() as tx:
         workers = troubles.beating(tx, clock())
     done.why_not_vacuumed = upkeep.vacuum_or_why_not(

@@ -9,10 +9,15 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from worker.redact import clean_text
+
+_SECRET_LIKE: Final = re.compile(r"(?i)api_?key|token|secret|passw")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORTEST_S: Final = 0.1
 _LONGEST_S: Final = 3650 * 86400.0
+_LEAST_RATE: Final = 16 * 2**10
+"""Bytes a second below which a limit would keep downloads from ever ending."""
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
 _SIZE_UNITS: Final = {
     **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
@@ -22,6 +27,12 @@ _SIZE_UNITS: Final = {
 
 class Size(int):
     """A number of bytes, written as ``"5GiB"``."""
+
+    __slots__ = ()
+
+
+class Rate(int):
+    """Bytes a second, written as ``"5MiB"``; 0 is no limit."""
 
     __slots__ = ()
 
@@ -41,6 +52,8 @@ def convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
         return parse_duration(raw)
     if hint is Size:
         return parse_size(raw)
+    if hint is Rate:
+        return parse_rate(raw)
     if hint is Path:
         return _parse_path(raw)
     return msgspec.convert(raw, hint, strict=not is_text)
@@ -69,6 +82,25 @@ def parse_size(raw: object) -> Size:
     if match is None or isinstance(raw, bool):
         raise ValueError('a size such as "5GiB", "500MB" or "0"')
     return Size(float(match[1]) * _SIZE_UNITS[match[2] or "B"])
+
+
+def parse_rate(raw: object) -> Rate:
+    """Read bytes a second: ``10M``, ``10MB``, ``10MiB/s``, ``500k``; ``0`` for no limit.
+
+    Raises:
+        ValueError: it is not written so, or is so low that nothing would ever come.
+    """
+    if isinstance(raw, str):
+        raw = raw.strip().removesuffix("/s")
+        if raw[-1:] in {"k", "K", "M", "G"}:
+            raw = f"{raw[:-1]}{raw[-1].upper()}B"
+    try:
+        rate = Rate(parse_size(raw))
+        if rate == 0 or rate >= _LEAST_RATE:
+            return rate
+    except ValueError:
+        pass
+    raise ValueError('bytes a second such as "10MiB" or "500k", 16 KiB at least; 0 for no limit')
 
 
 def _parse_path(raw: object) -> Path:
@@ -100,9 +132,14 @@ def allowed_by(error: Exception) -> str:
     return text.removeprefix("Expected ").replace("matching regex", "of the form")
 
 
+def is_secret_like(key: str) -> bool:
+    """Tell whether a key or variable is called as what is secret is called."""
+    return _SECRET_LIKE.search(key) is not None
+
+
 def shown(value: object) -> str:
-    """Write a value so that it fits a line."""
-    text = repr(value)
+    """Write a value so that it fits a line, without a password that is in it."""
+    text = repr(clean_text(value) if isinstance(value, str) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from datetime import datetime  # noqa: TC003 - msgspec reads the types of its fields
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -11,10 +12,11 @@ from archive.call import UNSETTLED, State
 from archive.clock import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
 
     from archive.catalog.database import Tx
+
+K = TypeVar("K")
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,9 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Balance:
     """Count all calls, or those of one account, or of one day (``YYYY-MM-DD``, its zone)."""
+    if day:
+        names = accounts_with_calls(tx) if account is None else [account]
+        return _add_up([day_balance(tx, name, day) for name in names])
     states = dict.fromkeys(State, 0)
     reasons: dict[State, dict[str, int]] = {state: {} for state in State}
     for row in tx.rows("states", account=account, day=day):
@@ -74,6 +79,75 @@ def balance(tx: Tx, *, account: str | None = None, day: str | None = None) -> Ba
         flagged={
             row["flag"]: row["recordings"] for row in tx.rows("flagged", account=account, day=day)
         },
+    )
+
+
+def _add_up(parts: list[Balance]) -> Balance:
+    return Balance(
+        known=sum(part.known for part in parts),
+        states=dict.fromkeys(State, 0) | _sum(part.states for part in parts),
+        reasons={state: _sum(part.reasons[state] for part in parts) for state in State},
+        proved=sum(part.proved for part in parts),
+        recordings=sum(part.recordings for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        flagged=_sum(part.flagged for part in parts),
+    )
+
+
+def _sum(counted: Iterable[Mapping[K, int]]) -> dict[K, int]:
+    total: dict[K, int] = {}
+    for one in counted:
+        for key, count in one.items():
+            total[key] = total.get(key, 0) + count
+    return total
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """The recordings of an account's day: how many, by flag, and when the first and last came."""
+
+    recordings: int
+    bytes: int
+    flagged: dict[str, int]
+    came: tuple[datetime, datetime] | None
+
+
+def recorded_on(tx: Tx, account: str, day: str) -> Recorded:
+    """Count the recordings of one account's day."""
+    rows = tx.rows("day_recordings", account=account, day=day)
+    return Recorded(
+        recordings=sum(row["recordings"] for row in rows),
+        bytes=sum(row["bytes"] for row in rows),
+        flagged={row["flag"]: row["recordings"] for row in rows if row["flag"]},
+        came=(
+            from_ms(min(row["first_ms"] for row in rows)),
+            from_ms(max(row["last_ms"] for row in rows)),
+        )
+        if rows
+        else None,
+    )
+
+
+def day_balance(tx: Tx, account: str, day: str, recorded: Recorded | None = None) -> Balance:
+    """Count the calls of one account's day, reading no more of the catalog than that day.
+
+    Its recordings are counted, too, unless they are given.
+    """
+    recorded = recorded or recorded_on(tx, account, day)
+    states = dict.fromkeys(State, 0)
+    reasons: dict[State, dict[str, int]] = {state: {} for state in State}
+    for row in tx.rows("day_states", account=account, day=day):
+        state = State(row["state"])
+        states[state] += row["calls"]
+        if row["reason"]:
+            reasons[state][row["reason"]] = row["calls"]
+    return Balance(
+        known=tx.value("day_known", account=account, day=day),
+        states=states,
+        reasons=reasons,
+        proved=tx.value("day_proved", account=account, day=day),
+        recordings=recorded.recordings,
+        bytes=recorded.bytes,
+        flagged=recorded.flagged,
     )
 
 
@@ -114,6 +188,14 @@ def has_recordings(tx: Tx) -> bool:
 def troubled_since(tx: Tx, since: datetime) -> int:
     """Count calls that were lost or failed since a moment."""
     return int(tx.value("troubled_since", since_ms=to_ms(since)))
+
+
+def accounts_with_calls(tx: Tx) -> list[str]:
+    """Return the names of the accounts that have calls, found one after another in the index."""
+    found: list[str] = []
+    while (name := tx.value("next_account", after=found[-1] if found else "")) is not None:
+        found.append(name)
+    return found
 
 
 def known_accounts(tx: Tx) -> set[str]:

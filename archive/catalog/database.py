@@ -6,10 +6,11 @@ this package writes SQL, or knows whether the catalog is a file or on a server.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from archive.errors import InputError
+from archive.errors import CatalogError, InputError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
@@ -128,12 +129,26 @@ def open_database(
     """
     # Loaded when needed: a driver takes as long to load as some commands run.
     if is_on_a_server(where):
+        check_driver()
         from archive.catalog.postgresql import PostgresqlDatabase  # noqa: PLC0415 - as said above
 
         return PostgresqlDatabase(str(where), patience_s=patience_s)
     from archive.catalog.sqlite import SqliteDatabase  # noqa: PLC0415 - as said above
 
     return SqliteDatabase(file_of(where), patience_s=patience_s, for_import=for_import)
+
+
+def check_driver() -> None:
+    """Check that what speaks to a PostgreSQL server is installed.
+
+    Raises:
+        CatalogError: it is not.
+    """
+    if find_spec("psycopg") is None:
+        raise CatalogError(
+            "the catalog is on a PostgreSQL server, and psycopg is not installed",
+            hint="install it with: pip install 'callvault[postgresql]'",
+        )
 
 
 def is_on_a_server(where: str | Path) -> bool:
@@ -167,6 +182,7 @@ def name_of(where: str | Path) -> str:
     """Return what a catalog is called in errors and reports: never with a secret."""
     if not is_on_a_server(where):
         return str(file_of(where))
-    from archive.catalog.postgresql import name_of_url  # noqa: PLC0415 - loaded when needed
+    check_driver()
+    from archive.catalog.postgresql_line import name_of_url  # noqa: PLC0415 - loaded when needed
 
     return name_of_url(str(where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,14 +11,16 @@ import msgspec
 from archive.call import CallFacts
 from archive.clock import from_ms, to_ms
 from archive.forecast import HOUR, Risk, Waiting, forecast
+from archive.hours import ALWAYS, OpenTime, closed_at, is_open, open_since, usable
 from archive.retention import kept_for
 from archive.timings import LEASE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from archive.accounts import Account
     from archive.catalog.database import Tx
+    from archive.hours import Backfill
 
 _HOUR_MS: Final = 3_600_000
 _MS: Final = timedelta(milliseconds=1)
@@ -26,19 +29,53 @@ _STRETCH: Final = timedelta(minutes=10)
 _STRETCHES: Final = 6
 
 
-def risks(tx: Tx, accounts: Iterable[Account], now: datetime) -> list[Risk]:
-    """Return what of each account the provider will delete before its turn."""
+def risks(
+    tx: Tx, accounts: Iterable[Account], now: datetime, backfill: Backfill = ALWAYS
+) -> list[Risk]:
+    """Return what of each account the provider will delete before its turn.
+
+    With hours for old calls these count only with the time in which they may be fetched, and the
+    rate is that of the hours, not of the day between them.
+    """
     works = _working_since(tx, now) is not None
-    return [
-        forecast(
-            _waiting(tx, account.name, now),
-            account=account.name,
-            rate=_rate(tx, account.name, now),
-            works=works,
-            now=now,
+    found = []
+    for account in accounts:
+        waiting = _waiting(tx, account.name, now)
+        found.append(
+            forecast(
+                waiting,
+                account=account.name,
+                rate=_rate_in_hours(tx, account, now, backfill),
+                works=works,
+                now=now,
+                usable=_usable(waiting, account, now, backfill),
+            )
         )
-        for account in accounts
-    ]
+    return found
+
+
+def _usable(
+    waiting: Waiting, account: Account, now: datetime, backfill: Backfill
+) -> Callable[[datetime], timedelta] | None:
+    if not backfill.is_bound or not waiting.hours:
+        return None
+    open_time = OpenTime(backfill, account.zone, now, waiting.hours[-1][0] + HOUR)
+    return partial(usable, backfill, open_time, now)
+
+
+def _rate_in_hours(tx: Tx, account: Account, now: datetime, backfill: Backfill) -> float | None:
+    """Return the rate of the present hours, or of the last ones while these are over or just begin.
+
+    None where nothing was done in those: workers may not have been there.
+    """
+    zone = account.zone
+    if not backfill.is_bound:
+        return _rate(tx, account.name, now)
+    since = open_since(backfill, zone, now)
+    if is_open(backfill, zone, now) and (since is None or now - since >= _STRETCH):
+        return _rate(tx, account.name, now)
+    ended = closed_at(backfill, zone, now if since is None else since - _MS)
+    return (_best(tx, account.name, ended) or None) if ended else None
 
 
 def _waiting(tx: Tx, account: str, now: datetime) -> Waiting:
@@ -60,6 +97,10 @@ def _rate(tx: Tx, account: str, now: datetime) -> float | None:
     since = _working_since(tx, now)
     if since is None or now - since < _STRETCH:
         return None
+    return _best(tx, account, now)
+
+
+def _best(tx: Tx, account: str, now: datetime) -> float:
     ends = [now - stretch * _STRETCH for stretch in range(_STRETCHES)]
     counts = [
         int(

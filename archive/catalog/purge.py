@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.purging import Horizon
 
 
@@ -31,6 +31,7 @@ class Purgeable(msgspec.Struct, frozen=True, kw_only=True):
     sid: str
     day: str
     state: State
+    began: datetime | None
     delete_by: datetime
     recordings: int
     bytes: int
@@ -63,44 +64,23 @@ def days(tx: Tx, account: str, last_day: str) -> list[str]:
     return [row["day"] for row in tx.rows("purge_days", account=account, last_day=last_day)]
 
 
-def due(tx: Tx, account: str, day: str, horizon: Horizon, after: str, most: int) -> list[Purgeable]:
-    """Return calls of a day, behind a Sid, whose recordings may go."""
-    rows = tx.rows(
-        "purge_due",
-        account=account,
-        day=day,
-        began_before_ms=to_ms(horizon.began_before),
-        deleted_before_ms=to_ms(horizon.deleted_before),
-        after=after,
-        most=most,
-    )
+def due(tx: Tx, account: str, day: str, horizon: Horizon, most: int) -> list[Purgeable]:
+    """Return some calls of a day whose recordings may go."""
     return [
-        Purgeable(
-            account=row["account"],
-            sid=row["sid"],
-            day=row["day"],
-            state=State.ARCHIVED,
-            delete_by=from_ms(row["delete_by_ms"]),
-            recordings=row["recordings"],
-            bytes=row["bytes"],
-        )
-        for row in rows
+        _purgeable(row)
+        for row in tx.rows("purge_due", account=account, day=day, most=most, **_limits(horizon))
     ]
+
+
+def amount(tx: Tx, account: str, day: str, horizon: Horizon) -> tuple[int, int, int]:
+    """Return how many calls of a day, recordings and bytes may go."""
+    row = tx.row("purge_amount", account=account, day=day, **_limits(horizon))
+    return row["calls"], row["recordings"], row["bytes"]
 
 
 def named(tx: Tx, account: str, sid: str) -> Purgeable | None:
     """Return a call by its Sid, None if it is not known."""
-    for row in tx.rows("purge_named", account=account, sid=sid):
-        return Purgeable(
-            account=row["account"],
-            sid=row["sid"],
-            day=row["day"],
-            state=State(row["state"]),
-            delete_by=from_ms(row["delete_by_ms"]),
-            recordings=row["recordings"],
-            bytes=row["bytes"],
-        )
-    return None
+    return next((_purgeable(row) for row in tx.rows("purge_named", account=account, sid=sid)), None)
 
 
 def bury(tx: Tx, calls: Iterable[Purgeable], *, reason: str, why: str, now: datetime) -> int:
@@ -153,4 +133,24 @@ def note_removed(tx: Tx, gone: Iterable[Buried], now: datetime) -> None:
             }
             for one in gone
         ],
+    )
+
+
+def _limits(horizon: Horizon) -> dict[str, object]:
+    return {
+        "began_before_ms": to_ms(horizon.began_before),
+        "deleted_before_ms": to_ms(horizon.deleted_before),
+    }
+
+
+def _purgeable(row: Row) -> Purgeable:
+    return Purgeable(
+        account=row["account"],
+        sid=row["sid"],
+        day=row["day"],
+        state=State(row["state"]),
+        began=None if row["began_ms"] is None else from_ms(row["began_ms"]),
+        delete_by=from_ms(row["delete_by_ms"]),
+        recordings=row["recordings"],
+        bytes=row["bytes"],
     )

@@ -60,7 +60,7 @@ class SqliteDatabase:
         with catalog_errors(self.path, "writing to"):
             self._begin()
             try:
-                yield Tx(self._connection, _queries())
+                yield Tx(self._connection, queries())
                 self._connection.execute("COMMIT")
             except BaseException:
                 # A full disk rolls back by itself, and then there is nothing to roll back.
@@ -101,7 +101,7 @@ class SqliteDatabase:
         with catalog_errors(self.path, "reading"):
             self._connection.execute("BEGIN")
             try:
-                yield Tx(self._connection, _queries())
+                yield Tx(self._connection, queries())
             finally:
                 self._connection.execute("ROLLBACK")
 
@@ -111,7 +111,7 @@ class SqliteDatabase:
         with catalog_errors(self.path, "working beside"):
             self._connection.execute("BEGIN")
             try:
-                yield Tx(self._connection, _queries())
+                yield Tx(self._connection, queries())
                 self._connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.OperationalError):
@@ -265,6 +265,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def newest_version() -> int:
+    """Return the version that a catalog has once this program has opened it."""
+    return len(_migrations())
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
@@ -285,6 +290,7 @@ def _statements(text: str) -> Iterator[str]:
 
 
 @cache
-def _queries() -> Any:  # noqa: ANN401 - aiosql makes its methods from the files
+def queries() -> Any:  # noqa: ANN401 - aiosql makes its methods from the files
+    """Return the named queries, as SQLite takes them."""
     with resources.as_file(resources.files(PACKAGE) / "sql") as folder:
         return aiosql.from_path(folder, "sqlite3")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _FOLD_MS: Final = 500
 """How long a fold waits for others; while it waits, they wait for it."""
-_ANALYSED: Final = 1_000
 _SHARE: Final = 0.3
 _LEAST: Final = 64 * 2**20
 _MOST: Final = 4 * 2**30
@@ -94,16 +93,6 @@ def fold(database: Database) -> bool:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000}")
         return not busy
-
-
-def optimize(database: Database) -> None:
-    """Let SQLite look at a sample of each table that has changed much, so that it plans well."""
-    if not isinstance(database, SqliteDatabase):
-        return
-    with database.bare("analysing") as connection:
-        connection.execute(f"PRAGMA analysis_limit = {_ANALYSED}")
-        # 0x10000: tables that this connection has not read, too.
-        connection.execute("PRAGMA optimize(0x10002)").fetchall()
 
 
 def vacuum(database: Database) -> None:

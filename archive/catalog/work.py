@@ -12,6 +12,7 @@ from archive.call import CallFacts, Source, State
 from archive.catalog.candidates import Candidate, candidates_of, note_same
 from archive.catalog.rows import facts_columns, facts_of, proof_of
 from archive.clock import from_ms, to_ms
+from archive.hours import is_open
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.database import Row, Tx
+    from archive.hours import Backfill
     from archive.proof import Proof
 
 
@@ -87,6 +89,34 @@ class Find(msgspec.Struct, frozen=True, kw_only=True):
 def due_by_deletion(tx: Tx, account: str, now: datetime, most: int) -> list[DueCall]:
     """Return due calls, the one the provider deletes first in front."""
     return _due(tx.rows("due_by_deletion", account=account, now_ms=to_ms(now), most=most))
+
+
+def due_before(
+    tx: Tx, account: str, now: datetime, deleted_before: datetime, most: int
+) -> list[DueCall]:
+    """Return those of the due calls whose recording is deleted by a moment, the first in front."""
+    before = to_ms(deleted_before)
+    rows = tx.rows(
+        "due_before", account=account, now_ms=to_ms(now), deleted_before_ms=before, most=most
+    )
+    return _due(rows)
+
+
+def held_by_hours(tx: Tx, account: Account, backfill: Backfill, now: datetime) -> int:
+    """Count the calls that wait for the hours of a backfill: none while these are open.
+
+    The same is decided for one call by `archive.hours.is_held`.
+    """
+    if is_open(backfill, account.zone, now):
+        return 0
+    return int(
+        tx.value(
+            "held_by_hours",
+            account=account.name,
+            began_before_ms=to_ms(now - backfill.older_than),
+            deleted_after_ms=to_ms(now + backfill.urgent),
+        )
+    )
 
 
 def due_lately(

@@ -108,6 +108,10 @@ def test_two_thousand_recordings_cost_few_requests_and_nothing_again(
     assert tallied["recording_bytes"] == vault.status()["bytes"]
     assert tallied["download_ms"] > 0
     assert "download_failures" not in tallied
+    assert tallied["settled"] == 2000
+    told = vault.good("metrics").out.splitlines()
+    assert 'callvault_settled_total{account="main",state="archived"} 2000.0' in told
+    assert 'callvault_calls{account="main",state="archived"} 2000.0' in told
 
     vault.provider.reset()
     again = vault.good("enqueue", "cdr", "calls.csv")

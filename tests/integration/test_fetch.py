@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from archive.accounts import Account, Credentials
+from archive.bandwidth import BURST_S, Throttle
 from archive.body import BLOCK, HEAD, FetchTroubleError
 from archive.fetch import Fetched, Fetcher
 from archive.verdicts import Symptom
@@ -36,6 +37,7 @@ class Bench:
     def __init__(self, server: Seen, session: aiohttp.ClientSession, part: Path) -> None:
         self.server = server
         self.part = part
+        self.throttle: Throttle | None = None
         self._session = session
 
     async def fetch(
@@ -53,6 +55,7 @@ class Bench:
             account=account,
             credentials=Credentials(KEY, TOKEN),
             window=timedelta(minutes=15),
+            throttle=self.throttle,
         )
         return await fetcher.fetch(f"http://{self.server.host}/{path}", self.part, age=age)
 
@@ -287,3 +290,18 @@ async def test_bytes_that_fit_their_checksums_are_taken(tmp_path: Path, body: by
             fetched = await at.fetch()
         assert fetched.size == len(body)
         at.part.unlink(missing_ok=True)
+
+
+async def test_a_throttled_download_is_whole_and_its_host_not_called_slow(tmp_path: Path) -> None:
+    """What we wait for ourselves, be it minutes, is no slowness of the host."""
+    moment, slept = [0.0], [0.0]
+
+    async def sleep(seconds: float) -> None:
+        moment[0] += seconds
+        slept[0] += seconds
+
+    async with bench(tmp_path, streamed(LARGE)) as it:
+        it.throttle = Throttle(1000, clock=lambda: moment[0], sleep=sleep)
+        fetched = await it.fetch()
+    assert fetched.sha256 == hashlib.sha256(LARGE).hexdigest()
+    assert slept[0] == pytest.approx(len(LARGE) / 1000 - BURST_S)

@@ -52,14 +52,12 @@ class Sink:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
-    def settings(self) -> dict[str, object]:
-        """What ``[report]`` has to say."""
-        return {}
-
-    @property
     def environment(self) -> dict[str, str]:
-        """The secrets of the channels."""
-        return {}
+        """The secrets of the channels: their URLs."""
+        return {
+            "REPORT_WEBHOOK_URL": f"{self.address}/hook",
+            "REPORT_HEALTHCHECKS_URL": f"{self.address}/check",
+        }
 
     def texts(self) -> list[str]:
         """Return what the webhook was told."""

@@ -131,7 +131,7 @@ def _talked(house: House) -> list[str]:
     return sorted(
         call["sid"]
         for call in house.provider.truth()
-        if call["recordings"] and call["start"].startswith(yesterday)
+        if call["recordings"] and call["started_at"].startswith(yesterday)
     )
 
 

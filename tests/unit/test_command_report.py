@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from archive.catalog import pauses
 from archive.errors import CallvaultError, Exit, InputError
 from archive.verdicts import Absent, Again, Failed
 from tests.unit.books import NOW, OTHER, SIDS, called, proved
-from tests.unit.terminal import TWO_ACCOUNTS, Terminal
+from tests.unit.terminal import SETTINGS, TWO_ACCOUNTS, Terminal
 from worker.commands.options import human_bytes
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ the books balance: every known call is in exactly one line above
 def test_status_as_json_has_one_number_for_each_state(full: Books, two: Terminal) -> None:
     """Also of those without calls; of one account, if that is asked for."""
     assert full.balance().known == 6
-    nobody_works = {"workers": 0, "troubles": []}
+    nobody_works = {"workers": 0, "troubles": [], "waiting_for_hours": []}
     found = two.tells("status")
     risks = found.pop("at_risk")
     assert found == COUNTS | nobody_works
@@ -136,6 +137,78 @@ def test_report_as_json_is_of_what_was_asked_for(
         }
 
 
+def test_a_day_is_told_with_its_verdict_and_what_helps(full: Books, terminal: Terminal) -> None:
+    """In a sentence first, then the reasons with the command that helps."""
+    assert full.balance().known == 6
+    lines = terminal.says("report", "--day", "2026-02-09").splitlines()
+    assert lines[0].startswith("INCOMPLETE: 3 of 5 calls of 9 February settled; 1 failed")
+    helps = "      $ callvault retry --failed --day 2026-02-09 --reason url-untrusted"
+    assert any(line.startswith(helps) for line in lines)
+    morning = terminal.tells("report", "--day", "2026-02-09")["morning"]
+    assert morning["verdict"]["level"] == "incomplete"
+    assert morning["counts"]["calls"] == 5
+
+
+def test_the_command_that_is_told_helps(full: Books, terminal: Terminal) -> None:
+    """As it is written, it puts just the calls back that failed with this reason."""
+    assert full.balance().known == 6
+    (missing,) = (
+        one
+        for one in terminal.tells("report", "--day", "2026-02-09")["morning"]["missing"]
+        if one["state"] == "failed"
+    )
+    assert missing["first"] == [SIDS[2]]
+    program, *words = shlex.split(missing["command"])
+    assert program == "callvault"
+    assert terminal.tells(*words) == {"retried": 1}
+    assert full.row(SIDS[2])["state"] == "expected"
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("html", "<!DOCTYPE html>"), ("markdown", "# Call recordings of "), ("json", '{"known":')],
+)
+def test_a_report_is_written_to_a_file(
+    full: Books, two: Terminal, tmp_path: Path, form: str, begins: str
+) -> None:
+    """At once, over one that was there; nothing is printed and nothing is left beside it."""
+    assert full.balance().known == 6
+    file = tmp_path / "out" / "report"
+    file.parent.mkdir()
+    file.write_text("yesterday's")
+    words = ["report", "--day", "2026-02-09", "--format", form, "--output", str(file)]
+    assert two.says(*words) == ""
+    assert file.read_text(encoding="utf-8").startswith(begins)
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_file_that_cannot_be_written_is_told(
+    books: Books, terminal: Terminal, tmp_path: Path
+) -> None:
+    """With the name of the file."""
+    assert books.balance().known == 0
+    error = terminal.refuses("report", "--output", str(tmp_path / "nowhere" / "report.txt"))
+    assert "nowhere/report.txt: No such file" in error.message
+
+
+def test_check_ends_with_6_where_a_day_is_not_complete(full: Books, two: Terminal) -> None:
+    """For monitors; without it the report itself was made, and that is all."""
+    assert full.balance().known == 6
+    assert two.run("report", "--day", "2026-02-09").return_value == Exit.COMPLETE
+    assert two.run("report", "--day", "2026-02-09", "--check").return_value == 6
+    assert two.run("report", "--day", "2020-01-01", "--check").return_value == Exit.COMPLETE
+
+
+def test_a_page_is_of_yesterday_unless_a_day_is_named(books: Books, terminal: Terminal) -> None:
+    """Calls of unknown date have no day to be told of."""
+    assert books.balance().known == 0
+    yesterday = terminal.tells("report", "--day", "yesterday")["morning"]["day"]
+    assert yesterday[:4] in terminal.says("report", "--format", "markdown").splitlines()[0]
+    error = terminal.refuses("report", "--day", "unknown", "--format", "html")
+    assert "unknown date" in error.message
+    assert "exclude each other" in terminal.refuses("report", "--json", "--format", "html").message
+
+
 @pytest.mark.parametrize("day", ["today", "yesterday"])
 def test_a_day_may_be_named(books: Books, terminal: Terminal, day: str) -> None:
     """In the account's zone."""
@@ -146,11 +219,18 @@ def test_a_day_may_be_named(books: Books, terminal: Terminal, day: str) -> None:
 
 
 def test_a_day_in_several_zones_needs_an_account(tmp_path: Path) -> None:
-    """Nobody else's today is taken."""
-    terminal = Terminal(tmp_path, f'{TWO_ACCOUNTS}timezone = "Asia/Singapore"\n')
+    """Nobody else's today is taken: these two never have the same one."""
+    accounts = f'{SETTINGS}timezone = "Pacific/Kiritimati"\n[accounts.other]\nsid = "acme2"\n'
+    terminal = Terminal(tmp_path, f'{accounts}timezone = "Pacific/Pago_Pago"\n')
     error = terminal.refuses("report", "--day", "today")
     assert "--account" in error.hint
     assert terminal.tells("report", "--day", "today", "--account", "other")["known"] == 0
+
+
+def test_a_day_that_is_the_same_in_all_zones_needs_none(tmp_path: Path) -> None:
+    """So that one timer does for accounts of neighbouring zones."""
+    terminal = Terminal(tmp_path, f'{TWO_ACCOUNTS}timezone = "Asia/Colombo"\n')
+    assert terminal.tells("report", "--day", "yesterday")["known"] == 0
 
 
 @pytest.mark.parametrize("command", ["status", "report"])

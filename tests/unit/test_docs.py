@@ -21,6 +21,7 @@ from archive.catalog.work import ClaimedCall
 from archive.errors import Exit
 from archive.fetch import Fetched
 from archive.flags import FLAGS
+from archive.hours import Backfill
 from archive.manifest import Gone, Hint, Line, Seen, Told, encode
 from archive.polling import Poll
 from archive.readiness import Readiness
@@ -33,6 +34,7 @@ from sandbox.__main__ import main as sandbox_command
 from tests.chaos.__main__ import main as chaos_command
 from worker import sections, settings, values
 from worker.cli import cli
+from worker.sending.section import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +51,8 @@ _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "readiness": Readiness,
     "web": sections.Web,
     "poll": Poll,
+    "backfill": Backfill,
+    "report": Report,
     "log": sections.Log,
 }
 _NOT_A_KEY: Final = {"accounts.NAME": {"name", "retention", "selection"}}

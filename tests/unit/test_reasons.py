@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from archive.call import CallFacts
 from archive.entry import TRUSTED
+from archive.purging import KEEP_DAYS, ON_REQUEST
 from archive.readiness import Readiness, judge_missing
 from archive.reasons import MEANINGS, NO_CREDENTIALS, Meaning, meaning_of
 from archive.verdicts import RULES, Act, Pause, Symptom
@@ -71,6 +72,8 @@ def test_nothing_has_words_that_cannot_be_a_reason() -> None:
     }
     assert {symptom.value for symptom in Symptom} | conclusions() | of_files | {
         "retried",
+        KEEP_DAYS,
+        ON_REQUEST,
         "reappeared",
         "operator",
         "another-recording",

@@ -466,3 +466,21 @@ every = "no"
         "poll.every",
     ):
         assert words in told, (words, told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[accounts.main]\nsid = "a1"\napi_key = "0123456789-of-main"\n',
+        '[accounts.main]\nsid = "a1"\n[queue]\nurl = "amqp://user:0123456789-word@host/0"\n',
+    ],
+)
+def test_a_secret_that_stands_in_the_file_is_not_told(tmp_path: Path, text: str) -> None:
+    """What is wrong goes on into journals; the key that it is about is named all the same."""
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, {"CALLVAULT_MY_TOKEN": "0123456789-token"})
+    assert "0123456789" not in caught.value.message
+    assert len(caught.value.mistakes) == 2
+    assert "CALLVAULT_MY_TOKEN" in caught.value.message

@@ -10,7 +10,7 @@ from archive.catalog.pauses import Paused
 from archive.errors import Exit, FatalError, ProviderError
 from archive.verdicts import RULES, Act, Symptom
 from tests.unit.books import NOW
-from worker.supervisor import explain_pause
+from worker.ending import explain_pause
 
 PAUSING = [s for s in Symptom if RULES[s].act in {Act.PAUSE_ACCOUNT, Act.PAUSE_HOST}]
 

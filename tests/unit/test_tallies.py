@@ -14,6 +14,7 @@ from archive.catalog.writer import Catalog
 from archive.tallies import (
     READINESS_BOUNDS_S,
     READINESS_S,
+    READINESS_TOTAL_S,
     RECORDINGS,
     REQUESTS,
     Count,
@@ -74,11 +75,15 @@ def test_a_time_falls_into_the_smallest_bucket_that_holds_it(seconds: float) -> 
 
 
 def test_a_recording_is_in_one_bucket() -> None:
-    """Two of them are two."""
+    """Two of them are two, and their seconds are added up."""
     tallies = Tallies()
     tallies.observe_readiness("main", 30)
     tallies.observe_readiness("main", 90_000)
-    expected = [Count("main", READINESS_S, "30", 1), Count("main", READINESS_S, "+Inf", 1)]
+    expected = [
+        Count("main", READINESS_S, "30", 1),
+        Count("main", READINESS_TOTAL_S, "", 90_030),
+        Count("main", READINESS_S, "+Inf", 1),
+    ]
     assert expected == tallies.take()
 
 

@@ -15,20 +15,45 @@ from click.testing import CliRunner
 
 from archive.accounts import Account, Credentials
 from archive.errors import Exit
-from archive.timings import STOP_GRACE_S
+from archive.timings import START_S, STOP_GRACE_S, WATCHDOG_S
 from worker.cli import cli
 from worker.secrets import credentials_for, webhook_secret_for
 from worker.valkey import socket_path
 
 _FOLDER: Final = Path(__file__).parents[2] / "deploy" / "systemd"
-_SERVICES: Final = (
+_ASKING: Final = (
     "callvault-worker.service",
     "callvault-nightly.service",
     "callvault-poller.service",
     "callvault-reconcile.service",
+)
+"""The services that ask the provider."""
+_TELLING: Final = ("callvault-report.service", "callvault-failed@.service")
+"""Those that send to a person."""
+_SERVICES: Final = (
+    *_ASKING,
+    "callvault-web.service",
+    "callvault-verify.service",
+    "callvault-housekeeping.service",
+    *_TELLING,
+)
+_LASTING: Final = (
+    "callvault-worker.service",
+    "callvault-poller.service",
     "callvault-web.service",
 )
-_UNITS: Final = (*_SERVICES, "callvault-nightly.timer", "callvault-reconcile.timer")
+_WRITING: Final = (
+    "callvault-worker.service",
+    "callvault-nightly.service",
+    "callvault-housekeeping.service",
+)
+_TIMERS: Final = tuple(
+    f"callvault-{name}.timer"
+    for name in ("nightly", "reconcile", "verify", "housekeeping", "report")
+)
+_HARDENING: Final = "callvault-.service.d/hardening.conf"
+_UNITS: Final = (*_SERVICES, *_TIMERS, "callvault.target")
+_EXPOSURE: Final = 1.5
 _INSTALLED: Final = "/opt/callvault/bin/callvault"
 _ANALYSE: Final = shutil.which("systemd-analyze")
 
@@ -60,15 +85,17 @@ def _verify(folder: Path, unit: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
     """A copy of the units that starts a program which is here: verify looks for it."""
-    for unit in _UNITS:
+    for unit in (*_UNITS, _HARDENING):
         text = (_FOLDER / unit).read_text(encoding="utf-8")
+        (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text(text.replace(_INSTALLED, sys.executable), encoding="utf-8")
     return tmp_path
 
 
 def test_every_unit_is_looked_at() -> None:
     """No unit is shipped that these tests do not know."""
-    assert sorted(path.name for path in _FOLDER.iterdir()) == sorted(_UNITS)
+    files = [str(path.relative_to(_FOLDER)) for path in _FOLDER.rglob("*") if path.is_file()]
+    assert sorted(files) == sorted([*_UNITS, _HARDENING])
 
 
 @needs_systemd
@@ -86,6 +113,73 @@ def test_systemd_would_say_what_is_wrong(units: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     unit.write_text(text.replace("KillMode=", "KillMood="), encoding="utf-8")
     assert "KillMood" in _verify(units, unit.name).stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", _SERVICES)
+def test_a_service_may_do_little(units: Path, unit: str) -> None:
+    """``systemd-analyze security`` finds an exposure of 1.5 at most, the drop-in included."""
+    assert _exposure(units / unit) <= _EXPOSURE
+
+
+@needs_systemd
+def test_what_services_may_not_do_stands_in_the_drop_in(units: Path) -> None:
+    """The figure means something: without that file it is far worse."""
+    (units / _HARDENING).unlink()
+    assert _exposure(units / "callvault-worker.service") > 5
+
+
+def _exposure(unit: Path) -> float:
+    assert _ANALYSE is not None
+    done = subprocess.run(  # noqa: S603 - systemd's own tool on a file of ours
+        [_ANALYSE, "security", "--offline=yes", "--no-pager", str(unit)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"Overall exposure level for .*?: ([0-9.]+) ", done.stdout)
+    assert found, done.stdout
+    return float(found[1])
+
+
+@pytest.mark.parametrize("unit", _LASTING)
+def test_a_lasting_service_tells_of_itself_in_the_times_of_the_code(unit: str) -> None:
+    """It is ready when it says so, and is started again where its work hangs."""
+    told = [_values(unit, key) for key in ("Type", "NotifyAccess", "TimeoutStartSec")]
+    assert [["notify"], ["main"], [str(START_S)]] == told
+    assert [str(WATCHDOG_S)] == _values(unit, "WatchdogSec")
+    assert _values(unit, "Restart") == ["on-failure"]
+
+
+@pytest.mark.parametrize("unit", _SERVICES)
+def test_a_failure_is_told_and_telling_of_it_is_not_told_of(unit: str) -> None:
+    """Each service names who tells, by the whole name of the unit; a circle has no end."""
+    expected = [] if unit == "callvault-failed@.service" else ["callvault-failed@%n.service"]
+    assert expected == _values(unit, "OnFailure")
+
+
+@pytest.mark.parametrize("unit", [unit for unit in _UNITS if unit != "callvault.target"])
+def test_the_target_ties_all_together(unit: str) -> None:
+    """What is enabled starts with it, and all of it stops with it."""
+    is_template = "@" in unit
+    assert ([] if is_template else ["callvault.target"]) == _values(unit, "PartOf")
+    begins = unit.endswith(".timer") or unit in _LASTING
+    assert (["callvault.target"] if begins else []) == _values(unit, "WantedBy")
+
+
+@pytest.mark.parametrize("timer", _TIMERS)
+def test_a_night_that_was_missed_is_made_up_for(timer: str) -> None:
+    """And the service that a timer starts is there."""
+    assert _values(timer, "Persistent") == ["true"]
+    assert timer.replace(".timer", ".service") in _SERVICES
+
+
+@pytest.mark.parametrize("unit", _SERVICES)
+def test_each_service_is_bounded(unit: str) -> None:
+    """In files, processes and memory; and no dump of memory, with keys in it, is left."""
+    for key in ("LimitNOFILE", "TasksMax", "MemoryMax"):
+        assert len(_values(unit, key)) == 1, key
+    assert _values(_HARDENING, "LimitCORE") == ["0"]
 
 
 @pytest.mark.parametrize("unit", _SERVICES)
@@ -115,11 +209,13 @@ def test_the_command_is_one_that_callvault_has(unit: str) -> None:
 def test_a_unit_holds_no_secret(unit: str) -> None:
     """Units can be read by everybody: no variable, no literal credential, no ``EXOTEL_*``."""
     keys = {key for key, _ in _settings(unit)}
-    assert not keys & {"Environment", "SetCredential", "PassEnvironment", "EnvironmentFile"}
+    assert not keys & {"Environment", "PassEnvironment", "EnvironmentFile"}
+    # An empty line stands for a credential that is not there.
+    assert all(value.endswith(":\\n") for value in _values(unit, "SetCredential"))
     assert not re.search(r"EXOTEL_API|://[^/\s]*@", (_FOLDER / unit).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("unit", _SERVICES)
+@pytest.mark.parametrize("unit", [*_ASKING, "callvault-web.service"])
 def test_the_credentials_are_found_under_the_names_that_the_unit_gives(
     unit: str, tmp_path: Path
 ) -> None:
@@ -158,20 +254,27 @@ def test_a_mistake_in_the_settings_starts_no_worker_twice() -> None:
 @pytest.mark.parametrize("key", ["User", "StateDirectory", "WorkingDirectory", "LoadCredential"])
 def test_all_services_work_in_the_same_place(key: str) -> None:
     """They attach to the worker's queue, so they have to find the same folders."""
-    asking = [unit for unit in _SERVICES if unit != "callvault-web.service"]
-    worker, *others = (_values(unit, key) for unit in asking)
+    worker, *others = (_values(unit, key) for unit in _ASKING)
     assert worker
     assert all(worker == other for other in others)
-    # The webhook asks the provider nothing, so it has another secret.
-    web = _values("callvault-web.service", key)
-    assert (worker == web) == (key != "LoadCredential")
+    # Who asks the provider nothing has other secrets, or none.
+    for unit in set(_SERVICES) - set(_ASKING):
+        assert (worker == _values(unit, key)) == (key != "LoadCredential"), unit
+
+
+@pytest.mark.parametrize("unit", _TELLING)
+def test_who_tells_people_gets_what_that_takes_where_it_is_there(unit: str) -> None:
+    """Each credential may be missing: then the empty one is taken, which is none."""
+    given = [value.partition(":")[0] for value in _values(unit, "LoadCredential")]
+    assert given == ["smtp-password", "report-webhook-url", "report-healthchecks-url"]
+    assert given == [value.partition(":")[0] for value in _values(unit, "SetCredential")]
 
 
 def test_only_who_archives_may_write_recordings() -> None:
-    """Who only asks for calls needs the catalog's folder and no other."""
+    """And who tidies up after them; the others need the catalog's folder and no other."""
     written = {unit: _values(unit, "ReadWritePaths") for unit in _SERVICES}
-    assert [unit for unit, paths in written.items() if paths] == list(_SERVICES[:2])
-    assert written[_SERVICES[0]] == written[_SERVICES[1]]
+    assert {unit for unit, paths in written.items() if paths} == set(_WRITING)
+    assert all(written[unit] == ["/srv/callvault"] for unit in _WRITING)
 
 
 def test_a_reconciliation_is_begun_again_only_where_that_can_help() -> None:

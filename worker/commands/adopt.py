@@ -4,63 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import click
-import msgspec
 
-from archive.catalog.database import is_there, name_of
-from archive.catalog.processes import Beat
-from archive.catalog.writer import Catalog
-from archive.clock import system_clock
-from archive.errors import CatalogError, Exit, InputError
-from jobs.adopt import (
-    ADOPTED,
-    ALREADY,
-    AMBIGUOUS,
-    BUSY,
-    DAMAGED,
-    DIFFERS,
-    LEFT_OUT,
-    NOT_AUDIO,
-    UNKNOWN,
-    UNREADABLE,
-    Adopted,
-    Adopter,
-)
-from worker.build import host_name, open_store
-from worker.commands.options import human_bytes, json_option, print_json, progress_option
+from worker.commands.options import json_option, progress_option
+from worker.completion import complete_account
 from worker.logs import configure_logging
 from worker.meter import Meter
-from worker.settings import Settings, load_settings
-from worker.version import VERSION
-
-if TYPE_CHECKING:
-    from archive.accounts import Account
-
-_WORDS: Final = {
-    ADOPTED: "taken in",
-    ALREADY: "archived already, the same bytes",
-    UNKNOWN: "no known Sid in the name",
-    AMBIGUOUS: "several known Sids in the name",
-    BUSY: "left to a worker that is archiving the call",
-    DIFFERS: "left alone: another recording of the call is archived",
-    NOT_AUDIO: "no audio, left alone",
-    DAMAGED: "damaged, left alone: the provider may still have it whole",
-    LEFT_OUT: "of a call that is left out or deleted",
-    UNREADABLE: "cannot be read or put in place",
-}
-_TOLD: Final = ("files", "bytes", "passed_over")
-_LATER: Final = frozenset({UNKNOWN, BUSY})
-_WRONG: Final = frozenset({AMBIGUOUS, DIFFERS, NOT_AUDIO, DAMAGED, UNREADABLE})
+from worker.screen import wants_bar
+from worker.settings import load_settings
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--account", help="Whose recordings these are, if there are several accounts.")
+@click.option(
+    "--account",
+    shell_complete=complete_account,
+    help="Whose recordings these are, if there are several accounts.",
+)
 @click.option("--copy", "copies", is_flag=True, help="Copy, where a hard link could be made, too.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only look and tell; change nothing.")
 @progress_option
@@ -80,91 +42,16 @@ def adopt(
 
     Their calls become archived as if they had been fetched. DIR itself is left as it is.
     """
+    from worker.commands import adopting  # noqa: PLC0415 - it loads HTTP and Redis
+
     settings = load_settings(config, os.environ)
-    shows_bar = sys.stderr.isatty() if progress is None else progress
+    shows_bar = wants_bar(progress)
     configure_logging(settings.log, quiet=shows_bar)
     chosen = settings.account(account)
-    _check(settings, folder)
+    adopting.check(settings, folder)
     with Meter("adopting", total=None, shows_bar=shows_bar) as meter:
-        run = _run(settings, chosen, folder.resolve(), meter, copies=copies, dry_run=dry_run)
+        run = adopting.run(
+            settings, chosen, folder.resolve(), meter, copies=copies, dry_run=dry_run
+        )
         adopted = asyncio.run(run)
-    if as_json:
-        told = msgspec.structs.asdict(adopted)
-        print_json({**{name: told[name] for name in _TOLD}, **adopted.outcomes})
-    else:
-        _print(adopted, dry_run=dry_run)
-    if any(adopted.outcomes[outcome] for outcome in _WRONG):
-        return Exit.PERMANENT_LOSSES
-    if any(adopted.outcomes[outcome] for outcome in _LATER):
-        return Exit.WORK_REMAINS
-    return Exit.COMPLETE
-
-
-def _check(settings: Settings, folder: Path) -> None:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder", hint="name the folder with the recordings")
-    here, root = folder.resolve(), settings.archive.root.resolve()
-    if here.is_relative_to(root) or root.is_relative_to(here):
-        raise InputError(
-            f"{folder} and the archive's root {root} lie in one another",
-            hint="what lies in the archive is looked at by: callvault verify",
-        )
-    if not is_there(settings.catalog.url):
-        raise CatalogError(
-            f"there is no catalog {name_of(settings.catalog.url)}",
-            hint="enqueue the export that has these calls first: callvault enqueue cdr",
-        )
-
-
-async def _run(
-    settings: Settings,
-    account: Account,
-    folder: Path,
-    meter: Meter,
-    *,
-    copies: bool,
-    dry_run: bool,
-) -> Adopted:
-    catalog = await Catalog.open(settings.catalog.url)
-    try:
-        store = await open_store(settings, catalog)
-        return await Adopter(
-            catalog=catalog,
-            store=store,
-            account=account,
-            sign=Beat(
-                process=f"adopt-{host_name()}-{secrets.token_hex(4)}",
-                host=host_name(),
-                pid=os.getpid(),
-                version=VERSION,
-                started_at=system_clock(),
-                recordings=0,
-                bytes=0,
-            ),
-            clock=system_clock,
-            copies=copies,
-            dry_run=dry_run,
-            min_free=settings.archive.min_free,
-            notice=_tell,
-            progress=meter.add,
-        ).run(folder)
-    finally:
-        await catalog.close()
-
-
-def _tell(file: Path, outcome: str, detail: str) -> None:
-    if outcome not in {ADOPTED, ALREADY}:
-        click.echo(f"{outcome}: {file}" + (f" ({detail})" if detail else ""), err=True)
-
-
-def _print(adopted: Adopted, *, dry_run: bool) -> None:
-    note = " (dry run: nothing was changed)" if dry_run else ""
-    click.echo(f"{adopted.files:>12,}  files looked at{note}")
-    for outcome, count in adopted.outcomes.items():
-        if count or outcome == ADOPTED:
-            size = f", {human_bytes(adopted.bytes)}" if outcome == ADOPTED else ""
-            click.echo(f"{count:>12,}  {_WORDS[outcome]}{size}")
-    if adopted.passed_over:
-        click.echo(f"{adopted.passed_over:>12,}  other files passed over")
-    if adopted.outcomes[UNKNOWN]:
-        click.echo("a call must be known first: callvault enqueue cdr EXPORT", err=True)
+    return adopting.told(adopted, dry_run=dry_run, as_json=as_json)

@@ -9,6 +9,7 @@ import click
 from archive.entry import Entry
 from archive.errors import InputError
 from archive.selection import NUMBER_PATTERN, Rule, is_number_pattern
+from worker.completion import complete_choice
 from worker.values import parse_duration
 
 if TYPE_CHECKING:
@@ -35,10 +36,15 @@ def choice_options(command: F) -> F:
         "--skip",
         multiple=True,
         metavar="FIELD=VALUE",
+        shell_complete=complete_choice,
         help=f"Leave these calls out; they are known and counted. Fields: {_FIELDS}.",
     )
     only = click.option(
-        "--only", multiple=True, metavar="FIELD=VALUE", help="Leave all others out."
+        "--only",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        shell_complete=complete_choice,
+        help="Leave all others out.",
     )
     return skip(only(command))
 

@@ -6,11 +6,10 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, TypeVar
 
-import click
-
 from archive.api import ApiTroubleError
 from archive.errors import CallvaultError, Exit
 from worker.asking import explained
+from worker.endings import say
 from worker.secrets import usable_accounts
 
 if TYPE_CHECKING:
@@ -35,14 +34,8 @@ def accounts_to_ask(settings: Settings, account: str | None) -> tuple[list[Accou
         return [settings.account(account)], Exit.COMPLETE
     usable, wrong = usable_accounts(settings.accounts, os.environ)
     for error in wrong.values():
-        _say(error)
+        say(error)
     return list(usable.values()), max((e.exit_code for e in wrong.values()), default=Exit.COMPLETE)
-
-
-def _say(error: CallvaultError) -> None:
-    click.echo(f"callvault: {error.message}", err=True)
-    if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
 
 
 async def each_account(
@@ -64,6 +57,6 @@ async def each_account(
     results = await asyncio.gather(*(one(account) for account in accounts))
     code = Exit.COMPLETE
     for error in (result for result in results if isinstance(result, CallvaultError)):
-        _say(error)
+        say(error)
         code = max(code, error.exit_code)
     return [result for result in results if not isinstance(result, CallvaultError)], code

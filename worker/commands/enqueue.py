@@ -5,25 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import contextmanager, nullcontext
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from archive.call import Source
-from archive.clock import system_clock
-from archive.entry import FOR_ALL
-from archive.errors import Exit, InputError
-from jobs.ahead import read_ahead
-from jobs.cdr import read_cdr
-from jobs.day_order import DayOrder
-from jobs.inputs import inputs_of
-from jobs.intake import Desk, Report, open_for_import, prepared, sid_rows
-from jobs.rejected import RejectedFile, place_of
+from archive.errors import Exit
 from worker.commands.choosing import choice_options, read_entry, trust_status_option
-from worker.commands.importing import importing
 from worker.commands.listing import by_range
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
@@ -34,20 +22,11 @@ from worker.commands.options import (
     progress_option,
     rejected_option,
 )
-from worker.commands.preflight import Ahead, forecast
-from worker.commands.saying import Said, counted, unread_times
-from worker.settings import Settings, load_settings
+from worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from archive.accounts import Account
-    from archive.entry import Entry
-    from archive.readiness import Readiness
-    from worker.commands.saying import Found
-
-_LARGE: Final = 8 * 2**20
-"""From this size on, a process that reads ahead pays; it takes a quarter of a second to start."""
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 @click.group()
@@ -87,6 +66,8 @@ def cdr(
     a file of its own, and stops nothing; of several files, one that cannot be read stops none of
     the others.
     """
+    from worker.commands.taking import take_files  # noqa: PLC0415 - --help reads no exports
+
     take_files(
         load_settings(config, os.environ),
         account,
@@ -116,142 +97,21 @@ def sids(
     as_json: bool,
 ) -> int:
     """Take in bare Sids; '-' reads them from standard input, one a line."""
+    # Loaded here: --help takes nothing in.
+    from jobs.intake import sid_rows  # noqa: PLC0415
+    from worker.commands.saying import Said, counted  # noqa: PLC0415
+    from worker.commands.taking import open_desk  # noqa: PLC0415
+
     settings = load_settings(config, os.environ)
     lines: Iterable[str] = sids
     if sids == ("-",):
         lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
     said = Said(as_json=as_json)
-    with _desk(settings, account, dry_run=dry_run) as (desk, _):
+    with open_desk(settings, account, dry_run=dry_run) as (desk, _):
         taken = desk.take_rows(sid_rows(lines, "sids"), Source.SIDS, said.rejected)
     said.report(taken, "Sids", dry_run=dry_run)
     note_of_run(counted(taken, "Sids"))
     return Exit.USAGE if taken.rejected and taken.rejected == taken.rows else Exit.COMPLETE
-
-
-def take_files(
-    settings: Settings,
-    account: str | None,
-    files: tuple[str, ...],
-    *,
-    dates: str | None,
-    entry: Entry = FOR_ALL,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool = False,
-    progress: bool | None = None,
-    rejected: Path | None = None,
-) -> None:
-    """Read CDR exports into the catalog and say what came of it.
-
-    Raises:
-        InputError: a file cannot be read; what was read of it, and the others, are kept.
-    """
-    said = Said(as_json=as_json, quiet=quiet)
-    inputs = inputs_of(files)
-    total, order = Report(), DayOrder(dates) if dates else None
-    place = place_of(settings.queue.state / "rejected", system_clock())
-    kept = RejectedFile(rejected or place)
-    kept.check()
-    bad = len(inputs.refused)
-    count = len(inputs.files) + bad
-    for text in inputs.notes:
-        said.note(text)
-    for error in inputs.refused:
-        said.refuse(error, aloud=count > 1)
-    ahead = None
-    with (
-        _desk(settings, account, dry_run=dry_run) as (desk, name),
-        importing(wanted=progress) as shown,
-        kept,
-    ):
-        said.kept = kept if rejected or not dry_run else None
-        for file in inputs.files:
-            chosen, refused = settings.accounts[name], len(said.refused)
-            make = partial(_rows_of, Path(file), chosen, settings.readiness, order, entry)
-            with read_ahead(make) if _is_large(file) else nullcontext(make()) as found:
-                rows = said.told(shown.rows(found, file), aloud=count > 1)
-                taken = desk.take_prepared(rows, Source.CDR, said.rejected)
-            total.add(taken)
-            bad += len(said.refused) > refused
-            if count > 1 and (taken.rows or len(said.refused) == refused):
-                said.file(file, taken)
-        if dry_run:
-            now, chosen = system_clock(), settings.accounts[name]
-            ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
-    note_of_run(counted(total, "rows read"))
-    if total.rows or not said.refused:
-        said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
-    _raise_refused(said, files=count, bad=bad)
-
-
-def _raise_refused(said: Said, *, files: int, bad: int) -> None:
-    """Say what could not be read; the error of a single file is raised as it is."""
-    refused = said.refused
-    if files == 1:
-        for error in refused[:-1]:
-            said.error(error)
-    if refused and files == 1:
-        raise refused[-1]
-    if refused:
-        raise InputError(
-            f"{bad} of {files} files could not be read whole; see above for each.",
-            hint="The others are done. What is known already is not added again, so all can be "
-            "named again.",
-        )
-
-
-def _rows_of(
-    path: Path,
-    account: Account,
-    readiness: Readiness,
-    order: DayOrder | None,
-    entry: Entry,
-) -> Iterator[Found]:
-    """Yield the rows of an export as they are taken in, and between them what is to be said."""
-    said: list[InputError | str] = []
-    rows = read_cdr(
-        path,
-        zone=account.zone,
-        order=order,
-        now=system_clock(),
-        on_note=said.append,
-        on_unread=lambda name, times: said.append(unread_times(name, times)),
-        on_refused=said.append,
-    )
-    try:
-        for row in prepared(rows, account, readiness, system_clock, entry):
-            if said:
-                yield from said
-                said.clear()
-            yield row
-    except InputError as error:
-        # Raised, it would cost the rows that wait for their transaction.
-        said.append(error)
-    yield from said
-
-
-def _is_large(file: str) -> bool:
-    try:
-        return Path(file).stat().st_size >= _LARGE
-    except (OSError, ValueError):
-        return False  # reading it says what is wrong with it
-
-
-@contextmanager
-def _desk(settings: Settings, account: str | None, *, dry_run: bool) -> Iterator[tuple[Desk, str]]:
-    chosen = settings.account(account)
-    database = open_for_import(settings.catalog.url)
-    try:
-        desk = Desk(
-            database=database,
-            account=chosen,
-            readiness=settings.readiness,
-            clock=system_clock,
-            dry_run=dry_run,
-        )
-        yield desk, chosen.name
-    finally:
-        database.close()
 
 
 enqueue.add_command(by_range)

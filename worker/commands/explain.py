@@ -17,6 +17,7 @@ from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from archive.flags import flag_meaning
 from archive.reasons import meaning_of
+from worker.commands.hours import waits_until
 from worker.commands.options import account_option, human_bytes, json_option, print_json
 from worker.settings import Settings, load_settings
 
@@ -53,7 +54,10 @@ def explain(config: Path | None, *, sid: str, account: str | None, as_json: bool
         print_json(story)
         return Exit.COMPLETE
     zone = settings.accounts[story.account].zone if story.account in settings.accounts else None
-    for line in tell(story, held, system_clock(), zone, keep_looks=settings.catalog.keep_looks):
+    now = system_clock()
+    opens = waits_until(story, settings.accounts, settings.backfill, now)
+    keep_looks = settings.catalog.keep_looks
+    for line in tell(story, held, now, zone, keep_looks=keep_looks, opens=opens):
         click.echo(line)
     return Exit.COMPLETE
 
@@ -86,8 +90,12 @@ def tell(
     zone: ZoneInfo | None,
     *,
     keep_looks: timedelta,
+    opens: datetime | None = None,
 ) -> Iterator[str]:
-    """Yield the lines of a call's story, of which looks older than ``keep_looks`` may be gone."""
+    """Yield the lines of a call's story, of which looks older than ``keep_looks`` may be gone.
+
+    ``opens``: it waits for the backfill hours until then.
+    """
 
     def when(moment: datetime | None) -> str:
         return (
@@ -108,7 +116,7 @@ def tell(
     yield f"  {_STANDS[story.state]}{why}."
     yield from _files(story, when)
     yield "Next"
-    yield from (f"  {line}" for line in _next(story, held, now, when(story.due)))
+    yield from (f"  {line}" for line in _next(story, held, now, when, opens))
     if story.state in UNSETTLED:
         if story.facts.began_at is None:
             yield "  When the call was, and so when the provider deletes it, nobody has told yet."
@@ -150,7 +158,13 @@ def looks_may_be_gone(story: CallStory, before: datetime) -> bool:
     return min(seen.at for seen in story.sightings) < before
 
 
-def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iterator[str]:
+def _next(
+    story: CallStory,
+    held: list[Paused],
+    now: datetime,
+    when: When,
+    opens: datetime | None,
+) -> Iterator[str]:
     remedy = meaning_of(story.reason).remedy
     match story.state:
         case State.EXPECTED:
@@ -160,7 +174,10 @@ def _next(story: CallStory, held: list[Paused], now: datetime, due: str) -> Iter
             ]
             for paused in holding:
                 yield f"Held up: {paused.scope} is paused: {paused.reason} ({paused.detail})."
-            moment = _moment(holding, "" if story.due <= now else due)
+            if opens is not None:
+                yield f"It waits for the backfill hours, from {when(opens)} on."
+                return
+            moment = _moment(holding, "" if story.due <= now else when(story.due))
             yield f"It is looked at {'again ' if story.looks else ''}{moment}."
         case State.LEASED:
             yield "Its worker settles it, or it is given back when that has been silent for 45 s."

@@ -21,7 +21,8 @@ from archive.catalog.find import find as find_calls
 from archive.errors import Exit, InputError
 from archive.flags import FLAGS
 from worker.commands.moments import parse_moment
-from worker.commands.options import account_option, json_option, print_json
+from worker.commands.options import account_option, in_its_colour, json_option, print_json
+from worker.completion import complete_direction, complete_moment, complete_reason, complete_status
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -41,12 +42,26 @@ _COLUMNS: Final = tuple(name for name in Found.__struct_fields__ if name != "rec
 @click.option("--number", help="Who called or was called; compared by its last 10 digits.")
 @click.option("--exophone", help="The ExoPhone; compared by its last 10 digits.")
 @click.option("--sid", help="The call of this Sid.")
-@click.option("--from", "start", help="Calls that began at this moment or later.")
-@click.option("--to", "end", help="Calls that began up to this moment, or on this day.")
+@click.option(
+    "--from",
+    "start",
+    shell_complete=complete_moment,
+    help="Calls that began at this moment or later.",
+)
+@click.option(
+    "--to",
+    "end",
+    shell_complete=complete_moment,
+    help="Calls that began up to this moment, or on this day.",
+)
 @click.option("--state", type=click.Choice([s.value for s in State]), help="Where it stands.")
-@click.option("--reason", help="Why it stands there.")
-@click.option("--direction", help="Such as inbound or outbound-dial.")
-@click.option("--status", help="The provider's word, such as completed.")
+@click.option("--reason", shell_complete=complete_reason, help="Why it stands there.")
+@click.option(
+    "--direction", shell_complete=complete_direction, help="Such as inbound or outbound-dial."
+)
+@click.option(
+    "--status", shell_complete=complete_status, help="The provider's word, such as completed."
+)
 @click.option("--group", help="The team that a dashboard report names.")
 @click.option("--min-duration", "least_s", type=int, help="Seconds that it lasted at least.")
 @click.option("--max-duration", "most_s", type=int, help="Seconds that it lasted at most.")
@@ -117,10 +132,10 @@ def _print_table(calls: Iterable[Found], zones: dict[str, ZoneInfo]) -> None:
         zone = zones[call.account]
         began = f"{call.began_at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if call.began_at else "-"
         seconds = "-" if call.duration_s is None else f"{call.duration_s} s"
-        stands = f"{call.state} {call.reason}".strip()
+        stands = shown(f"{call.state} {call.reason}".strip())
         words = [call.sid, f"{began:<19}", f"{call.from_number or '-':>14}"]
-        words += [f"{call.to_number or '-':>14}", f"{seconds:>7}", call.status or "-", stands]
-        click.echo(shown("  ".join(words)))
+        words += [f"{call.to_number or '-':>14}", f"{seconds:>7}", call.status or "-"]
+        click.echo(f"{shown('  '.join(words))}  {in_its_colour(State(call.state), stands)}")
         for one in call.recordings:
             click.echo(shown(f"  {one.path}{f'  {one.flag}' if one.flag else ''}"))
 
@@ -138,7 +153,8 @@ def _print_csv(calls: Iterable[Found]) -> None:
 def _print_paths(calls: Iterable[Found], root: Path, end: str) -> None:
     for call in calls:
         for one in call.recordings:
-            click.echo(f"{root.absolute() / one.path}{end}", nl=False)
+            # As bytes: a path goes through a pipe to the letter, whatever the terminal's encoding.
+            click.echo(os.fsencode(f"{root.absolute() / one.path}{end}"), nl=False)
 
 
 def shown(text: str) -> str:

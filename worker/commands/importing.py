@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from worker.screen import bar_console, wants_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,10 +49,10 @@ class Importing:
 @contextmanager
 def importing(*, wanted: bool | None) -> Iterator[Importing]:
     """Show a bar while this lasts; by default (None) on a terminal only."""
-    if not (sys.stderr.isatty() if wanted is None else wanted):
+    if not wants_bar(wanted):
         yield Importing(None)
         return
-    from rich import console, progress  # noqa: PLC0415 - loaded only where it shows something
+    from rich import progress  # noqa: PLC0415 - loaded only where it shows something
 
     class Speed(progress.ProgressColumn):
         """Rows a second."""
@@ -65,8 +66,7 @@ def importing(*, wanted: bool | None) -> Iterator[Importing]:
         progress.TextColumn("{task.completed:,.0f} rows"),
         Speed(),
         progress.TimeRemainingColumn(compact=True),
-        # Results go to stdout, which may be a pipe.
-        console=console.Console(stderr=True),
+        console=bar_console(),
     )
     with bar:
         yield Importing(bar)

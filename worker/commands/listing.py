@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archive.api import ApiTroubleError
 from archive.clock import system_clock
 from archive.errors import Exit
-from archive.windows import Window
 from worker.commands.choosing import choice_options, read_entry
 from worker.commands.moments import known_part, parse_range
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
 from worker.commands.saying import counted
+from worker.completion import complete_moment
 from worker.logs import configure_logging
 from worker.settings import Settings, load_settings
 
@@ -31,8 +30,20 @@ if TYPE_CHECKING:
 
 
 @click.command("range", cls=Noted)
-@click.option("--from", "start", required=True, help="The first moment: 2026-11-01 or with a time.")
-@click.option("--to", "end", required=True, help="The last; a day alone means its end.")
+@click.option(
+    "--from",
+    "start",
+    required=True,
+    shell_complete=complete_moment,
+    help="The first moment: 2026-11-01 or with a time.",
+)
+@click.option(
+    "--to",
+    "end",
+    required=True,
+    shell_complete=complete_moment,
+    help="The last; a day alone means its end.",
+)
 @account_option
 @choice_options
 @dry_run_option
@@ -81,6 +92,9 @@ async def _ask(
     dry_run: bool,
 ) -> tuple[Report, str | None]:
     # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
+    from archive.api import ApiTroubleError  # noqa: PLC0415
+    from archive.catalog.coverage import cover  # noqa: PLC0415
+    from archive.windows import Window  # noqa: PLC0415
     from jobs.listing import Clerk, alarm_for, take_range  # noqa: PLC0415
     from worker.asking import explained, open_asking  # noqa: PLC0415
 
@@ -99,7 +113,10 @@ async def _ask(
         except ApiTroubleError as trouble:
             raise explained(trouble, account) from trouble
         window = Window(began, ended)
-        return taken, await alarm_for(asking.catalog, account, taken, window)
+        alarm = await alarm_for(asking.catalog, account, taken, window)
+        if alarm is None and not dry_run:
+            await asking.catalog.write(cover, account.name, began, ended)
+        return taken, alarm
 
 
 def show_listed(report: Report) -> None:

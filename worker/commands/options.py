@@ -14,6 +14,9 @@ from archive.catalog.database import open_database
 from archive.catalog.forecast import risks
 from archive.clock import system_clock
 from archive.forecast import sum_of
+from worker.commands.hours import read_held
+from worker.completion import complete_account
+from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +25,13 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from archive.catalog.troubles import Trouble
     from archive.forecast import Risk
+    from worker.commands.hours import Held
     from worker.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-account_option = click.option("--account", help="The account, if there are several.")
+account_option = click.option(
+    "--account", shell_complete=complete_account, help="The account, if there are several."
+)
 dry_run_option = click.option(
     "-n", "--dry-run", is_flag=True, help="Only count; change nothing in the catalog."
 )
@@ -56,6 +62,22 @@ _MEANING: Final = {
 }
 
 
+_COLOURS: Final = {
+    State.ARCHIVED: GOOD,
+    State.LOST: BAD,
+    State.FAILED: BAD,
+    State.LEASED: WARNING,
+    State.EXPECTED: WARNING,
+}
+"""Of what is done, wrong, and under way; what needs no look has none."""
+
+
+def in_its_colour(state: State, text: str) -> str:
+    """Return text about a state in the colour of that state."""
+    colour = _COLOURS.get(state)
+    return painted(text, colour) if colour else text
+
+
 def read_balance(
     settings: Settings, *, account: str | None = None, day: str | None = None
 ) -> tuple[Balance, list[Paused]]:
@@ -81,8 +103,8 @@ def read_balance(
 
 
 def print_json(document: object) -> None:
-    """Print one line of JSON."""
-    click.echo(msgspec.json.encode(document).decode())
+    """Print one line of JSON, in UTF-8 whatever the terminal's encoding (RFC 8259, 8.1)."""
+    click.echo(msgspec.json.encode(document))
 
 
 def paused_text(held: list[Paused]) -> str | None:
@@ -115,7 +137,22 @@ def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
     database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
-            return risks(tx, chosen, system_clock())
+            return risks(tx, chosen, system_clock(), settings.backfill)
+    finally:
+        database.close()
+
+
+def read_held_back(settings: Settings, *, account: str | None = None) -> list[Held]:
+    """Return of which accounts calls wait for the hours of a backfill.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
+    database = open_database(settings.catalog.url)
+    try:
+        with database.read() as tx:
+            return read_held(tx, chosen, settings.backfill, system_clock())
     finally:
         database.close()
 
@@ -126,6 +163,7 @@ def status_document(
     met: list[Trouble],
     workers: int,
     at_risk: Sequence[Risk] = (),
+    in_hours: Sequence[Held] = (),
 ) -> dict[str, Any]:
     """Return the promised fields of ``status --json``."""
     return {
@@ -138,6 +176,7 @@ def status_document(
         "workers": workers,
         "troubles": met,
         "at_risk": sum_of(at_risk),
+        "waiting_for_hours": in_hours,
     }
 
 
@@ -147,7 +186,8 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
     for state in State:
         if not counted.states[state]:
             continue
-        lines.append(f"{counted.states[state]:>12,}  {state.value:<9} {_MEANING[state]}")
+        name = in_its_colour(state, f"{state.value:<9}")
+        lines.append(f"{counted.states[state]:>12,}  {name} {_MEANING[state]}")
         if reasons:
             found = counted.reasons[state].items()
             lines.extend(f"{'':>14}{count:>10,}  {reason}" for reason, count in found)
@@ -155,7 +195,10 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
     if reasons:
         lines += [f"{'':>14}{n:>10,}  flagged {flag}" for flag, n in counted.flagged.items()]
     if counted.faults:
-        lines.extend(f"THE BOOKS DO NOT BALANCE: {fault}" for fault in counted.faults)
+        lines.extend(
+            f"{painted('THE BOOKS DO NOT BALANCE', BAD, bold=True)}: {fault}"
+            for fault in counted.faults
+        )
     else:
         lines.append("the books balance: every known call is in exactly one line above")
     return lines
@@ -175,7 +218,8 @@ def say_balance(settings: Settings, *, as_json: bool) -> Balance:
     counted, held = read_balance(settings)
     if as_json:
         at_risk = read_risks(settings)
-        print_json(status_document(counted, held, *read_troubles(settings), at_risk))
+        in_hours = read_held_back(settings)
+        print_json(status_document(counted, held, *read_troubles(settings), at_risk, in_hours))
         return counted
     for line in balance_lines(counted, reasons=True):
         click.echo(line)

@@ -11,7 +11,7 @@ from archive.catalog import pauses
 from archive.catalog.database import open_database
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
-from worker.commands.options import account_option
+from worker.commands.options import account_option, json_option, print_json
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--why", required=True, help="Shown wherever somebody wonders why nothing moves.")
 @account_option
+@json_option
 @click.pass_obj
-def pause(config: Path | None, *, why: str, account: str | None) -> int:
+def pause(config: Path | None, *, why: str, account: str | None, as_json: bool) -> int:
     """Hold all work, or that of one account, until 'callvault resume'.
 
     Downloads that have begun go on to their end. Nothing fails because of it.
@@ -39,14 +40,18 @@ def pause(config: Path | None, *, why: str, account: str | None) -> int:
             pauses.pause_by_operator(tx, scope, why=why, now=system_clock())
     finally:
         database.close()
-    click.echo(f"paused: {scope}; let it go on with: callvault resume")
+    if as_json:
+        print_json({"paused": scope})
+    else:
+        click.echo(f"paused: {scope}; let it go on with: callvault resume")
     return Exit.COMPLETE
 
 
 @click.command()
 @account_option
+@json_option
 @click.pass_obj
-def resume(config: Path | None, *, account: str | None) -> int:
+def resume(config: Path | None, *, account: str | None, as_json: bool) -> int:
     """Let paused work go on: without --account, all of it, whatever paused it."""
     settings = load_settings(config, os.environ)
     database = open_database(settings.catalog.url)
@@ -58,7 +63,10 @@ def resume(config: Path | None, *, account: str | None) -> int:
             lifted = [scope for scope in scopes if pauses.lift(tx, scope)]
     finally:
         database.close()
-    click.echo(f"resumed: {', '.join(lifted)}" if lifted else "nothing was paused")
+    if as_json:
+        print_json({"resumed": lifted})
+    else:
+        click.echo(f"resumed: {', '.join(lifted)}" if lifted else "nothing was paused")
     return Exit.COMPLETE
 
 

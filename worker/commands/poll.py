@@ -12,6 +12,7 @@ import click
 from archive.errors import Exit, InputError
 from worker.commands.choosing import choice_options, read_entry
 from worker.commands.options import json_option, print_json
+from worker.completion import complete_account, complete_duration
 from worker.logs import configure_logging
 from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
@@ -28,8 +29,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on until told to stop.")
-@click.option("--account", help="Of one account only.")
-@click.option("--every", help="The time between rounds. Default: [poll] every.", metavar="60s")
+@click.option("--account", shell_complete=complete_account, help="Of one account only.")
+@click.option(
+    "--every",
+    shell_complete=complete_duration,
+    help="The time between rounds. Default: [poll] every.",
+    metavar="60s",
+)
 @choice_options
 @json_option
 @click.pass_obj
@@ -73,21 +79,33 @@ async def _follow(
     settings: Settings, accounts: list[Account], every: timedelta, entry: Entry, *, as_json: bool
 ) -> None:
     from worker.polling import follow  # noqa: PLC0415 - HTTP and Redis, for this command alone
+    from worker.service import Service  # noqa: PLC0415
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
 
+    service = Service.of_environment(os.environ)
+
     def tell(done: Round) -> None:
+        service.say(_said(done))
         if as_json:
             print_json(done)
         elif done.new or done.alarm:
             click.echo(_said(done))
 
-    await follow(
-        settings, os.environ, stopping, accounts=accounts, every=every, tell=tell, entry=entry
-    )
+    async with service.running(stopping):
+        await follow(
+            settings,
+            os.environ,
+            stopping,
+            accounts=accounts,
+            every=every,
+            tell=tell,
+            entry=entry,
+            service=service,
+        )
 
 
 async def _once(settings: Settings, accounts: list[Account], entry: Entry, *, as_json: bool) -> int:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from archive.preflight import Forecast, reckon
+from archive.tree import free_bytes
 from worker.commands.options import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from archive.accounts import Account
     from jobs.intake import Desk
@@ -30,7 +29,7 @@ def forecast(desk: Desk, settings: Settings, account: Account, now: datetime) ->
         desk.preview,
         desk.measured(),
         requests_per_minute=account.requests_per_minute,
-        free=max(0, _free(settings.archive.root) - settings.archive.min_free),
+        free=max(0, free_bytes(settings.archive.root) - settings.archive.min_free),
         now=now,
     )
 
@@ -77,10 +76,3 @@ def _lines(told: Forecast, account: Account, now: datetime) -> Iterator[str]:
     if told.undated:
         yield f"{told.undated:>12,}  have no date, so nobody knows when theirs are deleted"
     yield f"as of {now.astimezone(account.zone):%Y-%m-%d %H:%M}; nothing was changed"
-
-
-def _free(root: Path) -> int:
-    """Return the free bytes of the disk that the recordings are on, or will be."""
-    while not root.exists() and root != root.parent:
-        root = root.parent
-    return shutil.disk_usage(root).free

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from worker.commands.options import (
 )
 from worker.logs import configure_logging
 from worker.meter import Meter
+from worker.screen import wants_bar
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def rebuild(
     It refuses where there is a catalog that knows calls. Nothing in the archive is changed.
     """
     settings = load_settings(config, os.environ)
-    shows_bar = sys.stderr.isatty() if progress is None else progress
+    shows_bar = wants_bar(progress)
     configure_logging(settings.log, quiet=shows_bar)
     _refuse_a_catalog_in_use(settings.catalog_path)
     with Meter("rebuilding", total=None, shows_bar=shows_bar) as meter:

@@ -15,6 +15,7 @@ from worker.commands.moments import known_part, parse_moment
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import json_option, print_json
 from worker.commands.sources import source_lines
+from worker.completion import complete_account, complete_moment
 from worker.logs import configure_logging
 from worker.secrets import secrets_in
 from worker.settings import Settings, load_settings
@@ -30,9 +31,21 @@ _BEGIN: Final = "yesterday"
 
 
 @click.command(cls=Noted)
-@click.option("--from", "start", default=_BEGIN, show_default=True, help="The first moment.")
-@click.option("--to", "end", help="The last; a day alone means its end. Default: now.")
-@click.option("--account", help="Of one account only.")
+@click.option(
+    "--from",
+    "start",
+    default=_BEGIN,
+    show_default=True,
+    shell_complete=complete_moment,
+    help="The first moment.",
+)
+@click.option(
+    "--to",
+    "end",
+    shell_complete=complete_moment,
+    help="The last; a day alone means its end. Default: now.",
+)
+@click.option("--account", shell_complete=complete_account, help="Of one account only.")
 @json_option
 @click.pass_obj
 def reconcile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,10 @@ from archive.call import State
 from archive.clock import system_clock
 from archive.errors import CallvaultError, Exit, InputError
 from archive.forecast import describe
+from archive.morning.facts import Level
+from archive.provider_time import day_of
+from worker.commands.hours import held_text
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
     account_option,
     balance_lines,
@@ -20,18 +25,26 @@ from worker.commands.options import (
     paused_text,
     print_json,
     read_balance,
+    read_held_back,
     read_risks,
     read_troubles,
     status_document,
 )
-from worker.commands.sources import AccountSources, read_sources, source_lines
+from worker.commands.sources import read_sources, source_lines
+from worker.commands.watching import watch
+from worker.completion import complete_day
+from worker.morning.reading import read_morning
+from worker.morning.writing import FORMS, json_line, parcel_of, render, write_file
+from worker.screen import BAD, WARNING, painted
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from archive.catalog.balance import Balance
     from archive.catalog.pauses import Paused
+    from archive.morning.facts import Morning, Sources
+    from worker.sending.parcel import Sent
     from worker.settings import Settings
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -39,87 +52,173 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @click.command()
 @account_option
+@click.option("--watch", "watched", is_flag=True, help="Show it live, until q or Ctrl-C.")
+@click.option("--every", help="With --watch, the time between two looks.  [default: 2s]")
 @json_option
 @click.pass_obj
-def status(config: Path | None, *, account: str | None, as_json: bool) -> int:
+def status(
+    config: Path | None, *, account: str | None, watched: bool, every: str | None, as_json: bool
+) -> int:
     """Show how many calls stand where, and what holds work up."""
     settings = load_settings(config, os.environ)
     name = None if account is None else settings.account(account).name
+    if watched:
+        watch(settings, account=name, every=every or "2s", as_json=as_json)
+        return Exit.COMPLETE
+    if every is not None:
+        raise InputError("--every is for --watch", hint="without it the state is shown once")
     counted, held = read_balance(settings, account=name)
     troubles, workers = read_troubles(settings)
     at_risk = read_risks(settings, account=name)
+    in_hours = read_held_back(settings, account=name)
     if as_json:
-        print_json(status_document(counted, held, troubles, workers, at_risk))
+        document = status_document(counted, held, troubles, workers, at_risk, in_hours)
+        print_json(document)
     else:
-        _print(counted, held, reasons=False)
+        for line in _lines(counted, held, reasons=False):
+            click.echo(line)
         for trouble in troubles:
             since = trouble.since.astimezone().isoformat(" ", "seconds")
-            click.echo(f"TROUBLE: {trouble.what} on {trouble.host} since {since}: {trouble.detail}")
+            what = f"{trouble.what} on {trouble.host} since {since}: {trouble.detail}"
+            click.echo(f"{painted('TROUBLE', BAD, bold=True)}: {what}")
+        for one in in_hours:
+            click.echo(f"{painted('HOURS', WARNING, bold=True)}: {held_text(one)}")
         for risk in at_risk:
             if text := describe(risk, settings.accounts[risk.account]):
-                click.echo(f"AT RISK: {text}")
+                click.echo(f"{painted('AT RISK', BAD, bold=True)}: {text}")
     return _code(counted)
 
 
-@click.command()
+@click.command(cls=Noted, only="send")
 @account_option
-@click.option("--day", help="YYYY-MM-DD, 'today' or 'yesterday' in the account's zone, 'unknown'.")
+@click.option(
+    "--day",
+    shell_complete=complete_day,
+    help="YYYY-MM-DD, 'today' or 'yesterday' in the account's zone, 'unknown'.",
+)
+@click.option("--format", "form", type=click.Choice(FORMS), help="Default: text.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file.")
+@click.option("--send", is_flag=True, help="Send the day's report to all that [report] names.")
+@click.option("--check", is_flag=True, help="End with 6 if the day is not complete.")
 @json_option
 @click.pass_obj
-def report(config: Path | None, *, account: str | None, day: str | None, as_json: bool) -> int:
-    """Show the balance with the reason of everything that is not archived."""
+def report(
+    config: Path | None,
+    *,
+    account: str | None,
+    day: str | None,
+    form: str | None,
+    output: Path | None,
+    send: bool,
+    check: bool,
+    as_json: bool,
+) -> int:
+    """Show what is archived, what is missing and why: of a day, or without --day of all of them.
+
+    --send, --check and a page need a day; it is yesterday unless another is named.
+    """
     settings = load_settings(config, os.environ)
     name = None if account is None else settings.account(account).name
+    form = _form(form, as_json=as_json)
+    if day is None and (send or check or form in {"html", "markdown"}):
+        day = "yesterday"
     chosen = None if day is None else parse_day(settings, account, day)
-    counted, held = read_balance(settings, account=name, day=chosen)
-    accounts = [a for a in settings.accounts.values() if name in {None, a.name}]
-    sources = read_sources(settings, accounts, day=chosen, now=system_clock())
-    if as_json:
-        document = _report_document(counted, held, day=chosen, account=name)
-        print_json({**document, "sources": sources})
+    if not chosen:
+        if send or check or form in {"html", "markdown"}:
+            raise InputError(
+                "calls of unknown date have no report of their day",
+                hint="leave out --send, --check and --format, or name a day",
+            )
+        return _whole(settings, name, day=chosen, form=form, output=output)
+    morning = read_morning(settings, account=name, day=chosen, now=system_clock())
+    sent = _send(settings, morning) if send else []
+    note_of_run(", ".join(f"{one.channel} {one.outcome}" for one in sent))
+    if form == "json":
+        document = _report_document(*read_balance(settings, account=name, day=chosen))
+        told = {**document, "day": chosen, "account": name, "sources": morning.sources}
+        text = json_line({**told, "morning": morning, "sent": sent})
     else:
-        _print(counted, held, reasons=True)
-        _print_sources(settings, sources)
+        text = render(morning, form)
+    _put(text, output)
+    if morning.faults:
+        raise _unbalanced()
+    complete = morning.verdict.level is Level.COMPLETE
+    return Exit.COMPLETE if complete or not check else Exit.PERMANENT_LOSSES
+
+
+def _form(form: str | None, *, as_json: bool) -> str:
+    if as_json and form not in {None, "json"}:
+        raise InputError(f"--json and --format {form} exclude each other", hint="leave one out")
+    return "json" if as_json else form or "text"
+
+
+def _whole(
+    settings: Settings, name: str | None, *, day: str | None, form: str, output: Path | None
+) -> int:
+    """Tell the plain balance, of all days or of calls of unknown date."""
+    counted, held = read_balance(settings, account=name, day=day)
+    accounts = [a for a in settings.accounts.values() if name in {None, a.name}]
+    sources = read_sources(settings, accounts, day=day, now=system_clock())
+    if form == "json":
+        document = _report_document(counted, held)
+        text = json_line({**document, "day": day, "account": name, "sources": sources})
+    else:
+        lines = [*_lines(counted, held, reasons=True), *_source_lines(settings, sources)]
+        text = "\n".join(lines) + "\n"
+    _put(text, output)
     return _code(counted)
 
 
-def _print(counted: Balance, held: list[Paused], *, reasons: bool) -> None:
-    for line in balance_lines(counted, reasons=reasons):
-        click.echo(line)
+def _send(settings: Settings, morning: Morning) -> list[Sent]:
+    # Who only looks at a report does not wait for what sends it.
+    from worker.sending.channels import send_now  # noqa: PLC0415
+
+    parcel = parcel_of(morning, settings.report.attach)
+    return send_now(parcel, settings, os.environ)
+
+
+def _put(text: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_file(output, text)
+
+
+def _lines(counted: Balance, held: list[Paused], *, reasons: bool) -> Iterator[str]:
+    yield from balance_lines(counted, reasons=reasons)
     if text := paused_text(held):
-        click.echo(f"PAUSED: {text}")
+        yield f"{painted('PAUSED', WARNING, bold=True)}: {text}"
 
 
-def _print_sources(settings: Settings, told: list[AccountSources]) -> None:
+def _source_lines(settings: Settings, told: list[Sources]) -> Iterator[str]:
     for one in told:
         zone = settings.accounts[one.account].zone
-        lines = list(source_lines(one.sources, zone))
+        lines = list(source_lines(one.brought, zone))
         if lines:
             begin, end = (moment.astimezone(zone) for moment in (one.begin, one.end))
-            click.echo(f"calls of {one.account}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}:")
-        for line in lines:
-            click.echo(line)
+            yield f"calls of {one.account}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}:"
+        yield from lines
 
 
 def _code(counted: Balance) -> int:
     """Books that do not balance are a fault, whatever they say."""
     if counted.faults:
-        raise CallvaultError(
-            "the books do not balance", hint="keep the catalog as it is and report this"
-        )
+        raise _unbalanced()
     return Exit.COMPLETE
 
 
-def _report_document(
-    counted: Balance, held: list[Paused], *, day: str | None, account: str | None
-) -> dict[str, Any]:
+def _unbalanced() -> CallvaultError:
+    return CallvaultError(
+        "the books do not balance", hint="keep the catalog as it is and report this"
+    )
+
+
+def _report_document(counted: Balance, held: list[Paused]) -> dict[str, Any]:
     states = {
         state.value: {"total": counted.states[state], "reasons": counted.reasons[state]}
         for state in State
     }
     return {
-        "day": day,
-        "account": account,
         "known": counted.known,
         **states,
         "recordings": counted.recordings,
@@ -140,10 +239,12 @@ def parse_day(settings: Settings, account: str | None, text: str) -> str:
     if text == "unknown":
         return ""
     if text in {"today", "yesterday"}:
-        zones = {a.timezone: a.zone for a in settings.accounts.values()}
-        chosen = settings.account(account).zone if account or len(zones) > 1 else None
-        now = system_clock().astimezone(chosen or next(iter(zones.values())))
-        return (now - timedelta(days=text == "yesterday")).strftime("%Y-%m-%d")
+        then = system_clock() - timedelta(days=text == "yesterday")
+        days = {day_of(then, one.zone) for one in settings.accounts.values()}
+        if account is None and len(days) == 1:
+            return days.pop()
+        # Where it is another day in another zone, the account has to be named.
+        return day_of(then, settings.account(account).zone)
     if not _is_day(text):
         raise InputError(f"{text!r} is no day", hint="write YYYY-MM-DD, or yesterday")
     return text

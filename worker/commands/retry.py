@@ -17,6 +17,7 @@ from archive.errors import Exit, InputError
 from archive.reasons import MEANINGS
 from worker.commands.options import account_option, json_option, print_json
 from worker.commands.report import parse_day
+from worker.completion import complete_day, complete_reason
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -35,8 +36,16 @@ _ONLY: Final = "only known calls that failed, were lost, absent or left out can 
 @click.option("--lost", is_flag=True, help="All that were lost.")
 @click.option("--absent", is_flag=True, help="All that had no recording.")
 @click.option("--excluded", is_flag=True, help="All that a rule left out: they are wanted now.")
-@click.option("--reason", help="Only those with this reason, as the report names it.")
-@click.option("--day", help="Only calls of a day: YYYY-MM-DD, yesterday, 'unknown'.")
+@click.option(
+    "--reason",
+    shell_complete=complete_reason,
+    help="Only those with this reason, as the report names it.",
+)
+@click.option(
+    "--day",
+    shell_complete=complete_day,
+    help="Only calls of a day: YYYY-MM-DD, yesterday, 'unknown'.",
+)
 @account_option
 @json_option
 @click.pass_obj

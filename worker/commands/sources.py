@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from archive.catalog.database import open_database
 from archive.catalog.sources import sources_of
+from archive.morning.facts import Sources
 from archive.provider_time import day_of
 
 if TYPE_CHECKING:
@@ -24,18 +23,9 @@ _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 
 
-class AccountSources(msgspec.Struct, frozen=True):
-    """What the sources of one account brought of the calls that began in a time."""
-
-    account: str
-    begin: datetime = msgspec.field(name="from")
-    end: datetime = msgspec.field(name="to")
-    sources: list[Brought]
-
-
 def read_sources(
     settings: Settings, accounts: Iterable[Account], *, day: str | None, now: datetime
-) -> list[AccountSources]:
+) -> list[Sources]:
     """Return what sources brought on a day (``YYYY-MM-DD``), or without one yesterday and today.
 
     Nothing for an empty day, which stands for calls of unknown date.
@@ -54,7 +44,9 @@ def read_sources(
                 begin = datetime.fromisoformat(first).replace(tzinfo=account.zone)
                 end = now if day is None else min(now, begin + _DAY - _SECOND)
                 sources = sources_of(tx, account, begin, end) if begin < end else []
-                told.append(AccountSources(account.name, begin, end, sources))
+                told.append(
+                    Sources(account=account.name, begin=begin, end=end, brought=tuple(sources))
+                )
             return told
     finally:
         database.close()
@@ -65,12 +57,13 @@ def source_lines(told: Iterable[Brought], zone: ZoneInfo) -> Iterator[str]:
     for one in told:
         yield f"{one.calls:>12,}  by {one.source}, {one.alone:,} of them only by it"
         for silence in one.silences[:_SHOWN]:
-            yield f"{'':>14}{_silence(one.source, silence, zone)}"
+            yield f"{'':>14}{silence_text(one.source, silence, zone)}"
         if (more := len(one.silences) - _SHOWN) > 0:
             yield f"{'':>14}and {more:,} times more"
 
 
-def _silence(source: str, silence: Silence, zone: ZoneInfo) -> str:
+def silence_text(source: str, silence: Silence, zone: ZoneInfo) -> str:
+    """Say when a source was silent, and what ended meanwhile."""
     since = silence.since.astimezone(zone)
     text = f"no {source} since {since:%Y-%m-%d %H:%M}"
     if silence.until is not None:

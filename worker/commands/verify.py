@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,13 +20,15 @@ from archive.reading import Pace
 from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
+from worker import values
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, human_bytes, json_option, progress_option
 from worker.commands.report import parse_day
+from worker.completion import complete_day
 from worker.logs import configure_logging
 from worker.meter import Meter
+from worker.screen import wants_bar
 from worker.settings import Settings, load_settings
-from worker.values import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,11 @@ _MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
 
 @click.command(cls=Noted)
 @click.option("--sample", help="Read only such a share of the files, chosen by chance: 5%.")
-@click.option("--day", help="Only a day's folder: YYYY-MM-DD, today or yesterday.")
+@click.option(
+    "--day",
+    shell_complete=complete_day,
+    help="Only a day's folder: YYYY-MM-DD, today or yesterday.",
+)
 @account_option
 @click.option("--repair", is_flag=True, help="Move back, have fetched again, write anew.")
 @click.option("--limit-rate", help="Read no more bytes a second than this: 10M, 10MiB.")
@@ -66,7 +71,7 @@ def verify(
     Works while workers run. Without --repair nothing is changed.
     """
     settings = load_settings(config, os.environ)
-    shows_bar = sys.stderr.isatty() if progress is None else progress
+    shows_bar = wants_bar(progress)
     configure_logging(settings.log, quiet=shows_bar)
     pace = Pace(None if limit_rate is None else parse_rate(limit_rate))
     database = _open(settings)
@@ -102,13 +107,10 @@ def parse_rate(text: str) -> float:
     Raises:
         InputError: it is not written so, or is nothing.
     """
-    written = text.strip().removesuffix("/s")
-    if written[-1:] in {"k", "K", "M", "G"}:
-        written = f"{written[:-1]}{written[-1].upper()}B"
     try:
-        rate = parse_size(written)
+        rate = values.parse_rate(text)
     except ValueError:
-        rate = parse_size("0")
+        rate = values.Rate(0)
     if not rate:
         raise InputError(f"--limit-rate {text!r} is no rate", hint="write 10M, 10MiB or 500k")
     return float(rate)
@@ -200,11 +202,12 @@ def _summary(database: Database) -> dict[str, Any]:
 def _print_json(database: Database, seen: Seen) -> None:
     """Print one line of JSON, finding by finding: there may be millions."""
     document = {**msgspec.structs.asdict(seen), **_summary(database)}
-    click.echo(f'{msgspec.json.encode(document).decode()[:-1]},"findings":[', nl=False)
+    # Bytes: JSON is UTF-8, whatever the terminal's encoding.
+    click.echo(msgspec.json.encode(document)[:-1] + b',"findings":[', nl=False)
     for number, finding in enumerate(_findings(database)):
         told = msgspec.structs.asdict(finding)
         del told["id"]
-        click.echo(("," if number else "") + msgspec.json.encode(told).decode(), nl=False)
+        click.echo((b"," if number else b"") + msgspec.json.encode(told), nl=False)
     click.echo("]}")
 
 

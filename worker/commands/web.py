@@ -34,15 +34,18 @@ def web(config: Path | None) -> int:
 
 async def _serve(settings: Settings) -> None:
     # Loaded here: no other command needs a web server.
+    from worker.service import Service  # noqa: PLC0415
     from worker.serving import serve  # noqa: PLC0415
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await serve(
-        settings,
-        os.environ,
-        stopping,
-        on_ready=lambda address: click.echo(f"listening on {address}"),
-    )
+    service = Service.of_environment(os.environ)
+
+    def listening(address: str) -> None:
+        click.echo(f"listening on {address}")
+        service.say(f"listening on {address}")
+
+    async with service.running(stopping):
+        await serve(settings, os.environ, stopping, on_ready=listening, service=service)

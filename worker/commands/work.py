@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archive.errors import Exit
-from worker.commands.enqueue import take_files
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
     dates_option,
@@ -20,15 +18,19 @@ from worker.commands.options import (
     say_balance,
     states_text,
 )
+from worker.completion import complete_account
 from worker.logs import configure_logging
 from worker.progress import BarProgress, LogProgress, Progress
+from worker.screen import wants_bar
 from worker.secrets import secrets_in
+from worker.service import Service
 from worker.settings import Settings, load_settings
-from worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
+
+    from worker.supervisor import Supervisor
 
 _DRAIN_HELP = "End when every known call is settled, waiting out those that are not ready."
 
@@ -46,7 +48,11 @@ def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bo
 
 @click.command(cls=Noted, only="drain")
 @click.argument("files", nargs=-1, metavar="[CDR_EXPORT]...", type=click.Path())
-@click.option("--account", help="The account the exports are of, if there are several.")
+@click.option(
+    "--account",
+    shell_complete=complete_account,
+    help="The account the exports are of, if there are several.",
+)
 @dates_option
 @click.option("--drain", is_flag=True, help=_DRAIN_HELP)
 @click.option("--poll/--no-poll", "polls", default=True, help="Ask the listing for new calls.")
@@ -73,6 +79,8 @@ def run(
     """
     settings = load_settings(config, os.environ)
     if files:
+        from worker.commands.taking import take_files  # noqa: PLC0415 - only with files
+
         take_files(
             settings,
             account,
@@ -111,12 +119,17 @@ def _work(
     as_json: bool,
     beside: Callable[[Supervisor], Coroutine[Any, Any, Exit]] | None = None,
 ) -> int:
-    shows_bar = sys.stderr.isatty() if progress is None else progress
+    from worker.supervisor import Supervisor  # noqa: PLC0415 - it loads HTTP and Redis
+
+    shows_bar = wants_bar(progress)
     shown: Progress = BarProgress() if shows_bar else LogProgress()
     configure_logging(
         settings.log, quiet=shown.wants_quiet, secrets=secrets_in(os.environ, settings.queue.url)
     )
-    supervisor = Supervisor(settings, dict(os.environ), drain=drain, progress=shown)
+    service = Service.of_environment(os.environ)
+    supervisor = Supervisor(
+        settings, dict(os.environ), drain=drain, progress=shown, service=service
+    )
     code = asyncio.run(beside(supervisor) if beside else supervisor.run())
     if drain:
         counted = say_balance(settings, as_json=as_json)

@@ -6,22 +6,33 @@ SELECT DISTINCT day FROM calls
 WHERE account = :account AND day > '' AND day <= :last_day AND state IN ('archived', 'lost')
 ORDER BY day;
 
--- name: purge_due(account, day, began_before_ms, deleted_before_ms, after, most)
--- Calls of a day, behind a Sid, whose recordings need not be kept. One of unknown time is never among them.
-SELECT c.account, c.sid, c.day, c.delete_by_ms, COUNT(*) AS recordings, SUM(r.bytes) AS bytes
-FROM calls AS c JOIN recordings AS r ON r.account = c.account AND r.sid = c.sid
+-- name: purge_due(account, day, began_before_ms, deleted_before_ms, most)
+-- Calls of a day whose recordings need not be kept. One of unknown time is never among them.
+SELECT c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms) AS began_ms, c.delete_by_ms,
+  (SELECT COUNT(*) FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid) AS recordings,
+  (SELECT SUM(r.bytes) FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid) AS bytes
+FROM calls AS c
 WHERE c.account = :account AND c.day = :day AND c.state IN ('archived', 'lost')
-  AND COALESCE(c.began_ms, c.created_ms) < :began_before_ms AND c.delete_by_ms < :deleted_before_ms AND c.sid > :after
-GROUP BY c.account, c.sid, c.day, c.delete_by_ms
-ORDER BY c.sid LIMIT :most;
+  AND COALESCE(c.began_ms, c.created_ms) < :began_before_ms AND c.delete_by_ms < :deleted_before_ms
+  AND EXISTS (SELECT 1 FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid)
+LIMIT :most;
+
+-- name: purge_amount(account, day, began_before_ms, deleted_before_ms)^
+-- How many those are. CROSS keeps the order of the join: from the calls of the day to their recordings.
+SELECT COUNT(DISTINCT c.sid) AS calls, COUNT(*) AS recordings, COALESCE(SUM(r.bytes), 0) AS bytes
+FROM calls AS c CROSS JOIN recordings AS r
+WHERE c.account = :account AND c.day = :day AND c.state IN ('archived', 'lost')
+  AND COALESCE(c.began_ms, c.created_ms) < :began_before_ms AND c.delete_by_ms < :deleted_before_ms
+  AND r.account = c.account AND r.sid = c.sid;
 
 -- name: purge_named(account, sid)
 -- A call that is meant by its Sid, with what there is of recordings.
-SELECT c.account, c.sid, c.day, c.state, c.delete_by_ms, COUNT(r.path) AS recordings,
+SELECT c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms) AS began_ms, c.delete_by_ms,
+  COUNT(r.path) AS recordings,
   COALESCE(SUM(r.bytes), 0) AS bytes
 FROM calls AS c LEFT JOIN recordings AS r ON r.account = c.account AND r.sid = c.sid
 WHERE c.account = :account AND c.sid = :sid
-GROUP BY c.account, c.sid, c.day, c.state, c.delete_by_ms;
+GROUP BY c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms), c.delete_by_ms;
 
 -- name: bury(account, sid, purged_ms, why)!
 INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why)

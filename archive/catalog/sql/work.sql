@@ -7,6 +7,20 @@ WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
 ORDER BY delete_by_ms
 LIMIT :most;
 
+-- name: due_before(account, now_ms, deleted_before_ms, most)
+-- Those of them that are deleted soon: outside of the hours of a backfill the others wait.
+SELECT sid, day, due_ms FROM calls
+WHERE account = :account AND state = 'expected' AND due_ms <= :now_ms
+  AND delete_by_ms <= :deleted_before_ms
+ORDER BY delete_by_ms
+LIMIT :most;
+
+-- name: held_by_hours(account, began_before_ms, deleted_after_ms)^
+-- How many wait for the hours of a backfill; those of unknown date do not.
+SELECT COUNT(*) FROM calls
+WHERE account = :account AND state = 'expected' AND delete_by_ms > :deleted_after_ms
+  AND COALESCE(began_ms, created_ms) < :began_before_ms;
+
 -- name: due_lately(account, now_ms, since_ms, deleted_after_ms, deleted_before_ms, most)
 -- The newest calls, which keep a part of the capacity so that a backfill never starves them. Between
 -- the two moments, older ones of a longer retention are deleted as well.

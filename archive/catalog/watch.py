@@ -1,0 +1,134 @@
+"""What a live view shows: read often, so each read is short or says that it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from archive.call import State
+from archive.clock import from_ms, to_ms
+from archive.verdicts import Symptom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from archive.catalog.database import Tx
+
+RETRIED: Final = "retried"
+_LOOKS: Final = 500
+"""How many of the last looks, and of the last losses, are read for those that are shown."""
+_SYMPTOMS: Final = frozenset(symptom.value for symptom in Symptom)
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker process that has not ended: what it holds, and has archived since it began."""
+
+    process: str
+    host: str
+    pid: int
+    version: str
+    started: datetime
+    beat: datetime
+    batches: int
+    calls: int
+    recordings: int
+    bytes: int
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls of an account that wait: for a worker (due), or for the provider (later).
+
+    ``oldest_due`` is since when the first of the due ones waits, ``next_due`` when the next one is
+    due, ``next_deletion`` when the provider deletes the next recording of one that waits.
+    """
+
+    account: str
+    due: int
+    later: int
+    oldest_due: datetime | None
+    next_due: datetime | None
+    next_deletion: datetime | None
+
+
+class InVain(msgspec.Struct, frozen=True):
+    """A look that brought no recording: ``what`` is lost, failed or retried."""
+
+    at: datetime
+    account: str
+    sid: str
+    what: str
+    reason: str
+
+
+def workers(tx: Tx) -> list[Worker]:
+    """Return the worker processes that have not ended."""
+    return [
+        Worker(
+            process=row["process"],
+            host=row["host"],
+            pid=row["pid"],
+            version=row["version"],
+            started=from_ms(row["started_ms"]),
+            beat=from_ms(row["beat_ms"]),
+            batches=row["batches"],
+            calls=row["calls"],
+            recordings=row["recordings"],
+            bytes=row["bytes"],
+        )
+        for row in tx.rows("workers_now")
+    ]
+
+
+def backlog(tx: Tx, account: str, now: datetime) -> Backlog:
+    """Count what waits. Millions of calls take a while."""
+    row = tx.row("backlog", account=account, now_ms=to_ms(now))
+    return Backlog(
+        account=account,
+        due=row["due"],
+        later=row["later"],
+        oldest_due=_moment(row["oldest_ms"]),
+        next_due=_moment(row["next_ms"]),
+        next_deletion=_moment(row["delete_ms"]),
+    )
+
+
+def archived_by_minute(tx: Tx, accounts: Iterable[str], since: datetime) -> dict[int, int]:
+    """Count the calls that were archived, by the minute since 1970."""
+    counted: dict[int, int] = {}
+    for account in accounts:
+        for row in tx.rows("archived_by_minute", account=account, since_ms=to_ms(since)):
+            counted[row["minute"]] = counted.get(row["minute"], 0) + row["calls"]
+    return counted
+
+
+def archived_since(tx: Tx, accounts: Iterable[str], since: datetime) -> tuple[int, int]:
+    """Return the recordings, and their bytes, of calls that were archived since a moment."""
+    rows = [
+        tx.row("archived_since", account=account, since_ms=to_ms(since)) for account in accounts
+    ]
+    return sum(row["recordings"] for row in rows), sum(row["bytes"] for row in rows)
+
+
+def last_in_vain(tx: Tx, accounts: Iterable[str], most: int) -> list[InVain]:
+    """Return the last looks that brought no recording though there may be one, newest first.
+
+    Only the last few hundred of all accounts are gone through.
+    """
+    names = list(accounts)
+    found = [
+        InVain(from_ms(row["settled_ms"]), row["account"], row["sid"], row["state"], row["reason"])
+        for row in tx.rows("last_in_vain", most=_LOOKS)
+        if row["account"] in names
+    ]
+    found += [
+        InVain(from_ms(row["at_ms"]), row["account"], row["sid"], RETRIED, row["reason"])
+        for row in tx.rows("last_looks", most=_LOOKS)
+        if row["state"] == State.EXPECTED and row["reason"] in _SYMPTOMS and row["account"] in names
+    ]
+    return sorted(found, key=lambda one: one.at, reverse=True)[:most]
+
+
+def _moment(ms: int | None) -> datetime | None:
+    return None if ms is None else from_ms(ms)

@@ -1,0 +1,203 @@
+"""The day in one sentence, and what somebody should know besides: pure functions of the facts."""
+
+from __future__ import annotations
+
+from datetime import date
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from archive.morning.facts import Level, Note, Verdict
+from archive.morning.usual import Oddity, oddity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from archive.morning.facts import Counts, Flagged, Margins, Ran, Room, Sources
+
+_INTERRUPTED: Final = 130
+"""By Ctrl-C: whoever did that knows."""
+_SHORT_DAYS: Final = 7
+"""A disk that is full within a week needs somebody now."""
+
+
+class Usual(msgspec.Struct, frozen=True):
+    """The calls of an account on a day, and how many the same weekday had in the weeks before."""
+
+    account: str
+    calls: int
+    former: list[int]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What holds work up. ``meant``: a person paused it, and knows."""
+
+    scope: str
+    words: str
+    fatal: bool
+    meant: bool
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the verdict is made of. ``over``: the day is, so its calls can be counted."""
+
+    day: str
+    over: bool
+    counts: Counts
+    recordings: int
+    faults: tuple[str, ...]
+    usual: tuple[Usual, ...]
+    flagged: tuple[Flagged, ...]
+    undated: int
+    sources: tuple[Sources, ...]
+    margins: Margins
+    held: tuple[Held, ...]
+    troubles: tuple[str, ...]
+    runs: tuple[Ran, ...]
+    room: Room | None
+
+
+def judge(seen: Seen) -> Verdict:
+    """Say how a day stands: its level, a sentence and the notes, those that are alarms first."""
+    notes = sorted(_notes(seen), key=lambda note: not note.alarm)
+    counts = seen.counts
+    if any(note.alarm for note in notes):
+        level = Level.ALARM
+    elif counts.waiting or counts.lost or counts.failed:
+        level = Level.INCOMPLETE
+    else:
+        level = Level.COMPLETE
+    return Verdict(level=level, sentence=_sentence(level, seen, notes), notes=tuple(notes))
+
+
+def spoken(day: str) -> str:
+    """Write a day as people say it: ``23 November``."""
+    that = date.fromisoformat(day)
+    return f"{that.day} {that:%B}"
+
+
+def _sentence(level: Level, seen: Seen, notes: list[Note]) -> str:
+    counts = seen.counts
+    when = spoken(seen.day) if seen.over else f"{spoken(seen.day)} so far"
+    if level is Level.ALARM:
+        return f"ALARM: {notes[0].text}"
+    if not counts.calls:
+        usual = ", and none are usual" if seen.over else ""
+        return f"Complete: no calls of {when} are known{usual}"
+    settled = f"{counts.settled:,} of {_calls(counts.calls)} of {when} settled"
+    if level is Level.COMPLETE:
+        return f"Complete: {settled}; {_recordings(seen)}"
+    wrong = [
+        f"{number:,} {word}"
+        for number, word in (
+            (counts.lost, "lost"),
+            (counts.failed, "failed"),
+            (counts.waiting, "still waiting"),
+        )
+        if number
+    ]
+    return f"INCOMPLETE: {settled}; {', '.join(wrong)}"
+
+
+def _recordings(seen: Seen) -> str:
+    damaged = sum(one.recordings for one in seen.flagged if one.damage)
+    if not seen.recordings:
+        return "no recordings"
+    noun = "recording" if seen.recordings == 1 else "recordings"
+    proved = "proved" if seen.recordings == 1 else "all proved"
+    told = f"{seen.recordings:,} {noun}, {proved}"
+    return f"{told}, {damaged:,} damaged at the provider's" if damaged else told
+
+
+def _calls(number: int) -> str:
+    return f"{number:,} call" if number == 1 else f"{number:,} calls"
+
+
+def _notes(seen: Seen) -> Iterator[Note]:
+    yield from _of_books(seen)
+    yield from _of_calls(seen)
+    for text in seen.margins.at_risk:
+        yield Note(text=text, alarm=True)
+    for held in seen.held:
+        command = "callvault resume" if held.meant or held.fatal else ""
+        yield Note(
+            text=f"work is paused: {held.scope}: {held.words}",
+            command=command,
+            alarm=held.fatal and not held.meant,
+        )
+    for trouble in seen.troubles:
+        yield Note(text=trouble, command="callvault status")
+    yield from _of_runs(seen.runs)
+    yield from _of_what_came(seen)
+    yield from _of_room(seen.room)
+
+
+def _of_books(seen: Seen) -> Iterator[Note]:
+    for fault in seen.faults:
+        yield Note(
+            text=f"the books do not balance: {fault}", command="callvault report", alarm=True
+        )
+
+
+def _of_calls(seen: Seen) -> Iterator[Note]:
+    several = len(seen.usual) > 1
+    for one in seen.usual:
+        odd = oddity(one.calls, one.former) if seen.over else None
+        if odd is None:
+            continue
+        of_whom = f" of {one.account}" if several else ""
+        usual = round(median(one.former))
+        asked = f"callvault reconcile --from {seen.day} --to {seen.day}"
+        if several:
+            asked += f" --account {one.account}"
+        if odd is Oddity.NONE:
+            text = f"no calls{of_whom} of {spoken(seen.day)} are known, where {usual:,} are usual"
+            yield Note(text=f"{text} (unless it was a holiday)", command=asked, alarm=True)
+        else:
+            text = f"only {_calls(one.calls)}{of_whom} of {spoken(seen.day)}, where {usual:,}"
+            yield Note(text=f"{text} are usual", command=asked)
+
+
+def _of_runs(runs: Iterable[Ran]) -> Iterator[Note]:
+    """Tell of commands whose last run did not end well."""
+    last = {(run.host, run.command): run for run in runs if run.code is not None}
+    for run in last.values():
+        if run.code and run.code != _INTERRUPTED:
+            told = f": {run.note}" if run.note else ""
+            yield Note(text=f"callvault {run.command} on {run.host} ended with {run.code}{told}")
+
+
+def _of_what_came(seen: Seen) -> Iterator[Note]:
+    for flagged in seen.flagged:
+        if flagged.damage:
+            noun = "recording" if flagged.recordings == 1 else "recordings"
+            text = f"{flagged.recordings:,} {noun} flagged {flagged.flag}: {flagged.meaning}"
+            yield Note(text=text, command=flagged.command)
+    yield from _of_silences(seen.sources)
+    if seen.margins.past:
+        text = f"{_calls(seen.margins.past)} wait whose recording should be deleted by now"
+        yield Note(text=text)
+    if seen.undated:
+        text = f"{_calls(seen.undated)} of unknown date still wait besides"
+        yield Note(text=text, command="callvault report --day unknown")
+
+
+def _of_silences(sources: Iterable[Sources]) -> Iterator[Note]:
+    for one in sources:
+        for brought in one.brought:
+            silent = sum(silence.calls for silence in brought.silences)
+            if silent:
+                yield Note(
+                    text=f"{brought.source} of {one.account} was silent while "
+                    f"{_calls(silent)} ended; see below"
+                )
+
+
+def _of_room(room: Room | None) -> Iterator[Note]:
+    if room is None:
+        return
+    if room.free < room.min_free:
+        yield Note(text="the archive's disk has less room than min_free", alarm=True)
+    elif room.days_left is not None and room.days_left < _SHORT_DAYS:
+        yield Note(text=f"the archive's disk is full in {room.days_left:.0f} days at this pace")

@@ -1,0 +1,192 @@
+"""How each alert comes about: a real catalog is brought into the state that it warns of.
+
+The clock begins in 1970, where the one of ``promtool test rules`` does.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from archive.call import Source
+from archive.catalog import pauses
+from archive.clock import EPOCH
+from archive.tallies import RECORDING_BYTES, SETTLED, Count
+from tests.alerts.promql import Series
+from tests.unit.books import SIDS, Books, called
+from tests.unit.exposed import Exposed
+from tests.unit.terminal import SETTINGS
+from worker.metrics import SPOOL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.alerts.promql import Store
+
+STEP: Final = 300
+"""Seconds between two times at which metrics are asked for."""
+AGAIN: Final = b"again"
+"""Told instead of what is told now: what was told before."""
+_START: Final = EPOCH
+
+
+class Play(msgspec.Struct, frozen=True):
+    """What happens at each step (its number is given), for so many of them.
+
+    ``told`` may hold back what is told at a step: None is nothing at all.
+    """
+
+    act: Callable[[Exposed, int], None]
+    steps: int
+    told: Callable[[bytes | None, int], bytes | None] = lambda text, _: text
+
+
+def perform(play: Play, folder: Path) -> Store:
+    """Play it, and return what was told at each step."""
+    books = Books(folder / "state" / "catalog.db")
+    exposed = Exposed(folder, books, SETTINGS, _START)
+    store: Store = {}
+    last: bytes | None = None
+    try:
+        for step in range(play.steps):
+            exposed.now = _START + timedelta(seconds=step * STEP)
+            play.act(exposed, step)
+            text = exposed.text()
+            told = play.told(text, step)
+            # What is told may be what was told before: a file that nobody writes anew.
+            last = last if told == AGAIN else told
+            for series, value in _samples(last or b""):
+                store.setdefault(series, {})[step * STEP] = value
+    finally:
+        books.database.close()
+    return store
+
+
+def _samples(text: bytes) -> list[tuple[Series, float]]:
+    return [
+        (Series(sample.name, frozenset(sample.labels.items())), sample.value)
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    ]
+
+
+def _at(first: int, act: Callable[[Exposed], object]) -> Callable[[Exposed, int], None]:
+    """Do something once, at a step."""
+
+    def once(exposed: Exposed, step: int) -> None:
+        if step == first:
+            act(exposed)
+
+    return once
+
+
+def _well(exposed: Exposed, step: int) -> None:
+    """A worker beats, the sources are heard, calls come and are settled, and nights end well."""
+    exposed.beat()
+    exposed.hear(Source.LISTING)
+    exposed.hear(Source.WEBHOOK)
+    exposed.request("answered", 30)
+    exposed.count(Count("main", SETTLED, "archived", 5))
+    if step == 0:
+        exposed.run("work")
+
+
+def _call(exposed: Exposed, *, days_old: float = 0.01) -> None:
+    """Make a call known that is due at once."""
+    began = exposed.now - timedelta(days=days_old)
+    facts = called(SIDS[0], started_at=began, ended_at=began)
+    exposed.books.add(facts, now=exposed.now)
+
+
+def _due(exposed: Exposed, step: int) -> None:
+    """Make a call due that nobody looks at."""
+    if step == 1:
+        _call(exposed)
+
+
+def _due_while_workers_beat(exposed: Exposed, step: int) -> None:
+    exposed.beat()
+    _due(exposed, step)
+
+
+def _old_call(exposed: Exposed) -> None:
+    """Make a call known whose recording is deleted within hours, where nobody works."""
+    _call(exposed, days_old=29.5)
+
+
+def _settled(state: str) -> Callable[[Exposed, int], None]:
+    return _at(3, lambda exposed: exposed.count(Count("main", SETTLED, state, 1)))
+
+
+def _by_person(exposed: Exposed) -> None:
+    with exposed.books.database.write() as tx:
+        pauses.pause_by_operator(tx, "all", why="moving disks", now=exposed.now)
+
+
+def _disk(free: int) -> Callable[[Exposed, int], None]:
+    def act(exposed: Exposed, step: int) -> None:
+        exposed.free = free if step >= 1 else 10**13
+
+    return act
+
+
+def _fills_up(exposed: Exposed, step: int) -> None:
+    exposed.free = 10**12
+    if step == 1:
+        exposed.count(Count("main", RECORDING_BYTES, "", 10**11))
+
+
+def _spool(exposed: Exposed) -> None:
+    folder = exposed.settings.queue.state / SPOOL
+    folder.mkdir(parents=True)
+    with (folder / f"{1:012}.jsonl").open("wb") as segment:
+        segment.truncate(2 * 10**8)
+
+
+def _break(exposed: Exposed) -> None:
+    exposed.books.sql("ALTER TABLE calls RENAME TO elsewhere")
+
+
+def _unbalance(exposed: Exposed) -> None:
+    _call(exposed)
+    exposed.books.sql("DELETE FROM sightings")
+
+
+def _met(exposed: Exposed, step: int) -> None:
+    if step >= 1:
+        exposed.meet("queue")
+
+
+def _quiet(_: Exposed, __: int) -> None:
+    """Nothing happens."""
+
+
+WELL: Final = Play(_well, 30)
+PLAYS: Final = {
+    "CallvaultNotArchiving": Play(_due_while_workers_beat, 12),
+    "CallvaultNoWorkers": Play(_due, 10),
+    "CallvaultAtRisk": Play(_at(1, _old_call), 6),
+    "CallvaultDeletionNear": Play(_at(1, _old_call), 16),
+    "CallvaultLost": Play(_settled("lost"), 6),
+    "CallvaultFailed": Play(_settled("failed"), 6),
+    "CallvaultPaused": Play(_at(1, lambda exposed: exposed.pause()), 6),
+    "CallvaultPausedByPerson": Play(_at(1, _by_person), 76),
+    "CallvaultTrouble": Play(_met, 6),
+    "CallvaultBooksDoNotBalance": Play(_at(1, _unbalance), 4),
+    "CallvaultDiskLow": Play(_disk(3 * 10**9), 6),
+    "CallvaultDiskFillsUp": Play(_fills_up, 28),
+    "CallvaultListingSilent": Play(_at(0, lambda exposed: exposed.hear(Source.LISTING)), 18),
+    "CallvaultWebhookSilent": Play(_at(0, lambda exposed: exposed.hear(Source.WEBHOOK)), 150),
+    "CallvaultThrottled": Play(lambda exposed, _: exposed.request("throttled", 9), 10),
+    "CallvaultSpoolFilling": Play(_at(1, _spool), 6),
+    "CallvaultCatalogUnreadable": Play(_at(1, _break), 5),
+    "CallvaultMetricsOld": Play(_quiet, 12, lambda text, step: AGAIN if step > 1 else text),
+    "CallvaultMetricsGone": Play(_quiet, 8, lambda text, step: None if step > 1 else text),
+    "CallvaultNightDidNotRun": Play(_at(0, lambda exposed: exposed.run("work")), 318),
+    "CallvaultRunFailed": Play(_at(1, lambda exposed: exposed.run("work", 6)), 10),
+}
+"""By the name of the alert that has to fire at the end, and not at the first step."""

@@ -1,0 +1,158 @@
+"""Column charts as SVG, which need no script and no library: pure functions."""
+
+from __future__ import annotations
+
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from worker.morning.markup import Markup, join, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_WIDTH: Final = 560
+_HEIGHT: Final = 220
+_LEFT: Final = 54
+_RIGHT: Final = 8
+_TOP: Final = 10
+_BOTTOM: Final = 28
+_LINES: Final = 4
+_GAP: Final = 0.22
+_LETTER: Final = 6.5
+_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One part of each column: its name, the class of its colour, and a figure a column."""
+
+    name: str
+    colour: str
+    figures: tuple[int, ...]
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """Columns, each of the series' figures upon each other; ``write`` writes a figure."""
+
+    title: str
+    about: str
+    labels: tuple[str, ...]
+    series: tuple[Series, ...]
+    write: Callable[[float], str]
+
+    @property
+    def totals(self) -> list[int]:
+        """The height of each column."""
+        return [sum(figures) for figures in zip(*(s.figures for s in self.series), strict=True)]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to be seen."""
+        return not any(self.totals)
+
+
+def ticks(most: float) -> list[float]:
+    """Return round figures from 0 on, the last not below the most."""
+    if most <= 0:
+        return [0.0, 1.0]
+    raw = most / _LINES
+    power = 10.0 ** floor(log10(raw))
+    step = max(1.0, next(factor for factor in _STEPS if factor * power >= raw) * power)
+    return [step * number for number in range(ceil(most / step) + 1)]
+
+
+def draw(chart: Chart) -> Markup:
+    """Return a chart with its title, its legend where there is a choice, and its figures."""
+    shown = tuple(one for one in chart.series if any(one.figures))
+    content = [
+        tag("figcaption", tag("strong", chart.title), " ", tag("span", chart.about)),
+        _svg(chart, shown),
+    ]
+    if len(chart.series) > 1:
+        content.append(_legend(shown))
+    content.append(_table(chart, shown))
+    return tag("figure", *content)
+
+
+def _svg(chart: Chart, shown: tuple[Series, ...]) -> Markup:
+    marks = ticks(max(chart.totals))
+    high = marks[-1]
+    pieces = [*_grid(marks, high, chart.write), *_labels(chart.labels)]
+    wide = (_WIDTH - _LEFT - _RIGHT) / len(chart.labels)
+    for number, label in enumerate(chart.labels):
+        at = _LEFT + wide * number
+        below = 0
+        for one in shown:
+            figure = one.figures[number]
+            if not figure:
+                continue
+            top = _y(below + figure, high)
+            told = f"{label}: {chart.write(figure)}"
+            pieces.append(
+                tag(
+                    "rect",
+                    tag("title", f"{told} {one.name}" if len(chart.series) > 1 else told),
+                    class_=one.colour,
+                    x=f"{at + wide * _GAP / 2:.1f}",
+                    y=f"{top:.1f}",
+                    width=f"{wide * (1 - _GAP):.1f}",
+                    height=f"{max(_y(below, high) - top, 0.5):.1f}",
+                )
+            )
+            below += figure
+    return tag(
+        "svg",
+        *pieces,
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        role="img",
+        aria_label=f"{chart.title}. {chart.about}",
+    )
+
+
+def _y(figure: float, high: float) -> float:
+    return _HEIGHT - _BOTTOM - figure / high * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _grid(marks: list[float], high: float, write: Callable[[float], str]) -> Iterator[Markup]:
+    for mark in marks:
+        y = f"{_y(mark, high):.1f}"
+        yield tag("line", class_="grid", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y)
+        yield tag("text", write(mark), x=_LEFT - 6, y=y, text_anchor="end", dy="0.32em")
+
+
+def _labels(labels: tuple[str, ...]) -> Iterator[Markup]:
+    wide = (_WIDTH - _LEFT - _RIGHT) / len(labels)
+    longest = max(map(len, labels)) * _LETTER + 8
+    every = max(1, ceil(longest / wide))
+    for number, label in enumerate(labels):
+        if number % every == 0:
+            x = f"{_LEFT + wide * (number + 0.5):.1f}"
+            yield tag("text", label, x=x, y=_HEIGHT - 8, text_anchor="middle")
+
+
+def _legend(shown: tuple[Series, ...]) -> Markup:
+    return tag(
+        "ul",
+        *(tag("li", tag("i", class_=one.colour), one.name) for one in shown),
+        class_="legend",
+    )
+
+
+def _table(chart: Chart, shown: tuple[Series, ...]) -> Markup:
+    """The figures themselves, for those who cannot see the columns."""
+    head = tag("tr", *(tag("th", name, scope="col") for name in ("", *(s.name for s in shown))))
+    rows = join(
+        tag(
+            "tr",
+            tag("th", label, scope="row"),
+            *(tag("td", chart.write(one.figures[number]), class_="number") for one in shown),
+        )
+        for number, label in enumerate(chart.labels)
+        if chart.totals[number]
+    )
+    return tag(
+        "details",
+        tag("summary", "The figures"),
+        tag("table", tag("thead", head), tag("tbody", rows)),
+    )

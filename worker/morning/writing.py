@@ -1,0 +1,81 @@
+"""Writes a report down: in one of its forms, to a file, or into a parcel that is sent."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import msgspec
+
+from archive.errors import InputError
+from archive.morning.facts import Level
+from worker.morning.markdown import render_markdown
+from worker.morning.page import render_page
+from worker.morning.pictures import pictures
+from worker.morning.text import render_text
+from worker.morning.words import document_of
+from worker.sending.parcel import Attachment, Parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from archive.morning.facts import Morning
+
+FORMS: Final = ("text", "markdown", "json", "html")
+_SUFFIXES: Final = {"html": "html", "markdown": "md", "json": "json"}
+
+
+def render(morning: Morning, form: str) -> str:
+    """Return a report in one of `FORMS`; in JSON it has the facts alone."""
+    match form:
+        case "html":
+            return render_page(document_of(morning), pictures(morning))
+        case "markdown":
+            return render_markdown(document_of(morning))
+        case "json":
+            return json_line(morning)
+    return render_text(document_of(morning))
+
+
+def json_line(document: object) -> str:
+    """Return one line of JSON, with its end."""
+    return msgspec.json.encode(document).decode() + "\n"
+
+
+def parcel_of(morning: Morning, attach: Iterable[str]) -> Parcel:
+    """Return a report to be sent: as text, with the forms that are to be attached."""
+    document = document_of(morning)
+    return Parcel(
+        headline=document.sentence,
+        text=render_text(document),
+        attachments=tuple(
+            Attachment(f"callvault-{morning.day}.{_SUFFIXES[form]}", form, render(morning, form))
+            for form in dict.fromkeys(attach)
+        ),
+        is_problem=not morning.verdict.is_clean,
+        is_failure=morning.verdict.level is not Level.COMPLETE,
+    )
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file at once or not at all: nobody sees half of it.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise InputError(
+            f"writing the report {path}: {error.strerror}", hint="name another with --output"
+        ) from error
