@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from archive.catalog.postgresql_queries import WholeNumber, rows_of
+from archive.catalog.postgresql_queries import WholeNumber, YesAsNumber, rows_of
 from archive.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def connect(url: str, *, patience_s: float) -> psycopg.Connection[Any]:
     )
     try:
         line.adapters.register_loader("numeric", WholeNumber)
+        line.adapters.register_dumper(bool, YesAsNumber)
         line.execute(_SESSION.format(patience_ms=int(patience_s * 1000)))
     except BaseException:
         line.close()

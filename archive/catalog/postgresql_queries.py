@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiosql
 from aiosql.adapters.pyformat import PyFormatAdapter
-from psycopg.adapt import Loader
+from psycopg.adapt import Dumper, Loader
 
 from archive.catalog.database import PACKAGE, Row, Tx
 from archive.catalog.rows import NEW_COLUMNS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.abc import Buffer
 
+INT2_OID: Final = 21
 _AT_ONCE: Final = 200
 """How many statements go to the server together."""
 _FETCHED: Final = 1_000
@@ -78,6 +79,20 @@ class WholeNumber(Loader):
     def load(self, data: Buffer) -> int:
         """Read it."""
         return int(bytes(data))
+
+
+class YesAsNumber(Dumper):
+    """Flags are numbers in our tables, as SQLite has no others."""
+
+    oid = INT2_OID
+
+    def dump(self, obj: bool) -> bytes:  # noqa: FBT001 - psycopg's
+        """Write it."""
+        return b"1" if obj else b"0"
+
+    def quote(self, obj: bool) -> bytes:  # noqa: FBT001 - psycopg's
+        """Write it into a statement."""
+        return self.dump(obj)
 
 
 class PostgresqlTx(Tx):

@@ -27,7 +27,9 @@ settings.load_profile("callvault")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let the contract of catalogs be kept by each kind of them."""
-    chosen = any("where" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    chosen = any(
+        "where" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
+    )
     if "where" in metafunc.fixturenames and not chosen:
         name = metafunc.module.__name__.rpartition(".")[2]
         kinds = _KINDS if name.startswith("test_catalog_") else _KINDS[:1]

@@ -220,6 +220,15 @@ def test_a_server_that_is_restarted_is_gone_on_with() -> None:
         books.database.close()
 
 
+def test_values_are_what_they_are_in_a_file(books: Books) -> None:
+    """Sums are whole numbers, and flags are numbers, which may be given as true and false."""
+    books.sql("INSERT INTO pauses VALUES ('a', '', '', ?, 7, 1, 1)", True)  # noqa: FBT003
+    books.sql("INSERT INTO pauses VALUES ('b', '', '', ?, 2, 1, 1)", False)  # noqa: FBT003
+    (row,) = books.sql("SELECT SUM(strikes), MIN(fatal), MAX(fatal) FROM pauses")
+    assert tuple(row) == (9, 0, 1)
+    assert {type(value) for value in row} == {int}
+
+
 def test_long_results_come_in_parts(books: Books) -> None:
     """Who stops before the end leaves nothing open, and the next read works."""
     books.add(*(called(f"{n:032}") for n in range(2_500)))
