@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from archive.errors import CatalogError, InputError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+T = TypeVar("T")
+TRIES: Final = 5
+"""How often a write is done before it is given up that others were in the way of each time."""
 PACKAGE: Final = "archive.catalog"
 _SQLITE: Final = "sqlite:///"
 SERVER_SCHEMES: Final = ("postgresql://", "postgres://")
@@ -77,6 +80,17 @@ class Tx:
         """
         return int(getattr(self._queries, query)(self.connection, rows))
 
+    def table(self, name: str, columns: Sequence[str], order: str) -> Generator[Row, None, None]:
+        """Yield all rows of a table, in an order, for `archive.catalog.copying`."""
+        text = f"SELECT {', '.join(columns)} FROM {name} ORDER BY {order}"  # noqa: S608 - our words
+        yield from self.connection.execute(text)
+
+    def fill(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Put rows into a table."""
+        places = ", ".join("?" * len(columns))
+        text = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 - as above
+        self.connection.executemany(text, rows)
+
 
 class Database(Protocol):
     """One connection to the catalog. Not shared between threads."""
@@ -136,6 +150,23 @@ def open_database(
     from archive.catalog.sqlite import SqliteDatabase  # noqa: PLC0415 - as said above
 
     return SqliteDatabase(file_of(where), patience_s=patience_s, for_import=for_import)
+
+
+def written(database: Database, work: Callable[[Tx], T]) -> T:
+    """Do something in a write transaction; once more, where another host was in its way.
+
+    Raises:
+        CatalogError: it cannot be written, or others were in its way again and again.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            with database.write() as tx:
+                return work(tx)
+        except CatalogError as error:
+            if not error.passing:
+                raise
+    with database.write() as tx:
+        return work(tx)
 
 
 def check_driver() -> None:

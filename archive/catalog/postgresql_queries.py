@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiosql
 from aiosql.adapters.pyformat import PyFormatAdapter
@@ -30,6 +30,7 @@ INT2_OID: Final = 21
 _AT_ONCE: Final = 200
 """How many statements go to the server together."""
 _FETCHED: Final = 1_000
+_NUMBERS: Final = count()
 _COPIED: Final = {
     "add_call": ("new_calls", NEW_COLUMNS),
     "add_sighting": ("new_sightings", ("account", "sid", "source", "seen_ms")),
@@ -106,10 +107,27 @@ class PostgresqlTx(Tx):
         sql = getattr(self._queries, query).sql
         with self.connection.cursor() as cursor:
             text = cursor.mogrify(sql, parameters)
-        with self.connection.cursor(f"stream_{id(parameters)}") as cursor:
+        return self._in_parts(text)
+
+    def _in_parts(self, text: str) -> Generator[Row, None, None]:
+        with self.connection.cursor(f"parts_{next(_NUMBERS)}") as cursor:
             cursor.itersize = _FETCHED
             cursor.execute(text)
             yield from cursor
+
+    def table(self, name: str, columns: Sequence[str], order: str) -> Generator[Row, None, None]:
+        """Yield all rows of a table, in an order."""
+        text = f"SELECT {', '.join(columns)} FROM {name} ORDER BY {order}"  # noqa: S608 - our words
+        return self._in_parts(text)
+
+    def fill(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Put rows into a table in bulk."""
+        with (
+            self.connection.cursor() as cursor,
+            cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
 
     def run_many(
         self, query: str, rows: Iterable[Mapping[str, object]] | Iterable[Sequence[object]]
@@ -119,12 +137,7 @@ class PostgresqlTx(Tx):
             return super().run_many(query, rows)
         table, columns = _COPIED[query]
         getattr(self._queries, f"make_{table}")(self.connection)
-        with (
-            self.connection.cursor() as cursor,
-            cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
+        self.fill(table, columns, cast("Iterable[Sequence[object]]", rows))
         return self.run(query)
 
 

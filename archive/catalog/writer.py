@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from archive.catalog.database import Tx, name_of, open_database
+from archive.catalog.database import TRIES, Tx, name_of, open_database
 from archive.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ T = TypeVar("T")
 _GROUP_S: Final = 0.05
 """The longest a write transaction collects: others wait for the lock meanwhile."""
 _GROUP_MOST: Final = 512
-_TRIES: Final = 5
-"""How often a write is done before it is given up that others were in the way of each time."""
 
 
 @dataclass(eq=False)
@@ -45,7 +43,7 @@ class _Item:
     def may_be_done_again(self, error: Exception) -> bool:
         """Tell whether what undid it was a passing matter, and count the try."""
         self.tries += 1
-        return isinstance(error, CatalogError) and error.passing and self.tries < _TRIES
+        return isinstance(error, CatalogError) and error.passing and self.tries < TRIES
 
 
 class Catalog:

@@ -85,6 +85,18 @@ def test_every_command_works_on_it(vault: OnServer) -> None:
     backup = vault.run("catalog", "backup")
     backup.says(2, "is on a server")
 
+    # To a file, where it is the same, and what cannot be copied is refused.
+    there = vault.good("catalog", "copy", vault.url, "sqlite:///copy.db", "--json")
+    sums = {moved["table"]: moved["rows"] for moved in json.loads(there.out)}
+    assert (sums["calls"], sums["recordings"]) == (120, len(vault.recordings()))
+    copied = vault.good("status", "--json", CALLVAULT_CATALOG_URL="sqlite:///copy.db").json
+    assert copied["known"] == 120
+    again = vault.run("catalog", "copy", "sqlite:///copy.db", vault.url)
+    again.says(2, "knows calls already")
+    vault.run("catalog", "copy", "postgresql://u:sesame@h/d", "sqlite:///x.db").says(
+        2, "PGPASSFILE"
+    )
+
     # One that is lost on disk is put in line by verify, and fetched again.
     (vault.root / next(iter(vault.recordings()))).unlink()
     assert vault.run("verify", "--repair", "--no-progress").code == 5
