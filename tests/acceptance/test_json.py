@@ -108,6 +108,8 @@ class Printed:
 def test_every_field_of_every_command_is_documented(begin: Callable[..., Vault]) -> None:
     """docs/json.md has each field that a command prints, and none that it does not."""
     vault = begin("--calls", "40", "--bytes", "2000", "--several", "1", "--ready", "at-once")
+    # Nobody listens there.
+    vault.configure(report={"email_to": ["ops@example.com"], "smtp": "smtp://127.0.0.1:9"})
     printed = Printed(vault)
     sid = "0" * 32
     (vault.folder / "old").mkdir()
@@ -124,6 +126,8 @@ def test_every_field_of_every_command_is_documented(begin: Callable[..., Vault])
     printed.run("callvault work", "--drain")
     printed.run("callvault enqueue sids", sid)
     printed.run("callvault report")
+    printed.run("callvault report", "--day", "yesterday", "--send")
+    printed.run("callvault alert", "it burns", code=5)
     found = printed.run("callvault find")
     kept = next(call for call in found if call["recordings"])
     printed.run("callvault explain", kept["sid"])
