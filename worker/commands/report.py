@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from worker.sending.parcel import Sent
     from worker.settings import Settings
 
+_YEARS = range(1900, 2200)
+"""Before and after these, the day before or after a day may be none."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -252,7 +254,7 @@ def parse_day(settings: Settings, account: str | None, text: str) -> str:
 
 def _is_day(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return False
-    return _DAY.fullmatch(text) is not None
+    return moment.year in _YEARS and _DAY.fullmatch(text) is not None
