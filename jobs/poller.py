@@ -14,6 +14,7 @@ import structlog
 
 from archive.api import ApiTroubleError
 from archive.catalog import pauses, troubles, watermarks
+from archive.catalog.coverage import cover
 from archive.catalog.hearings import PAUSE
 from archive.entry import FOR_ALL
 from archive.polling import (
@@ -160,6 +161,7 @@ class Poller:
         believed = walk is Walk.RECENT
         windows = next_windows(walk, mark, now, self._poll)
         for window in windows:
+            odd = False
             report = await take_window(
                 self._clerk,
                 self._api,
@@ -174,6 +176,8 @@ class Poller:
                     return
                 done.until = window.end
                 believed = believed and not odd
+            if walk is Walk.RECENT and not odd:
+                await self._catalog.write(cover, self.account.name, window.start, window.end)
             whole = believed and window is windows[-1]
             await self._catalog.write(
                 watermarks.complete,

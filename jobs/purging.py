@@ -107,7 +107,9 @@ class Purger:
     async def _bury_some(self, account: str, day: str, horizon: Horizon, why: str) -> int:
         def some(tx: Tx) -> list[Purgeable]:
             # In one transaction: what is found is not looked at again before it is noted.
-            calls = rows.due(tx, account, day, horizon, _CALLS)
+            found = rows.due(tx, account, day, horizon, _CALLS)
+            # The query has decided so already; what cannot be undone is decided twice.
+            calls = [call for call in found if horizon.lets_go(call.began, call.delete_by)]
             rows.bury(tx, calls, reason=KEEP_DAYS, why=why, now=self._clock())
             return calls
 

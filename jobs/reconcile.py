@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.catalog.coverage import cover
 from archive.catalog.sources import Unlisted, sources_of, unlisted_of
 from archive.windows import Window, windows
 from jobs.intake import Report
@@ -67,6 +68,9 @@ async def reconcile(
     for window in windows(first, last):
         await take_window(clerk, api, window, on_page=on_page, report=report)
     asked = Window(max(begin, first), last)
+    alarm = await alarm_for(catalog, account, report, asked)
+    if alarm is None:
+        await catalog.write(cover, account.name, asked.start, asked.end)
     return Reconciled(
         account=account.name,
         begin=begin,
@@ -77,5 +81,5 @@ async def reconcile(
         rejected=report.rejected,
         sources=await catalog.read(sources_of, account, begin, last),
         unlisted=await catalog.read(unlisted_of, account, begin, last, most=_SHOWN),
-        alarm=await alarm_for(catalog, account, report, asked),
+        alarm=alarm,
     )

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from importlib.resources.abc import Traversable
 
-UNIT_DIR: Final = Path("/etc/systemd/system")
 _MOST: Final = 2**20
 
 

@@ -78,12 +78,22 @@ def configure_logging(
     root.handlers = [Bounded(handler, Repeats(time.monotonic))]
     chosen = "warning" if quiet else (level or log.level)
     root.setLevel(chosen.upper())
-    # These tell of every job and request at INFO; ours say it once a call, and less.
-    for name in ("arq", "aiohttp.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quieten()
     # What goes wrong with logging is told of in the record's place, and ends nobody.
     logging.raiseExceptions = False
     _catch_all(keep_excepthook=not as_json)
+
+
+def quieten() -> None:
+    """Let libraries that tell of every job or request at INFO only warn, and by our pipe.
+
+    Called once more where arq's own command line runs a worker: it gives its logger a handler after
+    the settings were read.
+    """
+    for name in ("arq", "aiohttp.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.WARNING)
 
 
 class Redactor:

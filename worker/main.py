@@ -38,7 +38,7 @@ from jobs.queue import (
 from worker.build import REAL, host_name, open_parts
 from worker.heart import beat, keep_beating, keep_signing
 from worker.leading import lead_until
-from worker.logs import configure_logging
+from worker.logs import configure_logging, quieten
 from worker.pulse import FREE, STARTING, Pulse, nobody, sign_of
 from worker.secrets import secrets_in
 from worker.sections import EMBEDDED
@@ -73,6 +73,7 @@ def settings_of_environment() -> Settings:
 async def start(ctx: dict[str, Any]) -> None:
     """Arq's ``on_startup``: open the parts, begin to beat, and lead if nobody supervises."""
     os.umask(PRIVATE_UMASK)
+    quieten()
     settings: Settings = ctx["settings"]
     stack = AsyncExitStack()
     ctx["stack"] = stack

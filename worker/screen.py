@@ -65,13 +65,19 @@ def wants_bar(asked: bool | None) -> bool:  # noqa: FBT001 - what --progress say
 
 def bar_console() -> Console:
     """Return where bars are drawn: standard error, since results may go into a pipe."""
+    return console_on(stderr=True)
+
+
+def console_on(*, stderr: bool) -> Console:
+    """Return what draws on a standard stream, by the rules for all that is drawn."""
     from rich.console import Console  # noqa: PLC0415 - loaded only where it shows something
 
-    coloured = wants_colour(sys.stderr, os.environ)
+    stream = sys.stderr if stderr else sys.stdout
+    coloured = wants_colour(stream, os.environ)
     return Console(
-        stderr=True,
+        stderr=stderr,
         # Left to itself, rich takes FORCE_COLOR for a terminal, and would draw into a file.
-        force_terminal=sys.stderr.isatty(),
+        force_terminal=stream.isatty(),
         color_system="auto" if coloured else None,
         no_color=not coloured,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import time
 from collections import deque
@@ -97,6 +98,8 @@ class Service:
         """Feed the watchdog meanwhile, and tell of the end when ``stopping`` comes."""
         tasks = [asyncio.create_task(self._tell_of_stop(stopping))]
         if self._notifier.watchdog_s is not None:
+            # The manager ends what hangs by SIGABRT: then the log tells where that was.
+            faulthandler.enable()
             every_s = min(_LONGEST_LOOK_S, self._notifier.watchdog_s / _LOOKS)
             tasks.append(asyncio.create_task(self._keep_looking(every_s)))
         try:

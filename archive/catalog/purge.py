@@ -32,6 +32,7 @@ class Purgeable(msgspec.Struct, frozen=True, kw_only=True):
     sid: str
     day: str
     state: State
+    began: datetime | None
     delete_by: datetime
     recordings: int
     bytes: int
@@ -148,6 +149,7 @@ def _purgeable(row: Row) -> Purgeable:
         sid=row["sid"],
         day=row["day"],
         state=State(row["state"]),
+        began=None if row["began_ms"] is None else from_ms(row["began_ms"]),
         delete_by=from_ms(row["delete_by_ms"]),
         recordings=row["recordings"],
         bytes=row["bytes"],

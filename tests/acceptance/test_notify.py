@@ -163,6 +163,20 @@ def test_the_receiver_of_callbacks_is_ready_when_it_listens(alone: Vault, manage
         ends_well(running, manager)
 
 
+def test_what_hangs_tells_where_when_it_is_ended(alone: Vault, manager: Manager) -> None:
+    """Systemd ends it by SIGABRT when its time is up; the journal then has what it was doing."""
+    alone.configure(web={"port": 0})
+    environment = {**manager.environment, "EXOTEL_WEBHOOK_SECRET": SECRET}
+    with alone.started("web", **environment) as running:
+        until(manager.hears(FED), while_running=running)
+        running.send(signal.SIGABRT)
+        done = running.wait()
+    assert done.code == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in done.err
+    assert "worker/commands/web.py" in done.err
+    assert SECRET not in done.err
+
+
 def test_everything_at_once_is_ready_when_all_of_it_is(
     begin: Callable[..., Vault], manager: Manager
 ) -> None:

@@ -58,7 +58,7 @@ async def test_a_process_that_is_stuck_is_killed(
 ) -> None:
     """Stopped in the middle, it gives no sign of life, and does not hold anybody up for ever."""
     async with asyncio.timeout(BOUND_S):
-        running = asyncio.create_task(run_child(environment, asyncio.Event(), look_s=0.2, most=20))
+        running = asyncio.create_task(run_child(environment, asyncio.Event(), look_s=0.5, most=20))
         os.kill(await has_opened_its_parts(tmp_path), signal.SIGSTOP)
 
         assert await running == -signal.SIGKILL

@@ -201,7 +201,7 @@ def test_a_persons_request_is_met_at_any_time(vaulted: Vaulted) -> None:
     words = ("purge", "--sid", SIDS[0], "--reason", "asked\nby letter", "--yes")
     result = vaulted.terminal.run(*words)
     assert result.exception is None
-    assert f"the provider has the recording of {SIDS[0]} until" in result.stderr
+    assert f"the provider may have the recording of {SIDS[0]}" in result.stderr
     assert vaulted.state(SIDS[0]) == ("purged", "on-request")
     assert files(vaulted) == set()
     assert [f"{SIDS[1]}.0123456789ab.changed"] == [path.name for path in aside.iterdir()]

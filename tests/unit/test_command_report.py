@@ -167,8 +167,8 @@ def test_the_command_that_is_told_helps(full: Books, terminal: Terminal) -> None
 def test_what_ran_and_what_holds_work_up_is_told(full: Books, two: Terminal) -> None:
     """The last verify and its end, pauses of the accounts that are told of, and no others'."""
     with full.database.write() as tx:
-        run = runs.begun("verify", host="box", now=NOW)
-        runs.end(tx, run, code=6, note="2 are missing", now=NOW + timedelta(minutes=3))
+        run = runs.begun("verify", host="box", now=NOW - timedelta(hours=8))
+        runs.end(tx, run, code=6, note="2 are missing", now=NOW - timedelta(hours=7))
         for name in ("main", "other"):
             scope = pauses.account_scope(name)
             pauses.pause_by_operator(tx, scope, why=f"of {name}", now=NOW)

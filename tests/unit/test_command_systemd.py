@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from archive.errors import FatalError, InputError
 from worker.cli import cli
-from worker.installing import shipped
+from worker.commands.systemd import put_in, refuse_unprepared, take_out
+from worker.installing import plan, shipped
+from worker.systemctl import Systemctl
+from worker.units import Place
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -144,6 +149,83 @@ def test_a_part_that_is_none_and_a_start_elsewhere_are_mistakes(machine: Machine
     for words in (("install", "--only", "worker,wbe"), ("install", "--now")):
         assert isinstance(machine.run(*words).exception, InputError)
     assert not machine.units.exists()
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """The file in which what a stand-in for systemctl was told stands; it fails for ``broken``."""
+    program = tmp_path / "systemctl"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n'
+        'case "$*" in *broken*) echo "no such\nunit" >&2; exit 5;; esac\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    return tmp_path / "told"
+
+
+def manager(told: Path, *, booted: bool) -> Systemctl:
+    """Return systemd as it is told, looking into the folder of the units."""
+    folder = told.parent / "units"
+    return Systemctl(
+        folder,
+        looks_in=folder,
+        booted=told.parent if booted else told.parent / "nowhere",
+        program=str(told.with_name("systemctl")),
+    )
+
+
+def test_systemd_reads_new_units_and_starts_what_it_is_told_to(told: Path) -> None:
+    """Only with --now; and it lets go of units before their files go."""
+    folder = told.parent / "units"
+    runs = manager(told, booted=True)
+    changes = plan(folder, {WORKER: "a\n", "callvault-.service.d/hardening.conf": "b\n"})
+    put_in(changes, runs, start=[])
+    put_in(changes, runs, start=[WORKER])
+    take_out([change.path for change in changes], runs)
+    assert told.read_text(encoding="utf-8").splitlines() == [
+        "daemon-reload",
+        "daemon-reload",
+        f"enable --now {WORKER}",
+        f"disable --now {WORKER}",
+        "daemon-reload",
+    ]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_machine_without_systemd_is_told_nothing(told: Path) -> None:
+    """A container, or an image that is being made: the files are written all the same."""
+    changes = plan(told.parent / "units", {WORKER: "a\n"})
+    put_in(changes, manager(told, booted=False), start=[WORKER])
+    assert not told.exists()
+    assert changes[0].path.exists()
+
+
+def test_what_systemd_says_against_it_is_told_on_one_line(told: Path) -> None:
+    """With the exit code of a thing that somebody has to change."""
+    with pytest.raises(FatalError) as raised:
+        manager(told, booted=True).start(["broken.service"])
+    assert raised.value.message.endswith("systemctl enable: no such unit")
+
+
+def test_nothing_is_started_before_its_user_and_folder_are_there(tmp_path: Path) -> None:
+    """The error has the commands that make them, and there is none when all of it is there."""
+    here = Place(
+        program=tmp_path / "callvault",
+        config=tmp_path / "config.toml",
+        credentials=tmp_path,
+        root=tmp_path / "calls",
+        state=tmp_path,
+        catalog=tmp_path,
+        user="nobody-yet",
+        accounts=("main",),
+    )
+    with pytest.raises(InputError) as raised:
+        refuse_unprepared(here)
+    assert "useradd --system" in raised.value.hint
+    made = f"install -d -o nobody-yet -g nobody-yet -m 0750 '{tmp_path}/calls'"
+    assert raised.value.hint.endswith(made)
+    refuse_unprepared(msgspec.structs.replace(here, root=tmp_path, user=getpass.getuser()))
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(machine: Machine) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.call import CallFacts, Source
@@ -120,6 +120,7 @@ def settle_all(tx: Tx, sids: list[str], lease: str, now: datetime) -> None:
     ages=st.lists(st.integers(0, int((KEPT + DAY) / HOUR)), min_size=1, max_size=9),
     hour=st.integers(0, 7 * 24),
 )
+@settings(max_examples=30)  # each makes a catalog
 def test_the_catalog_and_the_rule_agree_on_who_waits(
     tmp_path_factory: pytest.TempPathFactory, ages: list[int], hour: int
 ) -> None:

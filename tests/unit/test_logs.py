@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.logs import quieten
 from worker.redact import clean
 
 ROOT = Path(__file__).parents[2]
@@ -148,3 +150,12 @@ def test_every_logger_of_a_process_is_redacted(form: str) -> None:
         ]
         assert all(record["time"].endswith("Z") for record in records)
         assert "Traceback" in records[3]["exception"]
+
+
+def test_a_library_s_own_handler_is_taken_from_it() -> None:
+    """As arq's command line gives one to its logger, which tells of every job and its arguments."""
+    logger = logging.getLogger("arq")
+    logger.addHandler(logging.NullHandler())
+    logger.setLevel(logging.INFO)
+    quieten()
+    assert (logger.handlers, logger.level) == ([], logging.WARNING)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
 
 from archive.accounts import Account, Credentials
 from archive.errors import CredentialsError, Exit
-from worker.secrets import credentials_for
+from worker.secrets import credentials_for, secrets_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,3 +104,29 @@ def test_what_cannot_be_a_key_or_token_is_said_before_anything_begins(key: str, 
     assert "EXOTEL_API_" in said
     assert "key:token" not in said
     assert "to\x07ken" not in said
+
+
+def test_all_secrets_of_a_process_are_known_in_the_forms_they_have(tmp_path: Path) -> None:
+    """From variables, credentials and URLs; as they are, in a URL, and as Basic writes them."""
+    (tmp_path / "report-webhook-url").write_text("https://hooks.example/services/T0/B0/hook-key\n")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n")
+    environment = {
+        "EXOTEL_API_KEY_MAIN": "the-key",
+        "EXOTEL_API_TOKEN_MAIN": "the/token",
+        "SMTP_PASSWORD": "the-password",
+        "HTTPS_PROXY": "http://user:proxy%2Fpass@proxy.example:3128",
+        "CREDENTIALS_DIRECTORY": str(tmp_path),
+        "CALLVAULT_LOG_LEVEL": "a-harmless-one",
+        "HOME": "/home/somebody",
+    }
+    found = secrets_in(environment, "redis://:queue-pass@h.example:6379/0", "redis://h.example")
+    expected = {
+        *("the-key", "the/token", "the%2Ftoken", "the-password", "queue-pass"),
+        *("proxy/pass", "proxy%2Fpass", "services/T0/B0/hook-key"),
+        base64.b64encode(b"the-key:the/token").decode(),
+    }
+    assert expected <= set(found)
+    assert not {"a-harmless-one", "/home/somebody", "MIIB", ""} & set(found)
+    assert list(found) == sorted(found, key=len, reverse=True)
+    assert secrets_in({"CREDENTIALS_DIRECTORY": str(tmp_path / "gone")}) == ()
+    assert secrets_in({"EXOTEL_API_KEY": "short"}) == ()

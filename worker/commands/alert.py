@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from archive.errors import Exit, InputError
-from worker.build import host_name
 from worker.commands.options import json_option, print_json
-from worker.morning.document import plain
-from worker.sending.channels import send_now
-from worker.sending.parcel import Parcel
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,6 +26,12 @@ def alert(config: Path | None, *, words: tuple[str, ...], as_json: bool) -> int:
 
     Ends with 5 where no channel took it.
     """
+    # Loaded here: --help sends nothing.
+    from worker.build import host_name  # noqa: PLC0415
+    from worker.morning.document import plain  # noqa: PLC0415
+    from worker.sending.channels import send_now  # noqa: PLC0415
+    from worker.sending.parcel import Parcel  # noqa: PLC0415
+
     settings = load_settings(config, os.environ)
     text = plain(" ".join(words), _MOST).strip()
     if not text:

@@ -14,7 +14,7 @@ from archive.catalog import balance, upkeep
 from archive.catalog.backup import make_backup
 from archive.catalog.database import Database
 from archive.clock import system_clock
-from archive.errors import CatalogError, Exit
+from archive.errors import CallvaultError, CatalogError, Exit
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import human_bytes, json_option, print_json
 from worker.logs import configure_logging
@@ -150,8 +150,9 @@ def check(config: Path | None, *, as_json: bool) -> int:
             hint="keep it, and restore a backup or rebuild it: docs/how-to/restore.md",
         )
     if faults or odd:
-        click.echo("keep the catalog as it is and report this", err=True)
-        return Exit.PERMANENT_LOSSES
+        raise CallvaultError(
+            "the catalog contradicts itself", hint="keep it as it is and report what is above"
+        )
     if not as_json:
         click.echo(f"the catalog is sound: {human_bytes(size.bytes)}, and its books balance")
     return Exit.COMPLETE

@@ -13,20 +13,15 @@ import structlog
 
 from worker.commands.options import account_option, json_option, print_json
 from worker.doctor.check import Line, Result, exit_code, run
-from worker.doctor.registry import all_checks
-from worker.doctor.world import World, look_around
+from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.errors import Exit
+    from worker.doctor.world import World
 
-_COLOURS: Final = {
-    Result.PASSED: "green",
-    Result.WARNED: "yellow",
-    Result.FAILED: "red",
-    Result.SKIPPED: "bright_black",
-}
+_COLOURS: Final = {Result.PASSED: GOOD, Result.WARNED: WARNING, Result.FAILED: BAD}
 
 
 @click.command()
@@ -49,6 +44,8 @@ def doctor(
 
     Nothing is changed in archive and catalog.
     """
+    from worker.doctor.world import look_around  # noqa: PLC0415 - it loads HTTP and Redis
+
     world = look_around(
         config,
         os.environ,
@@ -64,6 +61,8 @@ def doctor(
 
 
 async def _run(world: World, *, as_json: bool) -> Exit:
+    from worker.doctor.registry import all_checks  # noqa: PLC0415 - it loads HTTP and Redis
+
     lines: list[Line] = []
     several = len(world.accounts) > 1
     async for line in run(all_checks(world), spare=world.spare, clean=world.clean):
@@ -82,9 +81,10 @@ def _say(line: Line, *, new_group: bool, several: bool) -> None:
     if new_group:
         click.secho(line.group.value, bold=True)
     name = f"{line.check} ({line.account})" if several and line.account else line.check
-    click.echo(
-        f"  {click.style(f'{line.result.value:<8}', fg=_COLOURS[line.result])}{name}: {line.said}"
-    )
+    word = f"{line.result.value:<8}"
+    if line.result in _COLOURS:
+        word = painted(word, _COLOURS[line.result])
+    click.echo(f"  {word}{name}: {line.said}")
     if line.do and line.result in {Result.WARNED, Result.FAILED}:
         click.echo(f"  {'':<8}-> {line.do}")
 

@@ -93,6 +93,7 @@ async def _ask(
 ) -> tuple[Report, str | None]:
     # Loaded here: the other ways of enqueueing need neither HTTP nor Redis.
     from archive.api import ApiTroubleError  # noqa: PLC0415
+    from archive.catalog.coverage import cover  # noqa: PLC0415
     from archive.windows import Window  # noqa: PLC0415
     from jobs.listing import Clerk, alarm_for, take_range  # noqa: PLC0415
     from worker.asking import explained, open_asking  # noqa: PLC0415
@@ -112,7 +113,10 @@ async def _ask(
         except ApiTroubleError as trouble:
             raise explained(trouble, account) from trouble
         window = Window(began, ended)
-        return taken, await alarm_for(asking.catalog, account, taken, window)
+        alarm = await alarm_for(asking.catalog, account, taken, window)
+        if alarm is None and not dry_run:
+            await asking.catalog.write(cover, account.name, began, ended)
+        return taken, alarm
 
 
 def show_listed(report: Report) -> None:

@@ -172,8 +172,8 @@ def _still_with_provider(
 ) -> list[str]:
     zones = {account.name: account.zone for account in accounts}
     return [
-        f"the provider has the recording of {call.sid} until about "
-        f"{call.delete_by.astimezone(zones[call.account]):%Y-%m-%d}: have it deleted there, too"
+        f"the provider may have the recording of {call.sid} (it deletes it about "
+        f"{call.delete_by.astimezone(zones[call.account]):%Y-%m-%d}): have it deleted there, too"
         for call in calls
         if call.delete_by + MARGIN > now
     ]

@@ -17,6 +17,7 @@ from archive.forecast import describe
 from archive.morning.facts import Level
 from archive.provider_time import day_of
 from worker.commands.hours import held_text
+from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
     account_option,
     balance_lines,
@@ -90,7 +91,7 @@ def status(
     return _code(counted)
 
 
-@click.command()
+@click.command(cls=Noted, only="send")
 @account_option
 @click.option(
     "--day",
@@ -133,6 +134,7 @@ def report(
         return _whole(settings, name, day=chosen, form=form, output=output)
     morning = read_morning(settings, account=name, day=chosen, now=system_clock())
     sent = _send(settings, morning) if send else []
+    note_of_run(", ".join(f"{one.channel} {one.outcome}" for one in sent))
     if form == "json":
         document = _report_document(*read_balance(settings, account=name, day=chosen))
         told = {**document, "day": chosen, "account": name, "sources": morning.sources}

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from archive.errors import FatalError, InputError
 from worker import installing, units
 from worker.settings import CONFIG_VARIABLE, load_settings
+from worker.systemctl import UNIT_DIR, Systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.settings import Settings
 
-_RUNS: Final = Path("/run/systemd/system")
-"""There where systemd is what the machine was booted with: sd_booted(3)."""
-
 _unit_dir_option = click.option(
     "--unit-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    default=installing.UNIT_DIR,
+    default=UNIT_DIR,
     show_default=True,
     help="The folder of the units.",
 )
@@ -94,27 +91,40 @@ def install(
     enabled = units.enabled_of(parts)
     if not force:
         installing.refuse_foreign(changes)
+    manager = Systemctl(unit_dir)
     if dry_run:
         for change in changes:
             for line in change.lines():
                 click.echo(line)
         click.echo(_counted(changes, "would be "), err=True)
-        _tell_next(_steps(place, enabled, unit_dir, now=False))
+        _tell_next(_before(place) + _after(enabled, manager, now=False))
         return
-    if now and unit_dir != installing.UNIT_DIR:
+    if now and not manager.looks:
         raise InputError(
             f"units in {unit_dir} cannot be started", hint="leave out --now or --unit-dir"
         )
-    installing.write(changes)
+    if now:
+        refuse_unprepared(place)
+    put_in(changes, manager, start=enabled if now else [])
     click.echo(_counted(changes, ""))
     for key, value in units.loosened(place).items():
         click.echo(f"note: {key}={value}, since some path lies there; better move it", err=True)
-    runs = unit_dir == installing.UNIT_DIR and _RUNS.is_dir()
-    if runs:
-        _systemctl("daemon-reload")
-    if runs and now:
-        _systemctl("enable", "--now", *enabled)
-    _tell_next(_steps(place, enabled, unit_dir, now=runs and now, reloaded=runs))
+    _tell_next(_before(place) + _after(enabled, manager, now=now))
+
+
+def put_in(
+    changes: Sequence[installing.Change], manager: Systemctl, *, start: Sequence[str]
+) -> None:
+    """Write units, and have systemd read them, and start those that are to be started.
+
+    Raises:
+        FatalError: a file cannot be written, or systemd does not do as it is told.
+    """
+    installing.write(changes)
+    if manager.listens:
+        manager.reload()
+        if start:
+            manager.start(start)
 
 
 @systemd.command()
@@ -135,18 +145,27 @@ def uninstall(*, unit_dir: Path, force: bool, dry_run: bool) -> None:
         for file in going:
             click.echo(f"would remove {file}")
         return
-    runs = unit_dir == installing.UNIT_DIR and _RUNS.is_dir()
-    # A template is not started itself, and a drop-in is no unit.
-    named = [file.name for file in going if file.parent == unit_dir and "@" not in file.name]
-    if runs and named:
-        _systemctl("disable", "--now", *named)
-    installing.remove(going)
+    manager = Systemctl(unit_dir)
+    take_out(going, manager)
     for file in going:
         click.echo(f"removed {file}")
-    if runs:
-        _systemctl("daemon-reload")
-    elif going:
+    if going and manager.looks and not manager.listens:
         _tell_next(["systemctl daemon-reload"])
+
+
+def take_out(going: Sequence[Path], manager: Systemctl) -> None:
+    """Stop, disable and remove units.
+
+    Raises:
+        FatalError: a file cannot be removed, or systemd does not do as it is told.
+    """
+    # A template is not started itself, and a drop-in is no unit.
+    named = [file.name for file in going if file.suffix != ".conf" and "@" not in file.name]
+    if manager.listens and named:
+        manager.end(named)
+    installing.remove(going)
+    if manager.listens:
+        manager.reload()
 
 
 def _place(
@@ -192,15 +211,21 @@ def _counted(changes: Sequence[installing.Change], would: str) -> str:
     return f"{needed} files {would}written to {folder}, {len(changes) - needed} are as they should"
 
 
-def _steps(
-    place: units.Place,
-    enabled: Sequence[str],
-    unit_dir: Path,
-    *,
-    now: bool,
-    reloaded: bool = False,
-) -> list[str]:
-    """Return the commands that are left for a person to run."""
+def refuse_unprepared(place: units.Place) -> None:
+    """Start nothing whose user or folders are not there.
+
+    Raises:
+        InputError: with the commands that make them.
+    """
+    if missing := _before(place):
+        raise InputError(
+            f"the services could not start yet, as {place.user}, with recordings in {place.root}",
+            hint=f"run first, as root: {'; '.join(missing)}",
+        )
+
+
+def _before(place: units.Place) -> list[str]:
+    """Return the commands without which nothing can start: they make the user and his folders."""
     steps = []
     if not _is_user(place.user):
         steps.append(
@@ -212,14 +237,15 @@ def _steps(
     if not place.state.is_relative_to("/var/lib"):
         made.append(place.state)
     owned = f"install -d -o {place.user} -g {place.user} -m 0750"
-    steps += [f"{owned} '{path}'" for path in made if not path.is_dir()]
-    if unit_dir != installing.UNIT_DIR:
-        return steps
-    if not reloaded:
-        steps.append("systemctl daemon-reload")
-    if not now:
-        steps.append(f"systemctl enable --now {' '.join(enabled)}")
-    return steps
+    return steps + [f"{owned} '{path}'" for path in made if not path.is_dir()]
+
+
+def _after(enabled: Sequence[str], manager: Systemctl, *, now: bool) -> list[str]:
+    """Return the commands that start what was written, as far as that was not done."""
+    if not manager.looks or (now and manager.listens):
+        return []
+    reload = [] if manager.listens else ["systemctl daemon-reload"]
+    return [*reload, f"systemctl enable --now {' '.join(enabled)}"]
 
 
 def _is_user(name: str) -> bool:
@@ -235,18 +261,3 @@ def _tell_next(steps: Sequence[str]) -> None:
         click.echo("next, as root:", err=True)
     for step in steps:
         click.echo(f"  {step}", err=True)
-
-
-def _systemctl(*words: str) -> None:
-    try:
-        done = subprocess.run(  # noqa: S603 - systemd's own tool, with names of ours
-            ["systemctl", *words],  # noqa: S607 - found on PATH, as its users do
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-    except OSError as error:
-        raise FatalError(f"running systemctl: {error.strerror}") from error
-    if done.returncode:
-        said = " ".join(done.stderr.split())
-        raise FatalError(f"systemctl {words[0]}: {said or done.returncode}")

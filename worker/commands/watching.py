@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archive.catalog.database import Database
 from archive.clock import system_clock
 from archive.errors import InputError
+from worker.screen import console_on
 from worker.values import parse_duration
 
 if TYPE_CHECKING:
@@ -41,11 +42,9 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
 async def _watch(
     look: Callable[[], Facts], *, every_s: float, zone: ZoneInfo, as_json: bool
 ) -> None:
-    from rich.console import Console  # noqa: PLC0415 - loaded only where it shows something
-
     from worker.live.screen import is_a_screen, show_lines, show_screen  # noqa: PLC0415
 
-    console = Console()
+    console = console_on(stderr=False)
     if as_json or not is_a_screen(console):
         await show_lines(look, every_s=every_s, zone=zone, as_json=as_json)
     else:

@@ -8,7 +8,7 @@ ORDER BY day;
 
 -- name: purge_due(account, day, began_before_ms, deleted_before_ms, most)
 -- Calls of a day whose recordings need not be kept. One of unknown time is never among them.
-SELECT c.account, c.sid, c.day, c.state, c.delete_by_ms,
+SELECT c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms) AS began_ms, c.delete_by_ms,
   (SELECT COUNT(*) FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid) AS recordings,
   (SELECT SUM(r.bytes) FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid) AS bytes
 FROM calls AS c
@@ -27,11 +27,12 @@ WHERE c.account = :account AND c.day = :day AND c.state IN ('archived', 'lost')
 
 -- name: purge_named(account, sid)
 -- A call that is meant by its Sid, with what there is of recordings.
-SELECT c.account, c.sid, c.day, c.state, c.delete_by_ms, COUNT(r.path) AS recordings,
+SELECT c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms) AS began_ms, c.delete_by_ms,
+  COUNT(r.path) AS recordings,
   COALESCE(SUM(r.bytes), 0) AS bytes
 FROM calls AS c LEFT JOIN recordings AS r ON r.account = c.account AND r.sid = c.sid
 WHERE c.account = :account AND c.sid = :sid
-GROUP BY c.account, c.sid, c.day, c.state, c.delete_by_ms;
+GROUP BY c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms), c.delete_by_ms;
 
 -- name: bury(account, sid, purged_ms, why)!
 INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why)
