@@ -199,10 +199,11 @@ def _of_what_came(seen: Seen) -> Iterator[Note]:
     yield from _of_unread(seen)
     yield from _of_silences(seen.sources)
     if seen.margins.past:
-        text = f"{_calls(seen.margins.past)} wait whose recording should be deleted by now"
+        waiting = "1 call waits" if seen.margins.past == 1 else f"{seen.margins.past:,} calls wait"
+        text = f"{waiting} whose recording should be deleted by now"
         yield Note(text=text)
     if seen.undated:
-        text = f"{_calls(seen.undated)} of unknown date still wait besides"
+        text = f"{_calls(seen.undated)} of unknown date still to be looked at"
         yield Note(text=text, command="callvault report --day unknown")
 
 
