@@ -33,12 +33,13 @@ class Usual(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What holds work up. ``meant``: a person paused it, and knows."""
+    """What holds work up, and what can be done. ``meant``: a person paused it, and knows."""
 
     scope: str
     words: str
     fatal: bool
     meant: bool
+    remedy: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +142,9 @@ def _notes(seen: Seen) -> Iterator[Note]:
         yield Note(text=text, alarm=True)
     for held in seen.held:
         command = "callvault resume" if held.meant or held.fatal else ""
+        remedy = f"; {held.remedy}" if held.remedy else ""
         yield Note(
-            text=f"work is paused: {held.scope}: {held.words}",
+            text=f"work is paused: {held.scope}: {held.words}{remedy}",
             command=command,
             alarm=held.fatal and not held.meant,
         )
