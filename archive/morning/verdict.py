@@ -142,7 +142,7 @@ def _notes(seen: Seen) -> Iterator[Note]:
         yield Note(text=text, alarm=True)
     for held in seen.held:
         command = "callvault resume" if held.meant or held.fatal else ""
-        remedy = f"; {held.remedy}" if held.remedy else ""
+        remedy = f"; {held.remedy}" if held.remedy and not held.meant else ""
         yield Note(
             text=f"work is paused: {held.scope}: {held.words}{remedy}",
             command=command,
