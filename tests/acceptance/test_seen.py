@@ -72,7 +72,7 @@ def test_help_lists_every_command(alone: Vault) -> None:
 
     text = alone.good("--help").out
 
-    names = re.findall(r"^  ([a-z]+)  ", text.partition("Commands:")[2], re.MULTILINE)
+    names = re.findall(r"^  ([a-z]+)  ", text.partition("Options:")[2], re.MULTILINE)
     assert {"enqueue", "work", "run", "status", "report", "sandbox"} <= set(names)
     assert "Exit codes" in text
     assert alone.good("--version").out.startswith("callvault")
