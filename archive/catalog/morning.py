@@ -9,12 +9,13 @@ import msgspec
 
 from archive.call import UNSETTLED, State
 from archive.catalog.balance import Balance, Recorded, day_balance, recorded_on
+from archive.catalog.coverage import unread
 from archive.catalog.forecast import risks
 from archive.catalog.sources import sources_of
 from archive.clock import from_ms, to_ms
 from archive.forecast import describe
 from archive.hours import ALWAYS
-from archive.morning.facts import Counts, Share, Sources, counts_of
+from archive.morning.facts import Counts, Share, Sources, Unread, counts_of
 from archive.morning.measures import gather
 from archive.morning.remedies import MISSING
 from archive.morning.usual import WEEKS, former_days
@@ -97,10 +98,18 @@ def read_part(
             begin=begin,
             end=last,
             brought=tuple(sources_of(tx, account, begin, last) if begin < last else ()),
+            unread=_unread(tx, account, begin, last) if end <= now else (),
         ),
         days=_days(tx, name, day),
         known_since=known_since,
         before=recorded_on(tx, name, before) if known_since and before >= known_since else None,
+    )
+
+
+def _unread(tx: Tx, account: Account, begin: datetime, last: datetime) -> tuple[Unread, ...]:
+    return tuple(
+        Unread(since.astimezone(account.zone), until.astimezone(account.zone))
+        for since, until in unread(tx, account.name, begin, last)
     )
 
 

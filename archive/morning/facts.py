@@ -190,13 +190,24 @@ class Margins(msgspec.Struct, frozen=True, kw_only=True):
     at_risk: tuple[str, ...]
 
 
+class Unread(msgspec.Struct, frozen=True):
+    """A time whose part of the provider's listing was not read, though it usually is."""
+
+    since: datetime
+    until: datetime
+
+
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
-    """What each source brought of an account's calls of a time, and when it was silent."""
+    """What each source brought of an account's calls of a time, and when it was silent.
+
+    ``unread`` are the times whose calls nobody but other sources told of.
+    """
 
     account: str
     begin: datetime = msgspec.field(name="from")
     end: datetime = msgspec.field(name="to")
     brought: tuple[Brought, ...] = msgspec.field(name="sources")
+    unread: tuple[Unread, ...] = ()
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,11 +13,13 @@ from archive.morning.usual import Oddity, oddity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from archive.morning.facts import Counts, Flagged, Margins, Ran, Room, Sources
 
 _INTERRUPTED: Final = 130
 """By Ctrl-C: whoever did that knows."""
+_TIMES: Final = 3
 _SHORT_DAYS: Final = 7
 """A disk that is full within a week needs somebody now."""
 
@@ -31,12 +33,13 @@ class Usual(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What holds work up. ``meant``: a person paused it, and knows."""
+    """What holds work up, and what can be done. ``meant``: a person paused it, and knows."""
 
     scope: str
     words: str
     fatal: bool
     meant: bool
+    remedy: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +67,7 @@ def judge(seen: Seen) -> Verdict:
     counts = seen.counts
     if any(note.alarm for note in notes):
         level = Level.ALARM
-    elif counts.waiting or counts.lost or counts.failed:
+    elif counts.waiting or counts.lost or counts.failed or _is_unread(seen):
         level = Level.INCOMPLETE
     else:
         level = Level.COMPLETE
@@ -82,12 +85,26 @@ def _sentence(level: Level, seen: Seen, notes: list[Note]) -> str:
     when = spoken(seen.day) if seen.over else f"{spoken(seen.day)} so far"
     if level is Level.ALARM:
         return f"ALARM: {notes[0].text}"
+    if _is_unread(seen):
+        return _sentence_unread(seen, when)
     if not counts.calls:
         usual = ", and none are usual" if seen.over else ""
         return f"Complete: no calls of {when} are known{usual}"
     settled = f"{counts.settled:,} of {_calls(counts.calls)} of {when} settled"
     if level is Level.COMPLETE:
         return f"Complete: {settled}; {_recordings(seen)}"
+    return f"INCOMPLETE: {'; '.join([settled, *_wrong(counts)])}"
+
+
+def _sentence_unread(seen: Seen, when: str) -> str:
+    counts = seen.counts
+    known = f"{counts.settled:,} of {_calls(counts.calls)} that are known settled"
+    told = [f"the provider's listing of {when} was not read whole", known]
+    return f"INCOMPLETE: {'; '.join([*told, *_wrong(counts)])}"
+
+
+def _wrong(counts: Counts) -> list[str]:
+    """Say in one text, or in none, what is missing of the known calls."""
     wrong = [
         f"{number:,} {word}"
         for number, word in (
@@ -97,7 +114,11 @@ def _sentence(level: Level, seen: Seen, notes: list[Note]) -> str:
         )
         if number
     ]
-    return f"INCOMPLETE: {settled}; {', '.join(wrong)}"
+    return [", ".join(wrong)] if wrong else []
+
+
+def _is_unread(seen: Seen) -> bool:
+    return any(one.unread for one in seen.sources)
 
 
 def _recordings(seen: Seen) -> str:
@@ -121,8 +142,9 @@ def _notes(seen: Seen) -> Iterator[Note]:
         yield Note(text=text, alarm=True)
     for held in seen.held:
         command = "callvault resume" if held.meant or held.fatal else ""
+        remedy = f"; {held.remedy}" if held.remedy and not held.meant else ""
         yield Note(
-            text=f"work is paused: {held.scope}: {held.words}",
+            text=f"work is paused: {held.scope}: {held.words}{remedy}",
             command=command,
             alarm=held.fatal and not held.meant,
         )
@@ -174,13 +196,34 @@ def _of_what_came(seen: Seen) -> Iterator[Note]:
             noun = "recording" if flagged.recordings == 1 else "recordings"
             text = f"{flagged.recordings:,} {noun} flagged {flagged.flag}: {flagged.meaning}"
             yield Note(text=text, command=flagged.command)
+    yield from _of_unread(seen)
     yield from _of_silences(seen.sources)
     if seen.margins.past:
-        text = f"{_calls(seen.margins.past)} wait whose recording should be deleted by now"
+        waiting = "1 call waits" if seen.margins.past == 1 else f"{seen.margins.past:,} calls wait"
+        text = f"{waiting} whose recording should be deleted by now"
         yield Note(text=text)
     if seen.undated:
-        text = f"{_calls(seen.undated)} of unknown date still wait besides"
+        text = f"{_calls(seen.undated)} of unknown date still to be looked at"
         yield Note(text=text, command="callvault report --day unknown")
+
+
+def _of_unread(seen: Seen) -> Iterator[Note]:
+    asked = f"callvault enqueue range --from {seen.day} --to {seen.day}"
+    for one in seen.sources:
+        times = [f"{part.since:%H:%M} to {_clock(part.until)}" for part in one.unread[:_TIMES]]
+        if len(one.unread) > _TIMES:
+            times.append(f"{len(one.unread) - _TIMES:,} times more")
+        if times:
+            yield Note(
+                text=f"the listing of {one.account} was not read from {', '.join(times)}: "
+                "there may be calls that nobody has told of",
+                command=f"{asked} --account {one.account}" if len(seen.sources) > 1 else asked,
+            )
+
+
+def _clock(until: datetime) -> str:
+    """Write a time of day; a day's last second is its end."""
+    return f"{until:%H:%M}" if f"{until:%H:%M:%S}" != "23:59:59" else "24:00"
 
 
 def _of_silences(sources: Iterable[Sources]) -> Iterator[Note]:

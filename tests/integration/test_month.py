@@ -40,6 +40,8 @@ def test_a_night_without_the_provider_is_made_up_for(tmp_path: Path) -> None:
     codes = [{ran.code for ran in night.ran if ran.unit == "callvault-nightly"} for night in told]
     assert [{0}, {5}, {0}] == codes
     assert not [night.odd_codes for night in month.nights if night.odd_codes]
+    assert [night.report.startswith("Complete") for night in told] == [True, False, True]
+    assert "listing of" in told[1].report.splitlines()[0]
     status = month.balance
     assert (
         status["known"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -16,6 +18,7 @@ from archive.morning.facts import (
     Ran,
     Room,
     Sources,
+    Unread,
     Verdict,
 )
 from archive.morning.usual import Oddity, former_days, oddity, usual_calls
@@ -171,7 +174,7 @@ def test_a_command_that_was_run_again_and_ended_well_is_over() -> None:
     [
         ({"usual": (Usual("main", 30, [100, 110, 90, 120]),)}, "only 30 calls of 23 November"),
         ({"flagged": (DAMAGED, SHORT)}, "2 recordings flagged cut: its end is missing"),
-        ({"undated": 3}, "3 calls of unknown date still wait"),
+        ({"undated": 3}, "3 calls of unknown date still to be looked at"),
         ({"sources": (SILENT,)}, "webhook of main was silent while 38 calls ended"),
         ({"troubles": ("queue on a since b: it is away",)}, "it is away"),
         ({"held": (Held("all", "operator (x)", fatal=True, meant=True),)}, "work is paused: all"),
@@ -206,3 +209,31 @@ def test_what_cannot_wait_is_an_alarm(changed: dict[str, Any], words: str) -> No
     assert words in found.sentence
     assert [note.alarm for note in found.notes] == [True, False]
     assert isinstance(found.notes[1], Note)
+
+
+def test_a_day_whose_listing_was_not_read_is_not_complete() -> None:
+    """However well what is known of it stands: there may be calls that nobody has told of."""
+    zone = ZoneInfo("Asia/Kolkata")
+    night = datetime(2026, 11, 23, 3, 40, tzinfo=zone)
+    end = datetime(2026, 11, 23, 23, 59, 59, tzinfo=zone)
+    unread = msgspec.structs.replace(SILENT, brought=(), unread=(Unread(night, end),))
+    verdict = told(sources=(unread,))
+    assert verdict.level is Level.INCOMPLETE
+    assert verdict.sentence.startswith(
+        "INCOMPLETE: the provider's listing of 23 November was not read whole; 12,345 of "
+    )
+    (note,) = verdict.notes
+    assert "was not read from 03:40 to 24:00" in note.text
+    assert note.command == f"callvault enqueue range --from {DAY} --to {DAY}"
+    nothing = told(sources=(unread,), counts=NONE, recordings=0, usual=())
+    assert nothing.level is Level.INCOMPLETE
+    assert "0 of 0 calls" in nothing.sentence
+
+
+def test_of_many_times_that_were_not_read_a_few_are_named() -> None:
+    """And how many more there are."""
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    parts = tuple(Unread(start + n * hour, start + n * hour + hour / 2) for n in range(5))
+    (note,) = told(sources=(msgspec.structs.replace(SILENT, brought=(), unread=parts),)).notes
+    assert "00:00 to 00:30, 01:00 to 01:30, 02:00 to 02:30, 2 times more" in note.text

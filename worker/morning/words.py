@@ -24,10 +24,11 @@ from worker.morning.say import change, clock, counted, day_name, days_of, share,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archive.morning.facts import Counts, Margins, Morning, Reason, Share
+    from archive.morning.facts import Counts, Margins, Morning, Reason, Share, Verdict
 
 _REASONS: Final = 2
 _FEW: Final = 5
+_DAYS: Final = 3
 _SILENCES: Final = 12
 _NUMBERS: Final = ("calls", "archived", "no recording", "waiting", "lost", "failed")
 _WAITING: Final = "waiting"
@@ -42,15 +43,18 @@ def document_of(morning: Morning) -> Document:
         title=f"Call recordings of {day_name(morning.day)}",
         level=morning.verdict.level,
         sentence=plain(morning.verdict.sentence),
-        notes=tuple(
-            Item(plain(note.text), command=plain(note.command))
-            for note in morning.verdict.notes
-            # An alarm that is the verdict itself need not be said twice; its command must be.
-            if note.command or not morning.verdict.sentence.endswith(note.text)
-        ),
+        notes=tuple(_notes(morning.verdict)),
         sections=tuple(section for section in _sections(morning, zone) if section.blocks),
         made=f"as of {made:%Y-%m-%d %H:%M} {morning.timezone}",
     )
+
+
+def _notes(verdict: Verdict) -> Iterator[Item]:
+    """Yield what should be known; of what the sentence itself says only the command is left."""
+    for note in verdict.notes:
+        head = "" if verdict.sentence.endswith(f": {note.text}") else plain(note.text)
+        if head or note.command:
+            yield Item(head, command=plain(note.command))
 
 
 def _sections(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
@@ -144,9 +148,22 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     yield from _came(morning, zone)
     yield from _verified(morning, zone)
     yield from _work(morning, brief=True)
+    yield from _days_before(morning)
     if room := morning.room:
         left = "" if room.days_left is None else f"{room.days_left:,.0f} days at this pace"
         yield Figure("disk", human_bytes(room.free), f"free; {left}" if left else "free")
+
+
+def _days_before(morning: Morning) -> Iterator[Figure]:
+    """Say whether the days before are complete by now: a night that was missed is made up for."""
+    days = [one for one in morning.past if one.day < morning.day and one.counts.calls]
+    if not days:
+        return
+    left = [one for one in days if _missed(one.counts)]
+    told = [f"{short_day(one.day)}: {_missed(one.counts)}" for one in reversed(left[-_DAYS:])]
+    more = [f"{len(left) - _DAYS} days more"] if len(left) > _DAYS else []
+    done = f"{len(days) - len(left)} of {len(days)}"
+    yield Figure("days before", done, "; ".join(["complete", *told, *more]))
 
 
 def _verified(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
