@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_SOON_S: Final = 10.0
 _STEPS: Final = 10_000
 """Steps of SQLite's machine between two looks at the clock: some milliseconds."""
 
@@ -100,6 +101,18 @@ def bytes_of(where: str | Path, tx: Tx) -> tuple[int, int]:
     path = file_of(where)
     log = path.with_name(f"{path.name}-wal")
     return path.stat().st_size, log.stat().st_size if log.exists() else 0
+
+
+def is_made(where: str | Path) -> bool:
+    """Tell whether there is a catalog; on a server, whether its tables were made.
+
+    Raises:
+        CatalogError: the server cannot be reached.
+    """
+    if not is_on_a_server(where):
+        return file_of(where).exists()
+    with looking_at(where, within_s=_SOON_S) as tx:
+        return bool(tx.value("is_made"))
 
 
 def version(tx: Tx) -> tuple[int, int]:

@@ -56,8 +56,15 @@ def vault(tmp_path: Path, postgresql: Server) -> Iterator[OnServer]:
         vault.end_queue()
 
 
+def doctored(vault: Vault) -> dict[str, str]:
+    """Return what doctor finds of the catalog."""
+    checks = json.loads(vault.run("doctor", "--json").out)
+    return {one["check"]: one["result"] for one in checks if one["group"] == "catalog"}
+
+
 def test_every_command_works_on_it(vault: OnServer) -> None:
     """From an export to proved files, and all that is asked afterwards; no file is made for it."""
+    assert {"failed"}.isdisjoint(doctored(vault).values())
     taken = vault.good("enqueue", "cdr", "calls.csv")
     assert taken.out == "120 rows read: 120 calls new, 0 already known, 0 rows rejected\n"
     again = vault.good("enqueue", "cdr", "calls.csv")
@@ -81,6 +88,10 @@ def test_every_command_works_on_it(vault: OnServer) -> None:
     vault.good("pause", "--why", "a test")
     vault.good("resume")
     vault.good("catalog", "check")
+    assert doctored(vault) == {
+        **dict.fromkeys(("catalog", "lock", "books", "pauses", "troubles"), "passed"),
+        **dict.fromkeys(("place", "soundness"), "skipped"),
+    }
     vault.good("catalog", "tidy")
     backup = vault.run("catalog", "backup")
     backup.says(2, "is on a server")

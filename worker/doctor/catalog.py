@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.catalog import balance, examine, pauses, troubles
-from archive.catalog.database import file_of, is_on_a_server, is_there, name_of
+from archive.catalog.database import file_of, is_on_a_server, name_of
 from archive.catalog.examine import LongReadError, looking_at
 from archive.reasons import meaning_of
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
@@ -58,7 +58,7 @@ def checks(world: World) -> Iterator[Check]:
 def usable(world: World) -> str:
     """Return why the catalog cannot be read by queries of ours; nothing where it can. Blocks."""
     where = world.settings.catalog.url
-    if not is_there(where):
+    if not examine.is_made(where):
         return _NONE
     with looking_at(where, within_s=READ_S) as tx:
         found, ours = examine.version(tx)
@@ -78,7 +78,7 @@ async def _catalog(world: World) -> Found:
     where = world.settings.catalog.url
 
     def look() -> CatalogFacts | None:
-        if not is_there(where):
+        if not examine.is_made(where):
             return None
         with looking_at(where, within_s=READ_S) as tx:
             found, ours = examine.version(tx)
@@ -140,9 +140,11 @@ def judge_place(path: Path, mount: Mount | None) -> Found:
 
 async def _soundness(world: World) -> Found:
     where = world.settings.catalog.url
+    if is_on_a_server(where):
+        return skipped("a server looks after its own files")
 
     def look() -> list[str] | None:
-        if not is_there(where):
+        if not examine.is_made(where):
             return None
         with looking_at(where, within_s=READ_S) as tx:
             return examine.damage(tx)
@@ -169,7 +171,7 @@ async def _lock(world: World) -> Found:
     where = world.settings.catalog.url
 
     def look() -> tuple[bool, str] | None:
-        if not is_there(where):
+        if not examine.is_made(where):
             return None
         if examine.can_write(where, within_s=_LOCK_S):
             return True, ""

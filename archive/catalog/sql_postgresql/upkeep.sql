@@ -15,3 +15,9 @@ SELECT COALESCE(MAX(version), 0) FROM catalog_version;
 -- name: quick_check()
 -- The server looks after its files: see its own pg_amcheck and checksums.
 SELECT 'ok';
+
+-- name: is_made()^
+-- Whether any callvault has made its tables here.
+SELECT EXISTS (
+  SELECT 1 FROM pg_class WHERE relname = 'catalog_version' AND pg_table_is_visible(oid)
+);
