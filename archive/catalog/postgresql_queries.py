@@ -8,20 +8,21 @@ which a pooler between us and it would not keep.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import aiosql
 from aiosql.adapters.pyformat import PyFormatAdapter
 from psycopg.adapt import Dumper, Loader
 
 from archive.catalog.database import PACKAGE, Row, Tx
-from archive.catalog.rows import NEW_COLUMNS
+from archive.catalog.rows import NEW_COLUMNS, OF_FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     import psycopg
     from psycopg.abc import Buffer
@@ -34,6 +35,7 @@ _NUMBERS: Final = count()
 _COPIED: Final = {
     "add_call": ("new_calls", NEW_COLUMNS),
     "add_sighting": ("new_sightings", ("account", "sid", "source", "seen_ms")),
+    "fill_blanks_at_once": ("new_calls", OF_FACTS),
 }
 """Loaded in bulk: by which statement, through which table, in which columns."""
 
@@ -133,12 +135,25 @@ class PostgresqlTx(Tx):
         self, query: str, rows: Iterable[Mapping[str, object]] | Iterable[Sequence[object]]
     ) -> int:
         """Run a statement once a row, or load the rows in bulk; return how many changed in all."""
+        if query == "fill_blanks":
+            named = [row for row in rows if isinstance(row, Mapping)]
+            if len({row["sid"] for row in named}) == len(named):
+                query = "fill_blanks_at_once"
+            rows = named
         if query not in _COPIED:
             return super().run_many(query, rows)
         table, columns = _COPIED[query]
         getattr(self._queries, f"make_{table}")(self.connection)
-        self.fill(table, columns, cast("Iterable[Sequence[object]]", rows))
+        self.fill(table, columns, (_in_order(row, columns) for row in rows))
         return self.run(query)
+
+
+def _in_order(
+    row: Mapping[str, object] | Sequence[object], columns: Sequence[str]
+) -> Sequence[object]:
+    if isinstance(row, Mapping):
+        return [row[name] for name in columns]
+    return row
 
 
 class _Adapter(PyFormatAdapter):
