@@ -6,6 +6,7 @@ whatever others commit between them: see docs/decisions.
 
 from __future__ import annotations
 
+import time
 from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ OLDEST_SERVER: Final = 130000
 """The oldest that its makers care for is newer; nothing of ours needs more than this one has."""
 _MIGRATING: Final = 0x63616C6C
 """The number of the lock under which the tables are made: 'call'."""
+_AWAY_S: Final = 1.0
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -45,6 +47,8 @@ class PostgresqlDatabase:
         self.name = name_of_url(url)
         self._url = url
         self._patience_s = patience_s
+        self._away = ""
+        self._away_until = 0.0
         with self.errors("opening"):
             self._line = connect(self._url, patience_s=self._patience_s)
             try:
@@ -102,8 +106,21 @@ class PostgresqlDatabase:
                     raise
             else:
                 return
-        self._line = connect(self._url, patience_s=self._patience_s)
+        self._line = self._connect_again()
         self._line.execute(begin)
+
+    def _connect_again(self) -> psycopg.Connection[Any]:
+        """Connect anew; for a moment after that was in vain, it is not even tried.
+
+        Else each of many who wait for a server that is away would wait as long as the first.
+        """
+        if time.monotonic() < self._away_until:
+            raise psycopg.OperationalError(self._away)
+        try:
+            return connect(self._url, patience_s=self._patience_s)
+        except psycopg.Error as error:
+            self._away, self._away_until = str(error), time.monotonic() + _AWAY_S
+            raise
 
     def errors(self, doing: str) -> AbstractContextManager[None]:
         """Turn the driver's errors into the catalog's: see `said_as_ours`."""

@@ -35,6 +35,7 @@ SET idle_in_transaction_session_timeout = '10min';
 SET tcp_keepalives_idle = 30;
 SET tcp_keepalives_interval = 5;
 SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = '45s';
 SET client_min_messages = warning;
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') = 'off'
@@ -55,6 +56,7 @@ _REFUSALS: Final = (
     ("authentication failed", "28"),
     ("no password supplied", "28"),
     ("no pg_hba.conf entry", "28"),
+    ('role "', "28"),
     ("does not exist", "3D"),
     ("starting up", "57P"),
     ("shutting down", "57P"),
