@@ -5,8 +5,10 @@ In each of these one transaction is held open while another comes to wait for it
 
 from __future__ import annotations
 
+import random
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +16,22 @@ import psycopg
 import pytest
 
 from archive.call import Source, State
-from archive.catalog import coverage, dayfiles, intake, purge, story, tallies, tidy, work
+from archive.catalog import coverage, dayfiles, intake, purge, story, tallies, tidy, upkeep, work
+from archive.catalog.database import open_database, written
 from archive.readiness import Readiness
 from archive.tallies import Count
+from archive.verdicts import Lost
 from tests.unit.books import ACCOUNT, NOW, SIDS, Books, called, proved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from random import Random
 
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Database, Tx
     from tests.postgresql import Server
 
 _BOUND_S = 30
+_STEPS = 40
 
 
 class Two:
@@ -204,3 +210,93 @@ def test_two_that_read_the_listing_of_the_same_time_lose_none_of_it(two: Two) ->
 
     with two.one.database.read() as tx:
         assert coverage.unread(tx, "main", NOW - 5 * hour, NOW) == []
+
+
+class Crowd:
+    """Hosts that all do something to the same calls, from a seed, until each has done its part."""
+
+    def __init__(self, url: str, sids: list[str]) -> None:
+        self.url = url
+        self.sids = sids
+
+    def work(self, seed: int) -> int:
+        """Do one host's part; return how many recordings it has kept."""
+        dice = random.Random(seed)  # noqa: S311 - a test's
+        kept = 0
+        with closing(open_database(self.url)) as database:
+            for step in range(_STEPS):
+                some, lease = dice.sample(self.sids, 20), f"{seed}-{step}"
+                what = dice.choice((self._batch, self._batch, self._add, self._back, self._rescue))
+                kept += what(database, some, lease, dice)
+        return kept
+
+    def _batch(self, database: Database, some: list[str], lease: str, dice: Random) -> int:
+        def begin(tx: Tx) -> list[str]:
+            work.begin_batch(tx, lease=lease, process="p", job_id=lease, now=NOW)
+            claimed = work.claim(tx, account="main", sids=some, lease=lease)
+            return [call.facts.sid for call in claimed]
+
+        held = written(database, begin)
+        dice.shuffle(held)
+        found = [work.Find(sid=sid, proofs=(proved(sid),)) for sid in held[::2]]
+        gone = [(sid, Lost("fetch-gone")) for sid in held[1::4]]
+
+        def end(tx: Tx) -> int:
+            count = len(work.archive(tx, found, lease=lease, account="main", now=NOW))
+            work.settle(tx, gone, lease=lease, account="main", now=NOW)
+            work.end_batch(tx, lease=lease)
+            return count
+
+        return written(database, end)
+
+    def _add(self, database: Database, some: list[str], _lease: str, dice: Random) -> int:
+        calls = [called(sid, status=dice.choice(("", "completed"))) for sid in some]
+
+        def add(tx: Tx) -> intake.Intake:
+            return intake.add_calls(
+                tx, calls, account=ACCOUNT, source=Source.CDR, readiness=Readiness(), now=NOW
+            )
+
+        written(database, add)
+        return 0
+
+    def _back(self, database: Database, some: list[str], _lease: str, dice: Random) -> int:
+        dice.shuffle(some)
+        written(
+            database,
+            lambda tx: story.put_back(
+                tx,
+                accounts=["main"],
+                states=[State.LOST],
+                reason=None,
+                day=None,
+                sids=some,
+                now=NOW,
+            ),
+        )
+        return 0
+
+    def _rescue(self, database: Database, _some: list[str], _lease: str, dice: Random) -> int:
+        def rescue(tx: Tx) -> None:
+            for one in sorted(work.live_leases(tx), key=lambda _: dice.random())[:2]:
+                work.end_batch(tx, lease=one)
+
+        written(database, rescue)
+        return 0
+
+
+def test_many_who_do_everything_at_once_leave_books_that_balance(postgresql: Server) -> None:
+    """Whoever is undone by the server does it again, and nothing is done twice or by halves."""
+    url = postgresql.emptied()
+    sids = [f"{number:032}" for number in range(200)]
+    crowd = Crowd(url, sids)
+    with ThreadPoolExecutor(4) as pool:
+        kept = sum(pool.map(crowd.work, range(4)))
+    books = Books(url)
+    balance = books.balance()
+    assert balance.faults == []
+    assert kept == balance.recordings == balance.states[State.ARCHIVED]
+    with books.database.read() as tx:
+        assert upkeep.contradictions(tx) == {}
+        assert work.live_leases(tx) == frozenset()
+    books.database.close()
