@@ -112,7 +112,9 @@ async def _look(world: World, account: Account) -> Found:
 
 def judge_night(night: Night, account: Account, day: str, now: datetime) -> Found:
     """Tell whether yesterday is done, and when that was; and whether anything is heard at all."""
-    listed = f"the listing was read last {_said(night.listed_at, account)}"
+    listed = "the listing was never read"
+    if night.listed_at is not None:
+        listed = f"the listing was read last {_said(night.listed_at, account)}"
     if night.usual < _USUAL and not night.calls:
         return skipped(f"calls are not usual here yet; {listed}")
     if not night.calls:

@@ -18,7 +18,7 @@ from worker.doctor.check import Check, Found, Group, Once, failed, passed, skipp
 from worker.secrets import credentials_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from archive.accounts import Account
     from worker.doctor.world import World
@@ -71,10 +71,11 @@ def checks(
             return passed("key and token are there")
 
         yield make(name="keys", look=keys, online=False, fatal=True)
-        yield make(name="provider", look=provider)
-        yield make(name="credentials", look=credentials, fatal=True)
-        yield make(name="clock", look=clock)
-        yield make(name="rate-limit", look=limit)
+        keyed = partial(with_key, world, account)
+        yield make(name="provider", look=keyed(provider))
+        yield make(name="credentials", look=keyed(credentials), fatal=True)
+        yield make(name="clock", look=keyed(clock))
+        yield make(name="rate-limit", look=keyed(limit))
 
 
 async def ask_regions(
@@ -201,6 +202,19 @@ def judge_limit(answer: Answer, expected: int) -> Found:
         )
     left = "" if remaining is None else f", {remaining} are left in this minute"
     return passed(f"the provider allows {limit or expected} requests a minute{left}")
+
+
+def with_key(
+    world: World, account: Account, look: Callable[[], Awaitable[Found]]
+) -> Callable[[], Awaitable[Found]]:
+    """Look only where there is a key to ask with; that there is none is told once, by ``keys``."""
+
+    async def looked() -> Found:
+        if not has_key(world, account):
+            return skipped("there is no key and token to ask with")
+        return await look()
+
+    return looked
 
 
 def has_key(world: World, account: Account) -> bool:

@@ -29,6 +29,7 @@ from worker.build import open_session
 from worker.doctor.asking import Freely
 from worker.doctor.catalog import READ_S, usable
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
+from worker.doctor.provider import with_key
 from worker.secrets import credentials_for
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def checks(world: World) -> Iterator[Check]:
         yield Check(
             name="recording",
             group=Group.RECORDINGS,
-            look=recording,
+            look=with_key(world, account, recording),
             account=account.name,
             needs=frozenset({"catalog"}),
             online=True,

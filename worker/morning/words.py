@@ -237,7 +237,7 @@ def _came(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     form = "%H:%M" if first.date() == last.date() else "%-d %b %H:%M"
     lasting = (last - first).total_seconds()
     took = clock(int(lasting))
-    yield Figure("came within", took, f"from {first:{form}} to {last:{form}}")
+    yield Figure("archived in", took, f"from {first:{form}} to {last:{form}}")
 
 
 def _work(morning: Morning, *, brief: bool = False) -> Iterator[Figure]:
