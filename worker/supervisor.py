@@ -137,7 +137,7 @@ class Supervisor:
         await sweep(catalog, store)
         await correct_deletion_days(catalog, self._settings.accounts.values())
         async with AsyncExitStack() as stack:
-            url = await stack.enter_async_context(keep_queue(self._settings))
+            url = await stack.enter_async_context(keep_queue(self._settings, self._environment))
             pool = open_pool(url, retries=IMPATIENT)
             stack.push_async_callback(close_pool, pool)
             await check_queue(url)
