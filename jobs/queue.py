@@ -134,6 +134,9 @@ _BY_WORDS: Final = {
 
 def name_trouble(error: RedisError | OSError) -> Trouble:
     """Say what is wrong with Redis. Its own words are kept: they hold no password."""
+    # On a socket redis-py makes a connection error of whatever was wrong with user or password.
+    if isinstance(error.__cause__, RedisError):
+        error = error.__cause__
     said = f"({type(error).__name__}: {error})"
     for words, trouble in _BY_WORDS.items():
         if any(word in said for word in words):

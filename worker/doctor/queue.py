@@ -202,7 +202,8 @@ def judge_policy(server: Server) -> Found:
         return skipped("the server does not tell its maxmemory-policy")
     if server.policy != "noeviction":
         return warned(
-            f"maxmemory-policy is {server.policy}: where memory runs short it drops work in flight",
+            f"maxmemory-policy is {server.policy}: where memory runs short it drops batches, which "
+            "come later then, and the counts that keep requests within the provider's limit",
             "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its redis.conf",
         )
     return passed("maxmemory-policy is noeviction")
