@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -177,12 +177,13 @@ def fewer_shares(shares: Sequence[Share], most: int) -> tuple[Share, ...]:
 def _hours(parts: Sequence[Part]) -> tuple[Hour, ...]:
     if not any(part.hours for part in parts):
         return ()
-    begin = parts[0].begin
-    length = (parts[0].end.astimezone(begin.tzinfo) - begin) // timedelta(hours=1)
+    # By elapsed hours: where clocks are changed, a day has 23 of them, or 25.
+    zone, begin = parts[0].begin.tzinfo, parts[0].begin.astimezone(UTC)
+    length = (parts[0].end.astimezone(UTC) - begin) // timedelta(hours=1)
     last = max(length, *(hour + 1 for part in parts for hour in part.hours))
     return tuple(
         Hour(
-            begin=begin + timedelta(hours=hour),
+            begin=(begin + timedelta(hours=hour)).astimezone(zone),
             counts=add_counts(p.hours[hour] for p in parts if hour in p.hours),
         )
         for hour in range(last)

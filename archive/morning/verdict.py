@@ -33,12 +33,13 @@ class Usual(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What holds work up. ``meant``: a person paused it, and knows."""
+    """What holds work up, and what can be done. ``meant``: a person paused it, and knows."""
 
     scope: str
     words: str
     fatal: bool
     meant: bool
+    remedy: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +142,9 @@ def _notes(seen: Seen) -> Iterator[Note]:
         yield Note(text=text, alarm=True)
     for held in seen.held:
         command = "callvault resume" if held.meant or held.fatal else ""
+        remedy = f"; {held.remedy}" if held.remedy and not held.meant else ""
         yield Note(
-            text=f"work is paused: {held.scope}: {held.words}",
+            text=f"work is paused: {held.scope}: {held.words}{remedy}",
             command=command,
             alarm=held.fatal and not held.meant,
         )
@@ -197,10 +199,11 @@ def _of_what_came(seen: Seen) -> Iterator[Note]:
     yield from _of_unread(seen)
     yield from _of_silences(seen.sources)
     if seen.margins.past:
-        text = f"{_calls(seen.margins.past)} wait whose recording should be deleted by now"
+        waiting = "1 call waits" if seen.margins.past == 1 else f"{seen.margins.past:,} calls wait"
+        text = f"{waiting} whose recording should be deleted by now"
         yield Note(text=text)
     if seen.undated:
-        text = f"{_calls(seen.undated)} of unknown date still wait besides"
+        text = f"{_calls(seen.undated)} of unknown date still to be looked at"
         yield Note(text=text, command="callvault report --day unknown")
 
 

@@ -8,10 +8,8 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -19,7 +17,6 @@ from tests.provider import KEY, TOKEN, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
     from tests.month.clock import Clock
     from tests.month.sink import Sink
@@ -42,7 +39,10 @@ class Ran(msgspec.Struct, frozen=True):
 
 
 class House:
-    """Its settings, its environment, and what the troubles of a night may change of it."""
+    """Its settings, its environment, and what the troubles of a night may change of it.
+
+    ``yesterday`` is the day that the night is about.
+    """
 
     def __init__(self, folder: Path, provider: Provider, clock: Clock, sink: Sink) -> None:
         self.folder = folder
@@ -52,6 +52,7 @@ class House:
         self.extra: dict[str, str] = {}
         self.kills = 0
         self.is_off = False
+        self.yesterday = ""
         self._clock = clock
         write_config(
             folder / "config.toml",
@@ -93,11 +94,6 @@ class House:
             yield
         finally:
             self.extra = {}
-
-    @property
-    def yesterday(self) -> date:
-        """The day that a night is about."""
-        return (self._clock.now(ZoneInfo(ZONE)) - timedelta(days=1)).date()
 
     def recordings(self) -> list[Path]:
         """List the audio files."""

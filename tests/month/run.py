@@ -82,6 +82,7 @@ def run(folder: Path, cc: str, *, nights: int, calls: int, tell: Callable[[Night
         for number in range(1, nights + 1):
             trouble = TROUBLES.get(number)
             day = first + number * _DAY
+            house.yesterday = f"{day - _DAY:%Y-%m-%d}"
             with trouble.happens(house) if trouble else nullcontext():
                 night = _night(house, clock, units, day, trouble)
             passed.append(night)

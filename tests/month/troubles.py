@@ -82,7 +82,7 @@ def _recordings_cut(house: House) -> Iterator[None]:
 
 @contextmanager
 def _throttled(house: House) -> Iterator[None]:
-    rule = {"kind": "too-many", "where": "api", "seconds": 60, "parameters": {"retry_after": 3}}
+    rule = {"kind": "too-many", "where": "api", "times": 12, "parameters": {"retry_after": 2}}
     house.provider.spoil({**rule, "in_row": None})
     yield
     house.provider.heal()
@@ -127,11 +127,10 @@ def _recording_off(house: House) -> Iterator[None]:
 
 def _talked(house: House) -> list[str]:
     """Return the Sids of yesterday's calls that have a recording, as the provider knows them."""
-    yesterday = house.yesterday.isoformat()
     return sorted(
         call["sid"]
         for call in house.provider.truth()
-        if call["recordings"] and call["started_at"].startswith(yesterday)
+        if call["recordings"] and call["started_at"].startswith(house.yesterday)
     )
 
 
@@ -143,7 +142,7 @@ TROUBLES: Final = {
     10: Trouble("machine-off", "no timer fired", _machine_off, frozenset(), ()),
     12: Trouble("recordings-gone", "five give 404", _recordings_gone, frozenset({5, 6}), ()),
     14: Trouble("recordings-cut", "five come cut", _recordings_cut, frozenset({6}), ()),
-    16: Trouble("throttled", "429 for a minute", _throttled, frozenset({5}), ()),
+    16: Trouble("throttled", "429 to a dozen requests", _throttled, frozenset({5}), ()),
     18: Trouble("killed", "the drain is killed", _killed, frozenset({-9}), ()),
     20: Trouble("disk-rots", "five files lose their end", _disk_rots, frozenset({6}), ()),
     22: Trouble("channels-away", "nobody takes the report", _channels_away, frozenset(), ()),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archive.call import CallFacts, State
-from archive.catalog import pauses
+from archive.catalog import pauses, runs
 from archive.errors import CallvaultError, Exit, InputError
 from archive.verdicts import Absent, Again, Failed
 from tests.unit.books import NOW, OTHER, SIDS, called, proved
@@ -164,6 +164,23 @@ def test_the_command_that_is_told_helps(full: Books, terminal: Terminal) -> None
     assert full.row(SIDS[2])["state"] == "expected"
 
 
+def test_what_ran_and_what_holds_work_up_is_told(full: Books, two: Terminal) -> None:
+    """The last verify and its end, pauses of the accounts that are told of, and no others'."""
+    with full.database.write() as tx:
+        run = runs.begun("verify", host="box", now=NOW - timedelta(hours=8))
+        runs.end(tx, run, code=6, note="2 are missing", now=NOW - timedelta(hours=7))
+        for name in ("main", "other"):
+            scope = pauses.account_scope(name)
+            pauses.pause_by_operator(tx, scope, why=f"of {name}", now=NOW)
+    morning = two.tells("report", "--day", "2026-02-09", "--account", "main")["morning"]
+    assert morning["verified"]["note"] == "2 are missing"
+    notes = [note["text"] for note in morning["verdict"]["notes"]]
+    assert "callvault verify on box ended with 6: 2 are missing" in notes
+    assert "work is paused: account:main: operator (of main)" in notes
+    assert morning["paused"] == "account:main: operator (of main)"
+    assert "took" in two.says("report", "--day", "2026-02-09", "--format", "markdown")
+
+
 @pytest.mark.parametrize(
     ("form", "begins"),
     [("html", "<!DOCTYPE html>"), ("markdown", "# Call recordings of "), ("json", '{"known":')],
@@ -253,6 +270,8 @@ def test_books_that_do_not_balance_end_a_command_with_an_error(
     [
         (["report", "--day", "9 February"], "'9 February' is no day", "YYYY-MM-DD"),
         (["report", "--day", "2026-02-30"], "'2026-02-30' is no day", "YYYY-MM-DD"),
+        (["report", "--day", "0001-01-01"], "'0001-01-01' is no day", "YYYY-MM-DD"),
+        (["report", "--day", "9999-12-31"], "'9999-12-31' is no day", "YYYY-MM-DD"),
         (["report", "--day", "2026-W07-1"], "'2026-W07-1' is no day", "YYYY-MM-DD"),
         (["report", "--account", "third"], "there is no account 'third'", "main, other"),
         (["status", "--account", "third"], "there is no account 'third'", "main, other"),

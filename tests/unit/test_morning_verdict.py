@@ -174,7 +174,7 @@ def test_a_command_that_was_run_again_and_ended_well_is_over() -> None:
     [
         ({"usual": (Usual("main", 30, [100, 110, 90, 120]),)}, "only 30 calls of 23 November"),
         ({"flagged": (DAMAGED, SHORT)}, "2 recordings flagged cut: its end is missing"),
-        ({"undated": 3}, "3 calls of unknown date still wait"),
+        ({"undated": 3}, "3 calls of unknown date still to be looked at"),
         ({"sources": (SILENT,)}, "webhook of main was silent while 38 calls ended"),
         ({"troubles": ("queue on a since b: it is away",)}, "it is away"),
         ({"held": (Held("all", "operator (x)", fatal=True, meant=True),)}, "work is paused: all"),

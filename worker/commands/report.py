@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from worker.sending.parcel import Sent
     from worker.settings import Settings
 
+_YEARS = range(1900, 2200)
+"""Before and after these, the day before or after a day may be none."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -139,7 +141,7 @@ def report(
         text = json_line({**told, "morning": morning, "sent": sent})
     else:
         text = render(morning, form)
-    _put(text, output)
+    _put(text, form, output)
     if morning.faults:
         raise _unbalanced()
     complete = morning.verdict.level is Level.COMPLETE
@@ -165,7 +167,7 @@ def _whole(
     else:
         lines = [*_lines(counted, held, reasons=True), *_source_lines(settings, sources)]
         text = "\n".join(lines) + "\n"
-    _put(text, output)
+    _put(text, form, output)
     return _code(counted)
 
 
@@ -177,11 +179,13 @@ def _send(settings: Settings, morning: Morning) -> list[Sent]:
     return send_now(parcel, settings, os.environ)
 
 
-def _put(text: str, output: Path | None) -> None:
-    if output is None:
-        click.echo(text, nl=False)
+def _put(text: str, form: str, output: Path | None) -> None:
+    if output is not None:
+        # A file is no terminal.
+        write_file(output, click.unstyle(text))
     else:
-        write_file(output, text)
+        # JSON is UTF-8 whatever the terminal's encoding (RFC 8259, 8.1).
+        click.echo(text.encode() if form == "json" else text, nl=False)
 
 
 def _lines(counted: Balance, held: list[Paused], *, reasons: bool) -> Iterator[str]:
@@ -252,7 +256,7 @@ def parse_day(settings: Settings, account: str | None, text: str) -> str:
 
 def _is_day(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return False
-    return _DAY.fullmatch(text) is not None
+    return moment.year in _YEARS and _DAY.fullmatch(text) is not None

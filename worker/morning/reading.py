@@ -14,6 +14,7 @@ from archive.morning.compose import PAST_DAYS, Now, compose
 from archive.morning.effort import AFTER, work_of, written_by_day
 from archive.morning.facts import Ran
 from archive.morning.verdict import Held
+from archive.reasons import meaning_of
 from archive.tree import free_bytes
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _held(tx: Tx, account: str | None) -> Iterable[Held]:
                 words=f"{paused.reason} ({paused.detail})",
                 fatal=paused.fatal,
                 meant=paused.reason == pauses.OPERATOR,
+                remedy=meaning_of(paused.reason).remedy,
             )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _REASONS: Final = 2
 _FEW: Final = 5
+_DAYS: Final = 3
 _SILENCES: Final = 12
 _NUMBERS: Final = ("calls", "archived", "no recording", "waiting", "lost", "failed")
 _WAITING: Final = "waiting"
@@ -144,9 +145,22 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     yield from _came(morning, zone)
     yield from _verified(morning, zone)
     yield from _work(morning, brief=True)
+    yield from _days_before(morning)
     if room := morning.room:
         left = "" if room.days_left is None else f"{room.days_left:,.0f} days at this pace"
         yield Figure("disk", human_bytes(room.free), f"free; {left}" if left else "free")
+
+
+def _days_before(morning: Morning) -> Iterator[Figure]:
+    """Say whether the days before are complete by now: a night that was missed is made up for."""
+    days = [one for one in morning.past if one.day < morning.day and one.counts.calls]
+    if not days:
+        return
+    left = [one for one in days if _missed(one.counts)]
+    told = [f"{short_day(one.day)}: {_missed(one.counts)}" for one in reversed(left[-_DAYS:])]
+    more = [f"{len(left) - _DAYS} days more"] if len(left) > _DAYS else []
+    done = f"{len(days) - len(left)} of {len(days)}"
+    yield Figure("days before", done, "; ".join(["complete", *told, *more]))
 
 
 def _verified(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
