@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import socket
 import subprocess
 import time
@@ -12,6 +14,7 @@ from urllib.parse import quote
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.provider import ROOT
 from worker.valkey_binary import bare_environment, find_server
 
 if TYPE_CHECKING:
@@ -94,9 +97,15 @@ def bare_server(folder: Path, *lines: str, password: str = "") -> Iterator[Serve
 
 
 class Watched:
-    """Two servers, of which one is the master, and three sentinels that watch them."""
+    """Two servers, of which one is the master, and three sentinels that watch them.
 
-    def __init__(self, folder: Path, *, password: str = "", of_sentinels: str = "") -> None:
+    ``known_user`` is a line that makes the sentinels know a user.
+    """
+
+    def __init__(
+        self, folder: Path, *, password: str = "", of_sentinels: str = "", known_user: str = ""
+    ) -> None:
+        self._users = [known_user] if known_user else []
         self.servers = [Server(folder / f"server{n}", free_port(), password) for n in (1, 2)]
         self.sentinels = [
             Server(folder / f"sentinel{n}", free_port(), of_sentinels) for n in (1, 2, 3)
@@ -120,6 +129,7 @@ class Watched:
                 f"sentinel down-after-milliseconds {SERVICE} 1000",
                 f"sentinel failover-timeout {SERVICE} 10000",
                 *([f'sentinel auth-pass {SERVICE} "{master.password}"'] if known else []),
+                *self._users,
                 *([f'sentinel sentinel-pass "{sentinel.password}"'] if sentinel.password else []),
                 is_sentinel=True,
             )
@@ -160,6 +170,16 @@ def watched_servers(folder: Path, **passwords: str) -> Iterator[Watched]:
         stack.callback(watched.kill)
         watched.start()
         yield watched
+
+
+def documented_user(right: str, password: str) -> str:
+    """Return the line of a configuration that the documents have for who needs this right."""
+    page = (ROOT / "docs" / "how-to" / "redis.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^user callvault on >PASSWORD .*$", page, re.MULTILINE)
+    (line,) = (line for line in lines if right in line.split())
+    # As the servers keep it: a password in the clear ends at a blank.
+    hashed = hashlib.sha256(password.encode()).hexdigest()
+    return str(line).replace(">PASSWORD", f'"#{hashed}"')
 
 
 def free_port() -> int:

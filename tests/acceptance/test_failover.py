@@ -46,6 +46,7 @@ def test_the_master_killed_in_the_middle_of_a_run(
 
     assert done.code == 0, done
     assert "Traceback" not in done.err, done.err
+    assert "neither AOF nor RDB is on" in done.err
     assert vault.states() == {"archived": CALLS}
     assert_archive_is_true(vault)
     for secret in passwords.values():

@@ -12,7 +12,7 @@ import pytest
 
 from archive.errors import QueueError
 from jobs.queue import check_queue, close_pool, open_pool
-from tests.redises import PASSWORD, SERVICE, free_port, until, watched_servers
+from tests.redises import PASSWORD, SERVICE, documented_user, free_port, until, watched_servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from tests.redises import Server, Watched
 
 OF_SENTINELS = PASSWORD[::-1]
+OF_USER = PASSWORD.upper()
 OPTION = f"?sentinel_password={quote(OF_SENTINELS, safe='')}"
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
     """Two servers that want a password, watched by three sentinels that want another."""
-    with watched_servers(tmp_path, password=PASSWORD, of_sentinels=OF_SENTINELS) as watched:
+    user = documented_user("+sentinel|masters", OF_USER)
+    with watched_servers(
+        tmp_path, password=PASSWORD, of_sentinels=OF_SENTINELS, known_user=user
+    ) as watched:
         yield watched
 
 
@@ -70,6 +74,15 @@ def is_replica(server: Server) -> bool:
     """Tell whether a server takes itself for a replica."""
     with server.asked() as line:
         return bool(line.role()[0] == "slave")
+
+
+async def test_a_user_with_the_documented_rights_is_told_of_the_master(watched: Watched) -> None:
+    """The sentinels refuse it nothing."""
+    who = f"sentinel_username=callvault&sentinel_password={quote(OF_USER, safe='')}"
+    await check_queue(f"{watched.url(user='default')}?{who}", retries=0)
+    for sentinel in watched.sentinels:
+        with sentinel.asked() as line:
+            assert line.acl_log() == []
 
 
 async def test_what_the_sentinels_do_not_tell_is_said_in_words(watched: Watched) -> None:
