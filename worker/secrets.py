@@ -223,7 +223,7 @@ def secrets_in(environment: Mapping[str, str], *urls: str) -> tuple[str, ...]:
     }
     found = {part for value in given | _credentials_in(environment) for part in _parts_of(value)}
     for text in (*urls, *environment.values()):
-        found |= _password_in(text)
+        found |= passwords_in(text)
     keys = [value for name, value in environment.items() if name.startswith(_KEY)]
     tokens = [value for name, value in environment.items() if name.startswith(_TOKEN)]
     found |= {
@@ -254,10 +254,11 @@ def _parts_of(value: str) -> set[str]:
         return {value}
 
 
-def _password_in(text: str) -> set[str]:
+def passwords_in(text: str) -> set[str]:
+    """Return the passwords in a URL, as they stand there and as they are."""
     if "://" not in text:
         return set()
     found = set(_IN_QUERY.findall(text))
     with suppress(ValueError):
         found.add(urlsplit(text).password or "")
-    return found | {unquote(password) for password in found}
+    return {password for one in found if one for password in (one, unquote(one))}

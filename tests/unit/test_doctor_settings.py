@@ -113,6 +113,7 @@ def test_only_those_may_change_the_file_who_may(facts: FileFacts, expected: Resu
     [
         ('[accounts.main]\nsid = "a1"\napi_key = "key-of-main"\n', "accounts.main.api_key"),
         ('[accounts.main]\nsid = "a1"\n[queue]\nurl = "redis://u:wordword@h/0"\n', "queue.url"),
+        (f'{_GOOD}[queue]\nurl = "redis+sentinel://h/s?sentinel_password=wordword"\n', "queue.url"),
         (f'{_GOOD}[web]\nwebhook_secret = "0123456789abcdef"\n', "web.webhook_secret"),
     ],
 )
