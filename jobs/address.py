@@ -56,7 +56,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where a Redis is, and as whom it is spoken to.
 
     ``hosts`` are the sentinels where ``service`` is given, else the server; empty where ``path``
-    is a socket. The files are of a private authority, and of a certificate of our own.
+    is a socket. The files are of a private authority, and of a certificate of our own. Never
+    printed: see ``__repr__``.
     """
 
     tls: bool = False
@@ -71,6 +72,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: str = ""
     certificate_file: str = ""
     key_file: str = ""
+
+    def __repr__(self) -> str:
+        return "Address(***)"
 
 
 def read_address(url: str) -> Address:

@@ -110,6 +110,11 @@ def test_what_is_no_address_is_refused_in_words(url: str, words: str) -> None:
     assert "hush" not in str(caught.value)
 
 
+def test_an_address_does_not_show_itself() -> None:
+    """Not in an error either that somebody makes of it."""
+    assert "hush" not in f"{read_address('redis://u:hush@h')!r}"
+
+
 @given(
     tls=st.booleans(),
     hosts=st.lists(_HOSTS, min_size=1, max_size=3),
