@@ -9,7 +9,9 @@ and when it is asked is decided here: before each try to connect.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.asyncio.connection import (
@@ -19,11 +21,13 @@ from redis.asyncio.connection import (
     UnixDomainSocketConnection,
 )
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from archive.errors import QueueError
 
 if TYPE_CHECKING:
     from jobs.address import Address, Place
@@ -31,13 +35,19 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 5
 _SENTINEL_TIMEOUT_S: Final = 1
 """A sentinel that is silent holds everybody up, and another one knows the same."""
+_CLIENT: Final = re.compile(r"<redis\.[^ ]*?\(host=([^,]*),port=(\d+),[^ ]*> - ")
+"""How redis-py writes which sentinel it was that said something."""
 
 
 def connections(address: Address, *, retries: int) -> ConnectionPool:
     """Return a pool of connections; each is made when it is first needed.
 
     A connection that drops is made again up to ``retries`` times, with waits of up to a second.
+
+    Raises:
+        QueueError: a file of certificates that the address names cannot be used.
     """
+    _check_files(address)
     options: dict[str, Any] = {
         "db": address.db,
         "username": address.user or None,
@@ -76,6 +86,24 @@ def _tls_options(address: Address) -> dict[str, Any]:
     }
 
 
+def _check_files(address: Address) -> None:
+    """Look at the files now: redis-py would meet them at each connection, and not name them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for file, load in (
+        (address.ca_file, context.load_verify_locations),
+        (address.certificate_file, partial(context.load_cert_chain, keyfile=address.key_file)),
+    ):
+        try:
+            if file:
+                load(file)
+        except OSError as error:
+            raise QueueError(
+                f"reading the certificates in {file}: {error.strerror or error}",
+                hint="[queue] url names it; with its key, if it has one, it has to be there, in PEM, "
+                "and ours to read",
+            ) from error
+
+
 class Watch:
     """Asks the sentinels who is the master; ``place`` is where it was when last asked."""
 
@@ -109,6 +137,8 @@ class Watch:
     async def _ask(self) -> Place:
         try:
             host, port = await self._sentinel.discover_master(self._service)
+        except MasterNotFoundError as error:
+            raise MasterNotFoundError(_CLIENT.sub(r"\1:\2: ", str(error))) from None
         finally:
             # Asked now and then: no connection is kept, so there is none to be closed in the end.
             for one in self._sentinel.sentinels:

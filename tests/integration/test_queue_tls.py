@@ -58,6 +58,17 @@ async def test_a_certificate_of_another_name_or_time_is_not_believed(
             await check_queue(url, retries=0)
 
 
+async def test_a_file_of_certificates_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """Before anything is connected to: one that is not there, and one that holds no certificate."""
+    (tmp_path / "none.pem").write_text("no certificate\n")
+    for name, words in (("gone.pem", "No such file"), ("none.pem", "none.pem")):
+        for option in (f"ssl_ca_certs={tmp_path}/{name}", f"ssl_certfile={tmp_path}/{name}"):
+            key = f"&ssl_keyfile={tmp_path}/key.pem" if "certfile" in option else ""
+            with pytest.raises(QueueError, match=words) as caught:
+                await check_queue(f"rediss://localhost?{option}{key}")
+            assert name in caught.value.message
+
+
 async def test_sentinels_and_the_master_they_name_are_both_spoken_to_with_tls(
     authority: Authority, tmp_path: Path
 ) -> None:

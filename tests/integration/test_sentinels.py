@@ -99,6 +99,7 @@ async def test_what_the_sentinels_do_not_tell_is_said_in_words(watched: Watched)
         with pytest.raises(QueueError, match="the sentinels tell of no master") as caught:
             await check_queue(wrong, retries=0)
         assert hint in caught.value.hint
+        assert "<redis" not in caught.value.message
         assert quote(PASSWORD, safe="") not in caught.value.message
     with pytest.raises(QueueError, match="Redis does not let us in"):
         await check_queue(watched.url() + OPTION, retries=0)
