@@ -27,7 +27,7 @@ from archive.morning.facts import (
 )
 from archive.morning.measures import bars_of, even_bounds, gather, spread_of
 from archive.morning.remedies import MISSING, WITHOUT, flagged_of, reasons_of
-from archive.morning.usual import former_days, usual_calls
+from archive.morning.usual import former_days, usual_calls, usual_shares
 from archive.morning.verdict import Held, Seen, Usual, judge
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
         counts=counts,
         recordings=recordings,
         faults=faults,
-        usual=tuple(Usual(p.account.name, _calls_on(p, day), _usual(p, day)) for p in parts),
+        usual=tuple(_usual(part, day) for part in parts),
         flagged=flagged,
         undated=sum(part.undated for part in parts),
         sources=sources,
@@ -147,13 +147,14 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
     )
 
 
-def _calls_on(part: Part, day: str) -> int:
-    return part.days.get(day, Counts()).calls
-
-
-def _usual(part: Part, day: str) -> list[int]:
+def _usual(part: Part, day: str) -> Usual:
     calls = {one: counts.calls for one, counts in part.days.items()}
-    return usual_calls(day, calls, part.known_since)
+    return Usual(
+        account=part.account.name,
+        counts=part.days.get(day, Counts()),
+        former=usual_calls(day, calls, part.known_since),
+        shares=usual_shares(day, part.days),
+    )
 
 
 def _exophones(parts: Sequence[Part], total: Counts) -> tuple[Share, ...]:

@@ -75,6 +75,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         """How many no longer wait for an answer."""
         return self.calls - self.waiting
 
+    @property
+    def share(self) -> float:
+        """The share of the calls that have, or should have, a recording."""
+        return (self.calls - self.without) / self.calls if self.calls else 0.0
+
 
 def counts_of(states: Mapping[State, int]) -> Counts:
     """Sum states up."""

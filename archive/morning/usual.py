@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Final
 from archive.polling import LEAST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from archive.morning.facts import Counts
 
 WEEKS: Final = 4
 """So many of the same weekday before are compared with."""
 _ENOUGH: Final = 2
 _SHARE: Final = 3
+_DAYS: Final = 14
+_ENOUGH_DAYS: Final = 5
+_HALF: Final = 2
 
 
 class Oddity(StrEnum):
@@ -42,6 +47,24 @@ def usual_calls(day: str, calls: Mapping[str, int], known_since: str) -> list[in
     if not known_since:
         return []
     return [calls.get(former, 0) for former in former_days(day) if former >= known_since]
+
+
+def usual_shares(day: str, days: Mapping[str, Counts]) -> list[float]:
+    """Return the share of calls that have, or should have, a recording, of each day of a fortnight.
+
+    Days with so few calls that the share says nothing are left out.
+    """
+    that = date.fromisoformat(day)
+    former = [(that - timedelta(days=back)).isoformat() for back in range(1, _DAYS + 1)]
+    return [days[one].share for one in former if one in days and days[one].calls >= LEAST]
+
+
+def is_bare(counts: Counts, shares: Sequence[float]) -> float | None:
+    """Return the usual share of calls with a recording, if this day's is less than half of it."""
+    if counts.calls < LEAST or len(shares) < _ENOUGH_DAYS:
+        return None
+    middle = median(shares)
+    return middle if counts.share * _HALF < middle else None
 
 
 def oddity(calls: int, usual: list[int]) -> Oddity | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.errors import Exit
 from archive.morning.facts import Level, Note, Verdict
-from archive.morning.usual import Oddity, oddity
+from archive.morning.usual import Oddity, is_bare, oddity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from archive.morning.facts import Counts, Flagged, Margins, Ran, Room, Sources
 
+_VERIFY: Final = "verify"
 _INTERRUPTED: Final = 130
 """By Ctrl-C: whoever did that knows."""
 _TIMES: Final = 3
@@ -25,11 +27,15 @@ _SHORT_DAYS: Final = 7
 
 
 class Usual(msgspec.Struct, frozen=True):
-    """The calls of an account on a day, and how many the same weekday had in the weeks before."""
+    """The calls of an account on a day, and how many the same weekday had in the weeks before.
+
+    ``shares`` are those of calls with a recording on the days before.
+    """
 
     account: str
-    calls: int
+    counts: Counts
     former: list[int]
+    shares: list[float] = []
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -138,6 +144,7 @@ def _calls(number: int) -> str:
 def _notes(seen: Seen) -> Iterator[Note]:
     yield from _of_books(seen)
     yield from _of_calls(seen)
+    yield from _of_shares(seen)
     for text in seen.margins.at_risk:
         yield Note(text=text, alarm=True)
     for held in seen.held:
@@ -162,10 +169,26 @@ def _of_books(seen: Seen) -> Iterator[Note]:
         )
 
 
+def _of_shares(seen: Seen) -> Iterator[Note]:
+    """Tell of a day on which far fewer calls were recorded: what was not recorded comes never."""
+    several = len(seen.usual) > 1
+    for one in seen.usual if seen.over else ():
+        usual = is_bare(one.counts, one.shares)
+        if usual is not None:
+            of_whom = f" of {one.account}" if several else ""
+            asked = f"callvault find --from {seen.day} --to {seen.day} --state absent"
+            yield Note(
+                text=f"only {one.counts.share:.0%} of the calls{of_whom} have a recording, where "
+                f"{usual:.0%} are usual: is recording still switched on at the provider?",
+                command=f"{asked} --account {one.account}" if several else asked,
+                alarm=True,
+            )
+
+
 def _of_calls(seen: Seen) -> Iterator[Note]:
     several = len(seen.usual) > 1
     for one in seen.usual:
-        odd = oddity(one.calls, one.former) if seen.over else None
+        odd = oddity(one.counts.calls, one.former) if seen.over else None
         if odd is None:
             continue
         of_whom = f" of {one.account}" if several else ""
@@ -177,7 +200,9 @@ def _of_calls(seen: Seen) -> Iterator[Note]:
             text = f"no calls{of_whom} of {spoken(seen.day)} are known, where {usual:,} are usual"
             yield Note(text=f"{text} (unless it was a holiday)", command=asked, alarm=True)
         else:
-            text = f"only {_calls(one.calls)}{of_whom} of {spoken(seen.day)}, where {usual:,}"
+            text = (
+                f"only {_calls(one.counts.calls)}{of_whom} of {spoken(seen.day)}, where {usual:,}"
+            )
             yield Note(text=f"{text} are usual", command=asked)
 
 
@@ -185,8 +210,14 @@ def _of_runs(runs: Iterable[Ran]) -> Iterator[Note]:
     """Tell of commands whose last run did not end well."""
     last = {(run.host, run.command): run for run in runs if run.code is not None}
     for run in last.values():
-        if run.code and run.code != _INTERRUPTED:
-            told = f": {run.note}" if run.note else ""
+        told = f": {run.note}" if run.note else ""
+        if run.command == _VERIFY and run.code == Exit.PERMANENT_LOSSES:
+            yield Note(
+                text=f"files of the archive on {run.host} are missing or damaged{told}",
+                command="callvault verify --repair",
+                alarm=True,
+            )
+        elif run.code and run.code != _INTERRUPTED:
             yield Note(text=f"callvault {run.command} on {run.host} ended with {run.code}{told}")
 
 

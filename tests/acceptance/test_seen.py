@@ -72,7 +72,7 @@ def test_help_lists_every_command(alone: Vault) -> None:
 
     text = alone.good("--help").out
 
-    names = re.findall(r"^  ([a-z]+)  ", text.partition("Commands:")[2], re.MULTILINE)
+    names = re.findall(r"^  ([a-z]+)  ", text.partition("Options:")[2], re.MULTILINE)
     assert {"enqueue", "work", "run", "status", "report", "sandbox"} <= set(names)
     assert "Exit codes" in text
     assert alone.good("--version").out.startswith("callvault")
@@ -99,7 +99,7 @@ def test_log_lines_are_json_where_no_terminal_is(begin: Callable[..., Vault]) ->
     assert {"debug"} <= {line["level"] for line in lines}
     assert all(line["event"] for line in lines)
     assert all(datetime.fromisoformat(line["time"]).tzinfo for line in lines)
-    archived = [line["call_sid"] for line in lines if line["event"] == "archived"]
+    archived = [line["call_sid"] for line in lines if line["event"] == "call archived"]
     assert vault.archived() == len(set(archived)) == len(archived)
 
 

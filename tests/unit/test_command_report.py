@@ -210,8 +210,9 @@ def test_what_ran_and_what_holds_work_up_is_told(full: Books, two: Terminal) -> 
     morning = two.tells("report", "--day", "2026-02-09", "--account", "main")["morning"]
     assert morning["verified"]["note"] == "2 are missing"
     notes = [note["text"] for note in morning["verdict"]["notes"]]
-    assert "callvault verify on box ended with 6: 2 are missing" in notes
-    assert "work is paused: account:main: operator (of main)" in notes
+    assert "files of the archive on box are missing or damaged: 2 are missing" in notes
+    (held,) = (note for note in notes if note.startswith("work is paused: "))
+    assert "account:main: operator (of main)" in held
     assert morning["paused"] == "account:main: operator (of main)"
     assert "took" in two.says("report", "--day", "2026-02-09", "--format", "markdown")
 

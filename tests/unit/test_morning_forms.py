@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.morning.facts import Counts, Morning, Past, Reason, Share
+from archive.morning.facts import (
+    Counts,
+    Level,
+    Morning,
+    Note,
+    Past,
+    Reason,
+    Share,
+    Verdict,
+)
 from tests.unit.mornings import a_morning
 from worker.morning.charts import Chart, Series, draw, ticks
 from worker.morning.document import plain
@@ -149,6 +158,20 @@ def test_each_form_tells_what_is_missing_and_the_command_that_helps() -> None:
         assert "url-untrusted" in written, form
         assert "callvault retry --failed --day 2026-02-09 --reason url-untrusted" in written, form
     assert msgspec.json.decode(render(morning, "json"))["counts"]["failed"] == 2
+
+
+def test_an_alarm_is_said_once_with_the_command_that_helps() -> None:
+    """In the verdict; below it stands only what to do."""
+    words = "no calls of 9 February are known"
+    note = Note(text=words, command="callvault reconcile", alarm=True)
+    other = Note(text="the disk is slow")
+    verdict = Verdict(level=Level.ALARM, sentence=f"ALARM: {words}", notes=(note, other))
+    morning = msgspec.structs.replace(a_morning(), verdict=verdict)
+    lines = render(morning, "text").splitlines()
+    assert lines[:3] == [f"ALARM: {words}", "      $ callvault reconcile", "! the disk is slow"]
+    page = render(morning, "html")
+    assert page.count(words) == 1
+    assert "callvault reconcile" in page
 
 
 def test_few_named_shares_and_the_others_are_all() -> None:

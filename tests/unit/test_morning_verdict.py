@@ -21,7 +21,7 @@ from archive.morning.facts import (
     Unread,
     Verdict,
 )
-from archive.morning.usual import Oddity, former_days, oddity, usual_calls
+from archive.morning.usual import Oddity, former_days, oddity, usual_calls, usual_shares
 from archive.morning.verdict import Held, Seen, Usual, judge
 from archive.sources import Brought, Silence
 from tests.unit.books import NOW
@@ -33,7 +33,7 @@ GOOD = Seen(
     counts=Counts(calls=12_345, archived=9_871, without=2_474),
     recordings=9_871,
     faults=(),
-    usual=(Usual("main", 12_345, [12_000] * 4),),
+    usual=(Usual("main", Counts(calls=12_345), [12_000] * 4),),
     flagged=(),
     undated=0,
     sources=(),
@@ -118,20 +118,22 @@ def test_what_is_missing_makes_a_day_incomplete(counts: Counts, ends: str) -> No
 
 def test_a_day_without_calls_where_there_always_are_some_is_an_alarm() -> None:
     """Unless it was a holiday, which only a person knows; where none are usual all is well."""
-    found = told(counts=NONE, recordings=0, usual=(Usual("main", 0, [80, 70, 90, 60]),))
+    found = told(
+        counts=NONE, recordings=0, usual=(Usual("main", Counts(calls=0), [80, 70, 90, 60]),)
+    )
     assert found.level is Level.ALARM
     expected = (
         "ALARM: no calls of 23 November are known, where 75 are usual (unless it was a holiday)"
     )
     assert expected == found.sentence
     assert found.notes[0].command == "callvault reconcile --from 2026-11-23 --to 2026-11-23"
-    quiet = told(counts=NONE, recordings=0, usual=(Usual("main", 0, [0, 0, 0, 0]),))
+    quiet = told(counts=NONE, recordings=0, usual=(Usual("main", Counts(calls=0), [0, 0, 0, 0]),))
     assert quiet.sentence == "Complete: no calls of 23 November are known, and none are usual"
 
 
 def test_an_account_without_calls_is_not_hidden_by_another() -> None:
     """Each is compared with its own past, and the command names it."""
-    found = told(usual=(*GOOD.usual, Usual("other", 0, [30, 31, 30, 29])))
+    found = told(usual=(*GOOD.usual, Usual("other", Counts(calls=0), [30, 31, 30, 29])))
     assert found.level is Level.ALARM
     assert "no calls of other of 23 November" in found.sentence
     assert found.notes[0].command.endswith("--account other")
@@ -139,7 +141,7 @@ def test_an_account_without_calls_is_not_hidden_by_another() -> None:
 
 def test_a_day_that_is_not_over_is_not_compared() -> None:
     """Its calls are still to come, and the sentence says so."""
-    found = told(over=False, usual=(Usual("main", 0, [80, 70, 90, 60]),))
+    found = told(over=False, usual=(Usual("main", Counts(calls=0), [80, 70, 90, 60]),))
     assert found.level is Level.COMPLETE
     assert "23 November so far" in found.sentence
 
@@ -172,14 +174,17 @@ def test_a_command_that_was_run_again_and_ended_well_is_over() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"usual": (Usual("main", 30, [100, 110, 90, 120]),)}, "only 30 calls of 23 November"),
+        (
+            {"usual": (Usual("main", Counts(calls=30), [100, 110, 90, 120]),)},
+            "only 30 calls of 23 November",
+        ),
         ({"flagged": (DAMAGED, SHORT)}, "2 recordings flagged cut: its end is missing"),
         ({"undated": 3}, "3 calls of unknown date still to be looked at"),
         ({"sources": (SILENT,)}, "webhook of main was silent while 38 calls ended"),
         ({"troubles": ("queue on a since b: it is away",)}, "it is away"),
         ({"held": (Held("all", "operator (x)", fatal=True, meant=True),)}, "work is paused: all"),
         ({"held": (Held("account:main", "api (x)", fatal=False, meant=False),)}, "work is paused"),
-        ({"runs": (ran("verify", 6), ran("report", 0))}, "verify on a ended with 6: 2 are missing"),
+        ({"runs": (ran("adopt", 6), ran("report", 0))}, "adopt on a ended with 6: 2 are missing"),
         ({"room": Room(free=10**12, min_free=0, days_left=3.4)}, "full in 3 days"),
     ],
 )
@@ -237,3 +242,36 @@ def test_of_many_times_that_were_not_read_a_few_are_named() -> None:
     parts = tuple(Unread(start + n * hour, start + n * hour + hour / 2) for n in range(5))
     (note,) = told(sources=(msgspec.structs.replace(SILENT, brought=(), unread=parts),)).notes
     assert "00:00 to 00:30, 01:00 to 01:30, 02:00 to 02:30, 2 times more" in note.text
+
+
+def test_files_that_verify_misses_are_an_alarm() -> None:
+    """Whatever the catalog says: not everything is here, intact."""
+    verdict = told(runs=(ran("verify", 6),))
+    assert verdict.level is Level.ALARM
+    (note,) = verdict.notes
+    assert note.text == "files of the archive on a are missing or damaged: 2 are missing"
+    assert note.command == "callvault verify --repair"
+    assert told(runs=(ran("verify", 6), ran("verify", 0))).is_clean
+
+
+def test_a_day_on_which_little_was_recorded_is_an_alarm() -> None:
+    """Where it is switched off by mistake, each day of it is lost for ever."""
+    usual = [0.75, 0.7, 0.8, 0.74, 0.76]
+    bare = Usual("main", Counts(calls=200, archived=24, without=176), [200] * 4, usual)
+    verdict = told(usual=(bare,))
+    assert verdict.level is Level.ALARM
+    assert "only 12% of the calls have a recording, where 75% are usual" in verdict.sentence
+    assert verdict.notes[0].command.endswith("--state absent")
+    waits = msgspec.structs.replace(bare, counts=Counts(calls=200, archived=24, waiting=120))
+    fewer = msgspec.structs.replace(bare, counts=Counts(calls=200, archived=76, without=124))
+    young = msgspec.structs.replace(bare, shares=usual[:4])
+    for well in (waits, fewer, young):
+        assert told(usual=(well,)).is_clean
+    assert told(usual=(bare,), over=False).is_clean
+
+
+def test_the_usual_share_is_that_of_a_fortnight() -> None:
+    """Days of a few calls say nothing of it."""
+    many, few = Counts(calls=40, archived=30, without=10), Counts(calls=3, without=3)
+    days = {"2026-11-22": many, "2026-11-21": few, "2026-11-09": many, "2026-11-08": many}
+    assert usual_shares(DAY, {**days, DAY: few}) == [0.75, 0.75]

@@ -41,7 +41,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """Something to be read: a head, lines below it, and a command that helps."""
+    """Something to be read: a head, or none, lines below it, and a command that helps."""
 
     head: str
     lines: tuple[str, ...] = ()

@@ -83,7 +83,8 @@ def _items(items: Sequence[Item], kind: str) -> Markup:
 
 
 def _item(item: Item) -> Markup:
-    content = [tag("p", item.head, class_="head"), *(tag("p", line) for line in item.lines)]
+    content = [tag("p", item.head, class_="head")] if item.head else []
+    content += [tag("p", line) for line in item.lines]
     if item.command:
         content.append(tag("code", item.command))
     return tag("li", *content)

@@ -25,10 +25,12 @@ def short_day(day: str) -> str:
 
 
 def clock(seconds: int) -> str:
-    """Write seconds as a watch shows them: ``1:32`` are minutes, ``1:02:03`` hours."""
+    """Write seconds as they are best read: ``42 s``, ``1:32 min``, ``22:05 h``."""
     minutes, rest = divmod(seconds, _MINUTE)
     hours, minutes = divmod(minutes, _HOUR)
-    return f"{hours:,}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    if hours:
+        return f"{hours:,}:{minutes:02} h"
+    return f"{minutes}:{rest:02} min" if minutes else f"{rest} s"
 
 
 def days_of(hours: int) -> str:

@@ -24,7 +24,7 @@ from worker.morning.say import change, clock, counted, day_name, days_of, share,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archive.morning.facts import Counts, Margins, Morning, Reason, Share
+    from archive.morning.facts import Counts, Margins, Morning, Reason, Share, Verdict
 
 _REASONS: Final = 2
 _FEW: Final = 5
@@ -43,15 +43,18 @@ def document_of(morning: Morning) -> Document:
         title=f"Call recordings of {day_name(morning.day)}",
         level=morning.verdict.level,
         sentence=plain(morning.verdict.sentence),
-        notes=tuple(
-            Item(plain(note.text), command=plain(note.command))
-            for note in morning.verdict.notes
-            # An alarm that is the verdict itself need not be said twice; its command must be.
-            if note.command or not morning.verdict.sentence.endswith(note.text)
-        ),
+        notes=tuple(_notes(morning.verdict)),
         sections=tuple(section for section in _sections(morning, zone) if section.blocks),
         made=f"as of {made:%Y-%m-%d %H:%M} {morning.timezone}",
     )
+
+
+def _notes(verdict: Verdict) -> Iterator[Item]:
+    """Yield what should be known; of what the sentence itself says only the command is left."""
+    for note in verdict.notes:
+        head = "" if verdict.sentence.endswith(f": {note.text}") else plain(note.text)
+        if head or note.command:
+            yield Item(head, command=plain(note.command))
 
 
 def _sections(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
@@ -234,7 +237,7 @@ def _came(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     form = "%H:%M" if first.date() == last.date() else "%-d %b %H:%M"
     lasting = (last - first).total_seconds()
     took = clock(int(lasting))
-    yield Figure("came within", took, f"from {first:{form}} to {last:{form}}")
+    yield Figure("archived in", took, f"from {first:{form}} to {last:{form}}")
 
 
 def _work(morning: Morning, *, brief: bool = False) -> Iterator[Figure]:
