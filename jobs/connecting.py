@@ -99,8 +99,8 @@ def _check_files(address: Address) -> None:
         except OSError as error:
             raise QueueError(
                 f"reading the certificates in {file}: {error.strerror or error}",
-                hint="[queue] url names it; with its key, if it has one, it has to be there, in PEM, "
-                "and ours to read",
+                hint="[queue] url names it; it has to be there, in PEM and ours to read, and so "
+                "has its key, if it has one",
             ) from error
 
 
