@@ -14,23 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
-from redis.asyncio.connection import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
     RedisError,
     ResponseError,
 )
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from archive.errors import QueueError
 from archive.timings import JOB_TIMEOUT_S
+from jobs.address import read_address
+from jobs.connecting import connections
 from jobs.payload import Batch, NewerPayloadError, decode_batch, encode_batch
 
 if TYPE_CHECKING:
@@ -44,7 +39,6 @@ _MARK_S: Final = JOB_TIMEOUT_S + 10
 """The life of arq's mark of a begun job: the longest timeout and ten seconds (arq/worker.py)."""
 _NO_KEY: Final = -2
 """What PTTL answers where there is no key."""
-_TIMEOUT_S: Final = 5
 _RETRIES: Final = 40
 """With waits of up to a second between them: a Redis that restarts is waited for."""
 
@@ -69,16 +63,7 @@ def deserialise(message: bytes) -> dict[str, Any]:
 
 def open_pool(url: str, *, retries: int = _RETRIES) -> ArqRedis:
     """Return a pool of connections for arq; it connects when first used. See `close_pool`."""
-    pool = ConnectionPool.from_url(
-        url,
-        socket_timeout=_TIMEOUT_S,
-        socket_connect_timeout=_TIMEOUT_S,
-        # A unix socket has no keepalive to set.
-        **({} if url.startswith("unix:") else {"socket_keepalive": True}),
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries),
-        retry_on_error=[OSError, RedisConnectionError, RedisTimeoutError, BusyLoadingError],
-    )
+    pool = connections(read_address(url), retries=retries)
     return ArqRedis(
         pool, job_serializer=serialise, job_deserializer=deserialise, default_queue_name=QUEUE
     )
@@ -124,16 +109,38 @@ class Trouble(NamedTuple):
     hint: str
 
 
+# Older servers wrap what a script met in an error of its own; its words are the same.
+_BY_WORDS: Final = {
+    ("OOM command not allowed", "OutOfMemoryError"): Trouble(
+        "Redis is out of memory",
+        "raise its maxmemory, or give callvault a Redis of its own: it needs some 20 MB",
+    ),
+    ("READONLY", "ReadOnlyError"): Trouble(
+        "Redis is read-only",
+        "it is a replica: let [queue] url name the primary, or make this one primary",
+    ),
+    ("CERTIFICATE_VERIFY_FAILED",): Trouble(
+        "Redis shows a certificate that is not believed",
+        "name the host in [queue] url as its certificate does; a private authority is believed "
+        "by ?ssl_ca_certs=FILE in the URL, or by SSL_CERT_FILE",
+    ),
+    ("No master found",): Trouble(
+        "the sentinels tell of no master",
+        "check the service's name, the sentinels and their password, if they have one, in [queue] "
+        f"url; in a failover {_GOES_ON}",
+    ),
+}
+
+
 def name_trouble(error: RedisError | OSError) -> Trouble:
     """Say what is wrong with Redis. Its own words are kept: they hold no password."""
+    # On a socket redis-py makes a connection error of whatever was wrong with user or password.
+    if isinstance(error.__cause__, RedisError):
+        error = error.__cause__
     said = f"({type(error).__name__}: {error})"
-    # Older servers wrap what a script met in an error of its own; its words are the same.
-    if "OOM command not allowed" in said or isinstance(error, OutOfMemoryError):
-        hint = "raise its maxmemory, or give callvault a Redis of its own: it needs some 20 MB"
-        return Trouble(f"Redis is out of memory {said}", hint)
-    if "READONLY" in said or isinstance(error, ReadOnlyError):
-        hint = "it is a replica: let [queue] url name the primary, or make this one primary"
-        return Trouble(f"Redis is read-only {said}", hint)
+    for words, trouble in _BY_WORDS.items():
+        if any(word in said for word in words):
+            return trouble._replace(text=f"{trouble.text} {said}")
     match error:
         case AuthenticationError() | NoPermissionError():
             hint = "check the user and the password in [queue] url, and what that user may do"

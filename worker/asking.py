@@ -63,7 +63,7 @@ async def open_asking(
         catalog = await Catalog.open(settings.catalog.url)
         stack.push_async_callback(catalog.close)
         if queue_url is None:
-            queue_url = await stack.enter_async_context(keep_queue(settings))
+            queue_url = await stack.enter_async_context(keep_queue(settings, environment))
         pool = open_pool(queue_url, retries=_RETRIES)
         stack.push_async_callback(close_pool, pool)
         tallies = Tallies()

@@ -40,6 +40,7 @@ from worker.heart import beat, keep_beating, keep_signing
 from worker.leading import lead_until
 from worker.logs import configure_logging, quieten
 from worker.pulse import FREE, STARTING, Pulse, nobody, sign_of
+from worker.queues import queue_url
 from worker.secrets import secrets_in
 from worker.sections import EMBEDDED
 from worker.settings import Settings, load_settings
@@ -174,7 +175,7 @@ def _queue_url(settings: Settings) -> str:
     if url := os.environ.get(QUEUE_URL_VARIABLE):
         return url
     if settings.queue.url != EMBEDDED:
-        return settings.queue.url
+        return queue_url(settings, os.environ)
     raise QueueError(
         "a bare arq worker needs a Redis that is there already, but [queue] url is 'embedded'",
         hint="set [queue] url, or start workers with 'callvault work', which brings its own",

@@ -6,14 +6,17 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 
 from archive.errors import CallvaultError
+from jobs.address import read_address, write_address
+from worker.secrets import QUEUE_PASSWORD, SENTINEL_PASSWORD, shared_secret
 from worker.sections import EMBEDDED
 from worker.valkey import EmbeddedValkey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from worker.settings import Settings
 
@@ -21,18 +24,36 @@ _ENSURE_S: Final = 1.0
 _log = structlog.get_logger()
 
 
+def queue_url(settings: Settings, environment: Mapping[str, str]) -> str:
+    """Return the URL of a queue that is somebody else's, with the passwords that are kept apart.
+
+    Raises:
+        CredentialsError: a credential cannot be read.
+    """
+    password = shared_secret(QUEUE_PASSWORD, environment)
+    of_sentinels = shared_secret(SENTINEL_PASSWORD, environment)
+    if not (password or of_sentinels):
+        return settings.queue.url
+    address = read_address(settings.queue.url)
+    kept = {"password": password or address.password}
+    if address.service and of_sentinels:
+        kept["sentinel_password"] = of_sentinels
+    return write_address(msgspec.structs.replace(address, **kept))
+
+
 @asynccontextmanager
-async def keep_queue(settings: Settings) -> AsyncIterator[str]:
-    """Yield the URL of the configured queue.
+async def keep_queue(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[str]:
+    """Yield the URL of the configured queue, with its password.
 
     An embedded one is attached to, or started and in the end stopped; if it dies, or its owner ends
     before us, it is brought back.
 
     Raises:
         QueueError: there is none and none can be started.
+        CredentialsError: the credential of its password cannot be read.
     """
     if settings.queue.url != EMBEDDED:
-        yield settings.queue.url
+        yield queue_url(settings, environment)
         return
     valkey = EmbeddedValkey(settings.queue.state, tell=_log.warning)
     await asyncio.to_thread(valkey.__enter__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlsplit
@@ -24,11 +25,16 @@ WEBHOOK_URL: Final = "REPORT_WEBHOOK_URL"
 """The variable of the URL that reports are posted to: who has it can post there."""
 HEALTHCHECKS_URL: Final = "REPORT_HEALTHCHECKS_URL"
 """The variable of the URL that is told whether a day is complete."""
+QUEUE_PASSWORD: Final = "QUEUE_PASSWORD"  # noqa: S105 - the name of a variable
+SENTINEL_PASSWORD: Final = "QUEUE_SENTINEL_PASSWORD"  # noqa: S105 - the name of a variable
 _LEAST_SECRET: Final = 16
 _FOLDER: Final = "CREDENTIALS_DIRECTORY"
 _PREFIXES: Final = ("EXOTEL_", "CALLVAULT")
 _SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASS")
-_OF_REPORTS: Final = frozenset({SMTP_PASSWORD, WEBHOOK_URL, HEALTHCHECKS_URL})
+_SHARED: Final = frozenset(
+    {SMTP_PASSWORD, WEBHOOK_URL, HEALTHCHECKS_URL, QUEUE_PASSWORD, SENTINEL_PASSWORD}
+)
+_IN_QUERY: Final = re.compile(r"[?&](?:sentinel_)?password=([^&#\s]+)")
 _SHORTEST: Final = 6
 """Characters below which a value is no secret that could be told from a common word."""
 
@@ -213,11 +219,11 @@ def secrets_in(environment: Mapping[str, str], *urls: str) -> tuple[str, ...]:
     given = {
         value.strip()
         for name, value in environment.items()
-        if name in _OF_REPORTS or (name.startswith(_PREFIXES) and _SECRET_NAME.search(name))
+        if name in _SHARED or (name.startswith(_PREFIXES) and _SECRET_NAME.search(name))
     }
     found = {part for value in given | _credentials_in(environment) for part in _parts_of(value)}
     for text in (*urls, *environment.values()):
-        found |= _password_in(text)
+        found |= passwords_in(text)
     keys = [value for name, value in environment.items() if name.startswith(_KEY)]
     tokens = [value for name, value in environment.items() if name.startswith(_TOKEN)]
     found |= {
@@ -248,11 +254,11 @@ def _parts_of(value: str) -> set[str]:
         return {value}
 
 
-def _password_in(text: str) -> set[str]:
-    if "://" not in text or "@" not in text:
+def passwords_in(text: str) -> set[str]:
+    """Return the passwords in a URL, as they stand there and as they are."""
+    if "://" not in text:
         return set()
-    try:
-        password = urlsplit(text).password
-    except ValueError:
-        return set()
-    return {password, unquote(password)} if password else set()
+    found = set(_IN_QUERY.findall(text))
+    with suppress(ValueError):
+        found.add(urlsplit(text).password or "")
+    return {password for one in found if one for password in (one, unquote(one))}

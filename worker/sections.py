@@ -11,21 +11,35 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from jobs.address import read_address
 from worker.values import Rate, Size
 
 EMBEDDED: Final = "embedded"
 
 
+class QueueUrl(str):
+    """``embedded``, or the URL of a Redis or Valkey."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, raw: object) -> QueueUrl:
+        """Read the setting.
+
+        Raises:
+            ValueError: it is no such URL.
+        """
+        if not isinstance(raw, str):
+            raise ValueError('"embedded", or a URL such as redis://HOST')  # noqa: TRY004 - as all
+        if raw != EMBEDDED:
+            read_address(raw)
+        return cls(raw)
+
+
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """Where work in flight is kept: ``embedded``, or a Redis or Valkey URL."""
 
-    url: Annotated[
-        str,
-        Meta(
-            pattern=r"^(embedded|(redis|rediss|unix)://\S+)\Z",
-            description='"embedded", or a URL: redis://, rediss:// or unix://',
-        ),
-    ] = EMBEDDED
+    url: QueueUrl = QueueUrl(EMBEDDED)
     state: Path = Path("state")
 
 

@@ -44,6 +44,7 @@ from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_
 from worker.outlook import Watch, correct_deletion_days, hold_up
 from worker.progress import RunState
 from worker.pulse import Crew
+from worker.queue_warnings import warn_of_queue
 from worker.queues import keep_queue
 from worker.secrets import usable_accounts
 from worker.service import Service, StatusProgress
@@ -137,10 +138,11 @@ class Supervisor:
         await sweep(catalog, store)
         await correct_deletion_days(catalog, self._settings.accounts.values())
         async with AsyncExitStack() as stack:
-            url = await stack.enter_async_context(keep_queue(self._settings))
+            url = await stack.enter_async_context(keep_queue(self._settings, self._environment))
             pool = open_pool(url, retries=IMPATIENT)
             stack.push_async_callback(close_pool, pool)
             await check_queue(url)
+            await warn_of_queue(self._settings, self._environment)
             self._progress.begin()
             stack.callback(self._progress.end)
             try:

@@ -40,6 +40,8 @@ class Rate(int):
 def convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
     """Make of a raw value what a setting's type wants; ``is_text``: of the environment.
 
+    A type that is made by its own ``read`` is.
+
     Raises:
         ValueError: it cannot be made; the message says what is allowed.
         msgspec.ValidationError: the same.
@@ -56,6 +58,8 @@ def convert(raw: object, hint: Any, *, is_text: bool) -> Any:  # noqa: ANN401
         return parse_rate(raw)
     if hint is Path:
         return _parse_path(raw)
+    if read := getattr(hint, "read", None):
+        return read(raw)
     return msgspec.convert(raw, hint, strict=not is_text)
 
 

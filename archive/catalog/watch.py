@@ -36,6 +36,12 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     recordings: int
     bytes: int
 
+    @property
+    def per_minute(self) -> float:
+        """Recordings a minute, from its beginning to its last beat."""
+        lived_s = (self.beat - self.started).total_seconds()
+        return self.recordings * 60 / lived_s if lived_s > 0 else 0.0
+
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """Calls of an account that wait: for a worker (due), or for the provider (later).

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archive.call import CallFacts, State
-from archive.catalog import pauses, runs
+from archive.catalog import pauses, processes, runs
 from archive.errors import CallvaultError, Exit, InputError
 from archive.verdicts import Absent, Again, Failed
 from tests.unit.books import NOW, OTHER, SIDS, called, proved
@@ -77,7 +77,7 @@ the books balance: every known call is in exactly one line above
 def test_status_as_json_has_one_number_for_each_state(full: Books, two: Terminal) -> None:
     """Also of those without calls; of one account, if that is asked for."""
     assert full.balance().known == 6
-    nobody_works = {"workers": 0, "troubles": [], "waiting_for_hours": []}
+    nobody_works = {"workers": 0, "troubles": [], "waiting_for_hours": [], "processes": []}
     found = two.tells("status")
     risks = found.pop("at_risk")
     assert found == COUNTS | nobody_works
@@ -88,6 +88,41 @@ def test_status_as_json_has_one_number_for_each_state(full: Books, two: Terminal
     found = two.tells("status", "--account", "other")
     assert [risk["account"] for risk in found.pop("at_risk")["accounts"]] == ["other"]
     assert expected == found
+
+
+def test_status_lists_the_workers_of_all_hosts(books: Books, terminal: Terminal) -> None:
+    """Each with its version, what it holds, its pace and its last sign of life."""
+    now = datetime.now(UTC)
+    began = now - timedelta(minutes=10)
+    with books.database.write() as tx:
+        for host, version, silent in (
+            ("one", "0.1.0", 1),
+            ("three", "0.1.0", 1),
+            ("two", "0.2.0", 300),
+        ):
+            beat = processes.Beat(
+                process=f"{host}-1",
+                host=host,
+                pid=7,
+                version=version,
+                started_at=began,
+                recordings=100,
+                bytes=5_000,
+            )
+            processes.beat(tx, beat, now - timedelta(seconds=silent))
+        processes.retire(tx, "three-1", now)
+    said = terminal.says("status").splitlines()
+    at = next(number for number, line in enumerate(said) if line.startswith("WORKERS"))
+    _, one, two, trouble = said[at:]
+    assert trouble.startswith("TROUBLE: worker on two")
+    assert one.split()[:6] == ["one", "7", "0", "0", "10", "100"]
+    assert two.split()[:6] == ["two", "7", "0", "0", "20", "100"]
+    assert (one.split()[-1], two.split()[-3:]) == ("0.1.0", ["5", "min", "0.2.0"])
+    told = terminal.tells("status")["processes"]
+    assert [(t["host"], t["version"], t["recordings_per_minute"]) for t in told] == [
+        ("one", "0.1.0", 10.0),
+        ("two", "0.2.0", 20.0),
+    ]
 
 
 def test_status_says_what_will_be_deleted_before_its_turn(books: Books, terminal: Terminal) -> None:

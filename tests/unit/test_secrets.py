@@ -129,4 +129,8 @@ def test_all_secrets_of_a_process_are_known_in_the_forms_they_have(tmp_path: Pat
     assert not {"a-harmless-one", "/home/somebody", "MIIB", ""} & set(found)
     assert list(found) == sorted(found, key=len, reverse=True)
     assert secrets_in({"CREDENTIALS_DIRECTORY": str(tmp_path / "gone")}) == ()
+    url = "rediss+sentinel://u:of%20server@h,i:1/calls?sentinel_password=of%2Fsentinels&db=1"
+    apart = {"QUEUE_PASSWORD": "of-queue", "QUEUE_SENTINEL_PASSWORD": "of-others"}
+    expected = {"of server", "of%20server", "of/sentinels", "of%2Fsentinels", *apart.values()}
+    assert expected <= set(secrets_in(apart, url))
     assert secrets_in({"EXOTEL_API_KEY": "short"}) == ()

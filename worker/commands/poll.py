@@ -79,8 +79,10 @@ async def _follow(
     settings: Settings, accounts: list[Account], every: timedelta, entry: Entry, *, as_json: bool
 ) -> None:
     from worker.polling import follow  # noqa: PLC0415 - HTTP and Redis, for this command alone
+    from worker.queue_warnings import warn_of_queue  # noqa: PLC0415
     from worker.service import Service  # noqa: PLC0415
 
+    await warn_of_queue(settings, os.environ)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,7 +114,9 @@ async def _once(settings: Settings, accounts: list[Account], entry: Entry, *, as
     from worker.asking import open_asking  # noqa: PLC0415 - HTTP and Redis, for this command alone
     from worker.commands.each import each_account  # noqa: PLC0415
     from worker.polling import pollers_of  # noqa: PLC0415
+    from worker.queue_warnings import warn_of_queue  # noqa: PLC0415
 
+    await warn_of_queue(settings, os.environ)
     async with open_asking(settings, os.environ, accounts) as asking:
         pollers = {p.account.name: p for p in pollers_of(settings, asking, accounts, entry=entry)}
         rounds, code = await each_account(accounts, lambda account: pollers[account.name].round())

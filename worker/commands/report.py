@@ -32,6 +32,7 @@ from worker.commands.options import (
 )
 from worker.commands.sources import read_sources, source_lines
 from worker.commands.watching import watch
+from worker.commands.working import read_workers, worker_lines, workers_document
 from worker.completion import complete_day
 from worker.morning.reading import read_morning
 from worker.morning.writing import FORMS, json_line, parcel_of, render, write_file
@@ -73,11 +74,12 @@ def status(
     troubles, workers = read_troubles(settings)
     at_risk = read_risks(settings, account=name)
     in_hours = read_held_back(settings, account=name)
+    processes = read_workers(settings)
     if as_json:
         document = status_document(counted, held, troubles, workers, at_risk, in_hours)
-        print_json(document)
+        print_json({**document, "processes": workers_document(processes)})
     else:
-        for line in _lines(counted, held, reasons=False):
+        for line in (*_lines(counted, held, reasons=False), *worker_lines(processes)):
             click.echo(line)
         for trouble in troubles:
             since = trouble.since.astimezone().isoformat(" ", "seconds")

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from archive.errors import QueueError
 from jobs.queue import IMPATIENT, close_pool, open_pool, queue_errors
 from worker.doctor.check import Check, Found, Group, Once, aside, failed, passed, skipped, warned
+from worker.queues import queue_url
 from worker.sections import EMBEDDED
 from worker.valkey import EmbeddedValkey, socket_path
 from worker.valkey_binary import OLDEST, find_server
@@ -90,7 +91,7 @@ async def look_at_queue(world: World) -> Server:
     """
     queue = world.settings.queue
     if queue.url != EMBEDDED:
-        return await ask(queue.url)
+        return await ask(queue_url(world.settings, world.environment))
     socket = socket_path(queue.state.resolve())
     if await aside(socket.exists):
         # A socket that nobody listens on is what a killed server leaves.
@@ -201,7 +202,8 @@ def judge_policy(server: Server) -> Found:
         return skipped("the server does not tell its maxmemory-policy")
     if server.policy != "noeviction":
         return warned(
-            f"maxmemory-policy is {server.policy}: where memory runs short it drops work in flight",
+            f"maxmemory-policy is {server.policy}: where memory runs short it drops batches, which "
+            "come later then, and the counts that keep requests within the provider's limit",
             "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its redis.conf",
         )
     return passed("maxmemory-policy is noeviction")

@@ -155,7 +155,7 @@ def judge_leaks(leaks: Sequence[str]) -> Found:
         return passed("the file holds no key, token or password")
     shown = ", ".join(leaks[:_SHOWN])
     return failed(
-        f"the file holds what looks like a secret: {shown}",
+        f"the file holds what looks like a secret, under {shown}",
         "take it out and give it by the environment or a systemd credential "
         "(docs/settings.md, Secrets); have the provider make a new one if others could read it",
     )

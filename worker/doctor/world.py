@@ -6,12 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from archive.errors import CallvaultError
 from worker.build import REAL
 from worker.redact import clean_text
-from worker.secrets import secrets_in
+from worker.secrets import passwords_in, secrets_in
 from worker.settings import Gathered, Settings, find_settings, gather_settings
 from worker.values import is_secret_like
 
@@ -143,12 +142,5 @@ def _leaks(table: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, str
             yield from _leaks(value, f"{name}.")
         elif isinstance(value, str) and value and is_secret_like(key):
             yield name, value
-        elif isinstance(value, str) and (password := _password(value)):
-            yield name, password
-
-
-def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:
-        return ""
+        elif isinstance(value, str):
+            yield from ((name, password) for password in sorted(passwords_in(value)))

@@ -22,7 +22,10 @@ from worker.live.lines import (
 from worker.live.words import ago, clock_time, curve, rate, shares
 
 if TYPE_CHECKING:
-    from worker.live.facts import Facts
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from worker.live.facts import Facts, Working
     from worker.live.view import Shape
 
 _DIM: Final = "dim"
@@ -178,9 +181,14 @@ def workers(facts: Facts, shape: Shape) -> list[Line]:
     """Who works, and on how much."""
     if not facts.workers:
         return []
-    found = [one.worker for one in facts.workers]
-    paces = ["..." if one.per_minute is None else rate(one.per_minute) for one in facts.workers]
-    beats = [facts.at - one.beat for one in found]
+    return worker_table(facts.workers, facts.at, shape.width, shape.glyphs.more)
+
+
+def worker_table(working: Sequence[Working], now: datetime, width: int, more: str) -> list[Line]:
+    """Write some workers below each other."""
+    found = [one.worker for one in working]
+    paces = ["..." if one.per_minute is None else rate(one.per_minute) for one in working]
+    beats = [now - one.beat for one in found]
     silent = [beat.total_seconds() > 5 * HEARTBEAT_S for beat in beats]
     return table(
         [
@@ -200,8 +208,8 @@ def workers(facts: Facts, shape: Shape) -> list[Line]:
             ),
             Column("version", [Span(clean_name(one.version)) for one in found], right=True),
         ],
-        shape.width,
-        shape.glyphs.more,
+        width,
+        more,
     )
 
 
