@@ -338,5 +338,5 @@ def test_processes_on_a_catalog_on_a_server(postgresql: Server) -> None:
         def where(self) -> str | Path:
             return postgresql.emptied()
 
-    bounds = settings(max_examples=20, stateful_step_count=40, deadline=None)
+    bounds = settings(max_examples=10, stateful_step_count=40, deadline=None)
     run_state_machine_as_test(OnServer, settings=bounds)
