@@ -143,7 +143,11 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
         yield Figure("flagged", f"{number:,}", flags)
     yield from _promptness(morning, brief=True)
     yield from _margins(morning.margins, brief=True)
-    if sources := ", ".join(f"{row[2]} by {row[0]}" for row in _brought(morning)):
+    several = len(morning.sources) > 1
+    told = (
+        f"{row[2]} by {row[0]}{f' of {row[1]}' if several else ''}" for row in _brought(morning)
+    )
+    if sources := ", ".join(told):
         yield Figure("sources", "", sources)
     yield from _came(morning, zone)
     yield from _verified(morning, zone)
