@@ -72,7 +72,7 @@ def _meaning(state: State, reason: str) -> tuple[str, str]:
 
 
 def command_for(state: State, reason: str, *, day: str, account: str) -> str:
-    """Return the command that helps: a run, a retry of what failed, else one that lists the calls."""
+    """Return the command that helps: a run, a retry of what failed, else a list of the calls."""
     if state is State.EXPECTED:
         return "callvault work --drain"
     words = ["callvault"]

@@ -144,9 +144,10 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     yield from _promptness(morning, brief=True)
     yield from _margins(morning.margins, brief=True)
     several = len(morning.sources) > 1
-    told = (
-        f"{row[2]} by {row[0]}{f' of {row[1]}' if several else ''}" for row in _brought(morning)
-    )
+    told = [
+        f"{calls} by {source} of {account}" if several else f"{calls} by {source}"
+        for source, account, calls, _ in _brought(morning)
+    ]
     if sources := ", ".join(told):
         yield Figure("sources", "", sources)
     yield from _came(morning, zone)
