@@ -157,7 +157,7 @@ async def test_a_catalog_that_was_replaced_is_written_from_no_more(
 async def test_days_that_are_still_behind_are_looked_at_again_at_the_end_of_a_run(
     books: Books, tmp_path: Path
 ) -> None:
-    """Whatever is in the way, another supervisor that ends or a file: some times, and not for ever."""
+    """Whatever is in the way, another supervisor or a file: some times, and not for ever."""
     books.add(called(SIDS[0]))
     (tmp_path / DAY).parent.mkdir(parents=True)
     (tmp_path / DAY).touch()
