@@ -148,6 +148,7 @@ def test_a_part_that_is_none_and_a_start_elsewhere_are_mistakes(machine: Machine
     """Units in a folder that systemd does not read cannot be started."""
     for words in (("install", "--only", "worker,wbe"), ("install", "--now")):
         assert isinstance(machine.run(*words).exception, InputError)
+    assert "exclude each other" in machine.run("install", "--always", "--nightly").output
     assert not machine.units.exists()
 
 

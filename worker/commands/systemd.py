@@ -11,6 +11,7 @@ import click
 
 from archive.errors import FatalError, InputError
 from worker import installing, units
+from worker.completion import complete_list
 from worker.preparing import Step, lacking, person, refuse_unprepared
 from worker.settings import CONFIG_VARIABLE, load_settings
 from worker.systemctl import UNIT_DIR, Systemctl
@@ -38,16 +39,15 @@ def systemd() -> None:
 
 @systemd.command()
 @click.option(
-    "--always",
-    "profile",
-    flag_value=units.ALWAYS,
-    default=True,
-    help="Worker, poller, webhook and the nightly timers. The default.",
+    "--always", is_flag=True, help="Worker, poller, webhook and the nightly timers. The default."
 )
+@click.option("--nightly", is_flag=True, help="One run a night, by timers alone.")
 @click.option(
-    "--nightly", "profile", flag_value=units.NIGHTLY, help="One run a night, by timers alone."
+    "--only",
+    metavar="PART,...",
+    shell_complete=complete_list(*units.PARTS),
+    help=f"Just these parts, of: {', '.join(units.PARTS)}.",
 )
-@click.option("--only", metavar="PART,...", help=f"Just these parts, of: {', '.join(units.PARTS)}.")
 @click.option("--user", default="callvault", show_default=True, help="Whom the services run as.")
 @click.option(
     "--credentials",
@@ -68,7 +68,8 @@ def systemd() -> None:
 def install(
     config: Path | None,
     *,
-    profile: str,
+    always: bool,
+    nightly: bool,
     only: str | None,
     user: str,
     credentials: Path | None,
@@ -83,11 +84,14 @@ def install(
     A file that is there and was not written by this command, or was changed since, is an error.
     Nothing is started without --now.
     """
+    if always and nightly:
+        raise click.UsageError("--always and --nightly exclude each other")
     # The units name the settings file: variables of this shell are not there.
     shell = {k: v for k, v in os.environ.items() if k == CONFIG_VARIABLE}
     settings = load_settings(config, shell)
     place = _place(settings, user=user, credentials=credentials, encrypted=encrypted)
-    parts = [part.strip() for part in only.split(",")] if only else units.PROFILES[profile]
+    profile = units.PROFILES[units.NIGHTLY if nightly else units.ALWAYS]
+    parts = [part.strip() for part in only.split(",")] if only else profile
     files = units.rendered(installing.shipped(), parts, place)
     changes = installing.plan(unit_dir, files)
     enabled = units.enabled_of(parts)
