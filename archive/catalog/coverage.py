@@ -23,8 +23,7 @@ _HABIT: Final = timedelta(days=7)
 def cover(tx: Tx, account: str, since: datetime, until: datetime) -> None:
     """Note that the listing of a time was read to its last page, and is believed."""
     near = {"account": account, "from_ms": to_ms(since - _TOUCH), "to_ms": to_ms(until + _TOUCH)}
-    touching = tx.rows("coverage_of", **near)
-    tx.run("uncover", **near)
+    touching = tx.rows("uncover", **near)
     first = min([to_ms(since), *(row["since_ms"] for row in touching)])
     last = max([to_ms(until), *(row["until_ms"] for row in touching)])
     tx.run("cover", account=account, since_ms=first, until_ms=last)

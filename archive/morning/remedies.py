@@ -25,6 +25,7 @@ _NOTHING_YET: Final = {
     State.LEASED: "being worked on",
     State.PURGED: "deleted on request",
 }
+_NEXT_RUN: Final = "the workers look at them; if none run, start them"
 
 
 def reasons_of(
@@ -63,9 +64,7 @@ def _meaning(state: State, reason: str) -> tuple[str, str]:
     if state is State.EXCLUDED:
         return "a rule of the settings leaves them out", ""
     if state is State.EXPECTED and not reason:
-        return _NOTHING_YET[
-            state
-        ], "the next run of the workers looks at them; if none runs, start one"
+        return _NOTHING_YET[state], _NEXT_RUN
     if not reason:
         return _NOTHING_YET.get(state, ""), ""
     return meaning_of(reason)

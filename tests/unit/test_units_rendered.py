@@ -194,7 +194,7 @@ def test_all_parts_together_are_all_that_is_shipped() -> None:
 
 
 def test_each_account_has_its_keys() -> None:
-    """One run is for all of them."""
+    """One command is for all accounts, and has the credentials of each."""
     text = rendered("callvault-nightly.service", place(accounts=("main", "other")))
     assert len(values(text, "ExecStart")) == 1
     names = [value.partition(":")[0] for value in values(text, "LoadCredential")]

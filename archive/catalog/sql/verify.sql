@@ -14,7 +14,7 @@ CREATE TEMP TABLE IF NOT EXISTS findings (
 );
 
 -- name: index_findings()!
-CREATE INDEX IF NOT EXISTS temp.findings_of_bytes ON findings (sha256);
+CREATE INDEX IF NOT EXISTS findings_of_bytes ON findings (sha256);
 
 -- name: add_finding(kind, path, account, sid, sha256, detail, fault)!
 INSERT INTO findings (kind, path, account, sid, sha256, detail, fault)
