@@ -195,7 +195,8 @@ def find_settings(path: Path | None, environment: Mapping[str, str]) -> Path:
             return candidate
     looked = " or ".join(str(candidate) for candidate in SEARCHED)
     raise InputError(
-        f"no settings: there is no {looked}", hint="name the file with --config, or write one"
+        f"no settings: there is no {looked}",
+        hint="name the file with --config, or write one with callvault init",
     )
 
 

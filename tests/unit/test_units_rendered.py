@@ -82,6 +82,15 @@ def test_the_shipped_files_are_those_for_the_usual_paths(unit: str) -> None:
     assert expected == rendered(unit)
 
 
+@pytest.mark.parametrize("unit", SHIPPED)
+def test_no_line_names_a_folder_that_is_another_here(unit: str) -> None:
+    """Nor does a comment."""
+    other = Path("/data")
+    paths = ("program", "config", "credentials", "root", "state", "catalog")
+    text = rendered(unit, place(**dict.fromkeys(paths, other), encrypted=True))
+    assert not re.findall(r"/(?:etc|srv|opt|var/lib)/callvault.*", text)
+
+
 @needs_systemd
 @pytest.mark.parametrize("odd", ["/srv/call vault/50% off;#1", "/data/recordings"])
 def test_systemd_has_nothing_to_say_about_units_with_odd_paths(tmp_path: Path, odd: str) -> None:

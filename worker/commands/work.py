@@ -43,6 +43,7 @@ _DRAIN_HELP = "End when every known call is settled, waiting out those that are 
 @click.pass_obj
 def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bool) -> int:
     """Run the workers: fetch what is due, again and again, until told to stop."""
+    _refuse_endless_json(drain=drain, as_json=as_json)
     settings = load_settings(config, os.environ)
     return _work(settings, drain=drain, progress=progress, as_json=as_json)
 
@@ -86,6 +87,7 @@ def run(
     Without --drain it goes on until it is stopped, asks the provider for new calls, and receives
     callbacks where there is a secret for them. With --drain it does neither.
     """
+    _refuse_endless_json(drain=drain, as_json=as_json)
     settings = load_settings(config, os.environ)
     if files:
         from worker.commands.taking import take_files  # noqa: PLC0415 - only with files
@@ -106,6 +108,12 @@ def run(
     if listed.note:
         note_of_run(listed.note)
     return worst(code, listed.code)
+
+
+def _refuse_endless_json(*, drain: bool, as_json: bool) -> None:
+    """What has no end has no balance to print at its end."""
+    if as_json and not drain:
+        raise click.UsageError("--json needs --drain: it is the balance at the end of a run")
 
 
 def _take_listing(
