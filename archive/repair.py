@@ -18,9 +18,11 @@ from archive.dayfiles import flush_folder, write_whole
 from archive.evidence import HEAD
 from archive.flags import DAMAGES
 from archive.layout import QUARANTINE
+from archive.lists import PURGED_ELSEWHERE
 from archive.reading import Pace, hash_file
 from archive.regular import IrregularError, open_regular
 from archive.sidecar import describe
+from archive.tombstones import is_purged, take_over
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +36,7 @@ REQUEUED: Final = "to be fetched again"
 REWRITTEN: Final = "written anew"
 FLAGGED: Final = "flagged"
 MARKED: Final = "to be written anew"
+TAKEN: Final = "taken over as purged"
 BEYOND: Final = "beyond repair"
 NOT_DONE: Final = "could not be repaired"
 
@@ -93,11 +96,20 @@ class Repairer:
             return self._mend(finding)
         if finding.kind in {"sidecar-missing", "sidecar-differs"}:
             return self._describe(finding)
+        if finding.kind == PURGED_ELSEWHERE:
+            return self._take_over(finding)
         if finding.kind in _LISTS:
             with self._database.write() as tx:
                 day_rows.mark_day(tx, finding.path.rpartition("/")[0])
             return MARKED
         return ""
+
+    def _take_over(self, finding: Finding) -> str:
+        """Take over all that the manifest tells of purged calls, at the first of them."""
+        if not is_purged(self._database, finding.account, finding.sid):
+            folder = finding.path.rpartition("/")[0]
+            take_over(self._database, self._root, folder, self._clock)
+        return TAKEN if is_purged(self._database, finding.account, finding.sid) else NOT_DONE
 
     def _mend(self, finding: Finding) -> str:
         """Move the right bytes back where they are, or have them fetched while they can be."""

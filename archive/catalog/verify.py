@@ -57,6 +57,7 @@ def begin(tx: Tx) -> None:
     """Make room for findings, for as long as the connection lives."""
     tx.run("make_findings")
     tx.run("index_findings")
+    tx.run("index_findings_of_call")
 
 
 def add(tx: Tx, finding: Finding) -> None:
@@ -97,6 +98,11 @@ def misplaced(tx: Tx, sha256: str) -> Finding | None:
 def wanted(tx: Tx, sha256: str) -> Finding | None:
     """Return a finding of a place that these bytes belong to and are not in."""
     return next((_finding(row) for row in tx.rows("wanted", sha256=sha256)), None)
+
+
+def is_found(tx: Tx, kind: str, account: str, sid: str) -> bool:
+    """Tell whether there is a finding of a kind of a call."""
+    return bool(tx.value("is_found", kind=kind, account=account, sid=sid))
 
 
 def counts(tx: Tx) -> list[tuple[str, bool, str, int]]:

@@ -17,7 +17,7 @@ from archive.catalog.database import Database
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError, StoreError
 from archive.reading import Pace
-from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
+from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, TAKEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
 from worker import values
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)", re.ASCII)
 _REMAINS: Final = frozenset({REQUEUED, MARKED})
-_MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
+_MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED, TAKEN})
 
 
 @click.command(cls=Noted)

@@ -81,3 +81,8 @@ SELECT EXISTS (SELECT 1 FROM purged WHERE removed_ms IS NULL AND path = :path);
 INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why)
 VALUES (:account, :sid, :object_name, :path, :sha256, :bytes, :purged_ms, :why)
 ON CONFLICT (account, sid, object_name) DO NOTHING;
+
+-- name: purge_by_manifest(account, sid, reason, settled_ms)!
+-- A call that was purged by another catalog, or before this one was put back from a backup.
+UPDATE calls SET state = 'purged', reason = :reason, settled_ms = :settled_ms
+WHERE account = :account AND sid = :sid AND state NOT IN ('leased', 'purged');
