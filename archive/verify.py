@@ -293,12 +293,15 @@ class Verifier:
             sid = sid_of(name.stem, lambda sid: rows.is_known(tx, account, sid)) or ""
             twin = rows.twin(tx, account, sid, sha256)
             waits = rows.is_unsettled(tx, account, sid)
+            returned = rows.was_removed(tx, account, sid, finding.path)
         replace = msgspec.structs.replace
         found = replace(finding, sid=sid, sha256=sha256)
         if wanted is not None:
             found = replace(found, kind="misnamed", sid=wanted.sid, detail=f"is {wanted.path}")
         elif twin is not None:
             found = replace(found, detail=f"is a copy of {twin}")
+        elif returned:
+            found = replace(found, detail="its recording was purged, and the file came back")
         elif waits:
             found = replace(found, detail="its call is still to be looked at", fault=False)
         with self._database.scratch() as tx:

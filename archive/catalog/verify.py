@@ -161,6 +161,11 @@ def is_to_be_removed(tx: Tx, path: str) -> bool:
     return any(bool(tx.value("is_to_be_removed", path=f"{stem}.{suffix}")) for suffix in SUFFIXES)
 
 
+def was_removed(tx: Tx, account: str, sid: str, path: str) -> bool:
+    """Tell whether a file is that of a deleted recording and was removed before."""
+    return bool(tx.value("was_removed", account=account, sid=sid, path=path))
+
+
 def twin(tx: Tx, account: str, sid: str, sha256: str) -> str | None:
     """Return the path of a call's recording with these bytes."""
     rows = tx.rows("twin", account=account, sid=sid, sha256=sha256)

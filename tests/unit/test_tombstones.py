@@ -92,6 +92,7 @@ def test_verify_tells_what_was_purged_and_takes_it_over(restored: Vaulted) -> No
 
 def test_a_file_that_came_back_with_the_backup_goes(restored: Vaulted) -> None:
     """Files of a purged call that were put back as well are removed by the next purge."""
+    restored.file(HOUR).mkdir(exist_ok=True)
     restored.file(f"{HOUR}/{SIDS[0]}.mp3").write_bytes(sound(0))
     restored.terminal.run("verify", "--repair")
     assert restored.file(f"{HOUR}/{SIDS[0]}.mp3").exists()
