@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
@@ -17,6 +18,7 @@ from archive.manifest import BadLineError, day_of_folder, encode
 from archive.tombstones import unknown_tombstones
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from archive.catalog.database import Database
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 _REST: Final = 20
 """A folder is written again after so many times what its writing took: a busy day of 300,000 calls
 every few minutes, a small one at every look."""
+_LOOKS: Final = 6
+_APART_S: Final = 0.3
+"""Between two looks at the end of a run, at least; twice as much at most."""
 _log = structlog.get_logger()
 
 
@@ -105,6 +110,29 @@ async def write_changed_days(
     finally:
         await asyncio.to_thread(reader.close)
     return behind
+
+
+async def settle_days(
+    catalog: Catalog,
+    root: Path,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    dice: Callable[[], float] = random.random,
+) -> bool:
+    """Write the files of all days that changed, until none is behind; return whether none is.
+
+    Two supervisors that end at once put their files over each other's, of which each is written
+    once more: so both look again, after a while that chance makes different.
+
+    Raises:
+        CatalogError: the catalog cannot be read or written.
+    """
+    for _ in range(_LOOKS):
+        await write_changed_days(catalog, root)
+        if not await catalog.read(rows.changed_days):
+            return True
+        await sleep(_APART_S * (1 + dice()))
+    return False
 
 
 def _in_order(folders: list[str]) -> list[str]:

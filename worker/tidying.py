@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ import structlog
 
 from archive.catalog import purge as purge_rows
 from archive.catalog import troubles, upkeep, work
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.upkeep import Sizes
 from archive.catalog.writer import Catalog
 from archive.dayfiles import lives
@@ -27,6 +26,7 @@ from jobs.purging import Purged, Purger, amount_due
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archive.catalog.database import Database
     from archive.clock import Clock
     from worker.settings import Settings
 
@@ -72,7 +72,7 @@ async def tidy_all(
     done = Tidied()
     if settings.archive.root.exists():
         check_root(settings.archive.root)
-        catalog = await Catalog.open(settings.catalog_path)
+        catalog = await Catalog.open(settings.catalog.url)
         try:
             await _purge(settings, done, catalog, clock, dry_run=dry_run)
         finally:
@@ -130,7 +130,7 @@ def _tidy_rest(
         keep_looks=settings.catalog.keep_looks,
         keep_history=settings.catalog.keep_history,
     )
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         done.rows = Tidier(
             database=database,
@@ -176,7 +176,7 @@ def _tend(settings: Settings, done: Tidied, database: Database, clock: Clock) ->
         workers = troubles.beating(tx, clock())
     done.why_not_vacuumed = upkeep.vacuum_or_why_not(
         upkeep.sizes_of(database),
-        room=shutil.disk_usage(settings.catalog_path.parent).free - settings.archive.min_free,
+        room=upkeep.room_of(database) - settings.archive.min_free,
         workers=workers,
     )
     if not done.why_not_vacuumed:

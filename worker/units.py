@@ -35,8 +35,6 @@ _SHARED: Final = (TARGET, "callvault-failed@.service", "callvault-.service.d/har
 _STATE_HOME: Final = Path("/var/lib")
 _START: Final = "/opt/callvault/bin/callvault --config /etc/callvault/config.toml"
 """The beginning of each command in the shipped files."""
-_OF_ALL: Final = "enqueue range"
-"""The beginning of a command that is for one account; with several it is run for each."""
 _OF_ACCOUNTS: Final = frozenset({"exotel-api-key", "exotel-api-token", "exotel-webhook-secret"})
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))
 _TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - looked for, not used
@@ -149,12 +147,7 @@ def _lines(line: str, place: Place, allowed: Mapping[str, str]) -> Iterable[str]
 
 def _commands(value: str, place: Place) -> Iterator[str]:
     rest = value.removeprefix(_START)
-    start = f"ExecStart={_word(place.program)} --config {_word(place.config)}{rest}"
-    if len(place.accounts) > 1 and rest.lstrip().startswith(_OF_ALL):
-        # Names of accounts are letters, digits, - and _ : see `worker.settings`.
-        yield from (f"{start} --account {name}" for name in place.accounts)
-    else:
-        yield start
+    yield f"ExecStart={_word(place.program)} --config {_word(place.config)}{rest}"
 
 
 def _credentials(value: str, place: Place) -> Iterator[str]:

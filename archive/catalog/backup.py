@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog.database import Database
+from archive.catalog.sqlite import SqliteDatabase
 from archive.dayfiles import flush_folder, lives
 from archive.errors import CatalogError, InputError, StoreError
 
@@ -122,7 +122,7 @@ def _check_room(catalog: Path, folder: Path) -> None:
 
 
 def _copy(catalog: Path, fresh: Path) -> None:
-    source = Database(catalog)
+    source = SqliteDatabase(catalog)
     try:
         with (
             closing(sqlite3.connect(fresh, isolation_level=None)) as copy,

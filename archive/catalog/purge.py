@@ -19,9 +19,8 @@ from archive.manifest import folder_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from sqlite3 import Row
 
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.purging import Horizon
 
 
@@ -120,6 +119,7 @@ def bury(tx: Tx, calls: Iterable[Purgeable], *, reason: str, why: str, now: date
     count = 0
     for call in calls:
         mine = {"account": call.account, "sid": call.sid}
+        tx.rows("hold_call", **mine)
         # Their call's day is marked by a trigger; they may lie in another one's folder.
         for row in tx.rows("paths_of", **mine):
             mark_day(tx, row["path"].rsplit("/", 2)[0])

@@ -13,13 +13,12 @@ from archive.manifest import path_of
 from archive.readiness import first_due
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from archive.accounts import Account
     from archive.call import CallFacts
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.manifest import Line
     from archive.readiness import Readiness
 
@@ -253,6 +252,6 @@ def _recording_row(recorded: Recorded) -> dict[str, object]:
     return row
 
 
-def _recorded(row: sqlite3.Row) -> Recorded:
+def _recorded(row: Row) -> Recorded:
     names = [field for field in Recorded.__struct_fields__ if field != "archived_at"]
     return Recorded(**{n: row[n] for n in names}, archived_at=from_ms(row["archived_ms"]))

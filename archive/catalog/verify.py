@@ -12,12 +12,11 @@ from archive.clock import from_ms, to_ms
 from archive.layout import SUFFIXES
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from datetime import datetime
 
     from archive.call import CallFacts
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
 
 _PAGE: Final = 500
 
@@ -190,6 +189,7 @@ def put_in_line(tx: Tx, finding: Finding, *, reason: str, now: datetime) -> bool
     """
     mine = {"account": finding.account, "sid": finding.sid}
     ms = to_ms(now)
+    tx.rows("hold_call", **mine)
     if not tx.run(
         "put_in_line", **mine, path=finding.path, sha256=finding.sha256, reason=reason, now_ms=ms
     ):
@@ -206,11 +206,11 @@ def flag(tx: Tx, finding: Finding) -> bool:
     )
 
 
-def _kept(row: sqlite3.Row) -> Kept:
+def _kept(row: Row) -> Kept:
     names = [name for name in Kept.__struct_fields__ if name != "archived_at"]
     return Kept(**{name: row[name] for name in names}, archived_at=from_ms(row["archived_ms"]))
 
 
-def _finding(row: sqlite3.Row) -> Finding:
+def _finding(row: Row) -> Finding:
     told = {name: row[name] for name in Finding.__struct_fields__}
     return Finding(**{**told, "fault": bool(row["fault"])})

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +14,10 @@ import click
 
 from archive.catalog import balance, upkeep
 from archive.catalog.backup import make_backup
-from archive.catalog.database import Database
+from archive.catalog.copying import Moved, move
+from archive.catalog.database import SERVER_SCHEMES, is_there, name_of, open_database
 from archive.clock import system_clock
-from archive.errors import CallvaultError, CatalogError, Exit
+from archive.errors import CallvaultError, CatalogError, Exit, InputError
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
     counted,
@@ -25,6 +27,8 @@ from worker.commands.options import (
     say_of_files,
 )
 from worker.logs import configure_logging
+from worker.redact import clean_text
+from worker.sections import has_password
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -151,7 +155,7 @@ def check(config: Path | None, *, as_json: bool) -> int:
     """Read all of the catalog: is the file sound, do the books balance, do rows contradict?"""
     settings = load_settings(config, os.environ)
     _check_there(settings)
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         damage = upkeep.damage(database, _SHOWN)
         with database.read() as tx:
@@ -168,7 +172,7 @@ def check(config: Path | None, *, as_json: bool) -> int:
         click.echo(line)
     if damage:
         raise CatalogError(
-            f"the catalog {settings.catalog_path} is damaged",
+            f"the catalog {name_of(settings.catalog.url)} is damaged",
             hint="keep it, and restore a backup or rebuild it: docs/how-to/restore.md",
         )
     if faults or odd:
@@ -180,9 +184,47 @@ def check(config: Path | None, *, as_json: bool) -> int:
     return Exit.COMPLETE
 
 
+@catalog.command(name="copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@json_option
+def copy_catalog(source: str, target: str, *, as_json: bool) -> int:
+    """Move a catalog: from a file to a PostgreSQL server, back, or anywhere else.
+
+    FROM and TO are URLs as in [catalog] url. Workers have to be stopped, and TO has to know no
+    calls. Each table is counted and checked on both sides; FROM stays as it is.
+    """
+    for where in (source, target):
+        if not where.startswith(("sqlite:///", *SERVER_SCHEMES)):
+            raise InputError(
+                f"{clean_text(where)[:80]} is no URL of a catalog",
+                hint="write sqlite:///relative.db, sqlite:////absolute.db or postgresql://…",
+            )
+        if has_password(where):
+            raise InputError(
+                "a password on the command line is seen by everybody on this machine",
+                hint="give it by PGPASSFILE or PGPASSWORD",
+            )
+    if not is_there(source):
+        raise CatalogError(f"there is no catalog {name_of(source)}")
+
+    def say(moved: Moved) -> None:
+        if not as_json:
+            click.echo(f"{moved.rows:>12,}  {moved.table}, SHA-256 {moved.sha256[:16]}…")
+
+    with closing(open_database(source)) as old, closing(open_database(target)) as new:
+        done = move(old, new, now=system_clock(), progress=say)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"moved to {name_of(target)}; name it in [catalog] url and start the workers")
+    return Exit.COMPLETE
+
+
 def _check_there(settings: Settings) -> None:
-    path = settings.catalog_path
-    if not path.exists():
+    where = settings.catalog.url
+    if not is_there(where):
         raise CatalogError(
-            f"there is no catalog {path}", hint="make a new one from the files: callvault rebuild"
+            f"there is no catalog {name_of(where)}",
+            hint="make a new one from the files: callvault rebuild",
         )

@@ -10,7 +10,7 @@ import msgspec
 
 from archive.call import State
 from archive.catalog import balance, pauses, troubles
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.forecast import risks
 from archive.clock import system_clock
 from archive.forecast import sum_of
@@ -87,7 +87,7 @@ def read_balance(
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             others = f"account:{account}" if account else None
@@ -119,7 +119,7 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             now = system_clock()
@@ -135,7 +135,7 @@ def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
         CatalogError: the catalog cannot be read.
     """
     chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             return risks(tx, chosen, system_clock(), settings.backfill)
@@ -150,7 +150,7 @@ def read_held_back(settings: Settings, *, account: str | None = None) -> list[He
         CatalogError: the catalog cannot be read.
     """
     chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             return read_held(tx, chosen, settings.backfill, system_clock())

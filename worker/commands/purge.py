@@ -11,6 +11,7 @@ import click
 
 from archive.call import UNSETTLED
 from archive.catalog import purge as rows
+from archive.catalog.database import is_there, name_of
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError
@@ -72,8 +73,8 @@ def purge(
     """
     settings = load_settings(config, os.environ)
     configure_logging(settings.log)
-    if not settings.catalog_path.exists():
-        raise CatalogError(f"there is no catalog {settings.catalog_path}")
+    if not is_there(settings.catalog.url):
+        raise CatalogError(f"there is no catalog {name_of(settings.catalog.url)}")
     if sids and day is not None:
         raise InputError("--day is for calls by their age, --sid for named ones", hint="say one")
     if sids and not (reason or "").strip():
@@ -112,7 +113,7 @@ async def _purge(
     from jobs.purging import Purged, Purger, amount_due  # noqa: PLC0415 - asking needs none of it
 
     now = system_clock()
-    catalog = await Catalog.open(settings.catalog_path)
+    catalog = await Catalog.open(settings.catalog.url)
     try:
         purger = Purger(catalog=catalog, root=settings.archive.root, clock=system_clock)
         limit = horizon(now, settings.archive.keep_days)

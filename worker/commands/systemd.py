@@ -173,13 +173,14 @@ def _place(
 ) -> units.Place:
     config = Path(settings.source).resolve()
     folder = (credentials or config.parent).absolute()
+    catalog = settings.catalog_file
     return units.Place(
         program=_program(),
         config=config,
         credentials=folder,
         root=settings.archive.root,
         state=settings.queue.state,
-        catalog=settings.catalog_path.parent,
+        catalog=settings.queue.state if catalog is None else catalog.parent,
         user=user,
         accounts=tuple(settings.accounts),
         encrypted=encrypted,

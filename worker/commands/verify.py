@@ -13,7 +13,7 @@ import msgspec
 
 from archive.catalog import balance
 from archive.catalog import verify as rows
-from archive.catalog.database import Database
+from archive.catalog.database import is_there, name_of, open_database
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError, StoreError
 from archive.reading import Pace
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from archive.catalog.database import Database
     from archive.catalog.verify import Finding
 
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)", re.ASCII)
@@ -130,12 +131,13 @@ def parse_share(text: str) -> float:
 
 def _open(settings: Settings) -> Database:
     check_root(settings.archive.root)
-    path = settings.catalog_path
-    if not path.exists():
+    where = settings.catalog.url
+    if not is_there(where):
         raise CatalogError(
-            f"there is no catalog {path}", hint="make a new one from the files: callvault rebuild"
+            f"there is no catalog {name_of(where)}",
+            hint="make a new one from the files: callvault rebuild",
         )
-    return Database(path)
+    return open_database(where)
 
 
 def _scope(

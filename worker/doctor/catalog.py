@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.catalog import balance, examine, pauses, troubles
+from archive.catalog.database import file_of, is_on_a_server, name_of
 from archive.catalog.examine import LongReadError, looking_at
 from archive.reasons import meaning_of
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
@@ -56,10 +57,10 @@ def checks(world: World) -> Iterator[Check]:
 
 def usable(world: World) -> str:
     """Return why the catalog cannot be read by queries of ours; nothing where it can. Blocks."""
-    path = world.settings.catalog_path
-    if not path.exists():
+    where = world.settings.catalog.url
+    if not examine.is_made(where):
         return _NONE
-    with looking_at(path, within_s=READ_S) as tx:
+    with looking_at(where, within_s=READ_S) as tx:
         found, ours = examine.version(tx)
     return "" if found == ours else f"the catalog is of version {found}, this program's is {ours}"
 
@@ -74,14 +75,14 @@ class CatalogFacts(msgspec.Struct, frozen=True):
 
 
 async def _catalog(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> CatalogFacts | None:
-        if not path.exists():
+        if not examine.is_made(where):
             return None
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             found, ours = examine.version(tx)
-        return CatalogFacts(found, ours, path.stat().st_size, _size(_beside(path, "-wal")))
+            return CatalogFacts(found, ours, *examine.bytes_of(where, tx))
 
     facts = await aside(look)
     return skipped(_NONE) if facts is None else judge_catalog(facts)
@@ -109,7 +110,10 @@ def judge_catalog(facts: CatalogFacts) -> Found:
 
 
 async def _place(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
+    if is_on_a_server(where):
+        return skipped(f"it is on a server: {name_of(where)}")
+    path = file_of(where)
     mountinfo = world.proc / "self" / "mountinfo"
 
     def look() -> Mount | None:
@@ -135,12 +139,14 @@ def judge_place(path: Path, mount: Mount | None) -> Found:
 
 
 async def _soundness(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
+    if is_on_a_server(where):
+        return skipped("a server looks after its own files")
 
     def look() -> list[str] | None:
-        if not path.exists():
+        if not examine.is_made(where):
             return None
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return examine.damage(tx)
 
     try:
@@ -162,14 +168,16 @@ def judge_damage(damage: Sequence[str]) -> Found:
 
 
 async def _lock(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> tuple[bool, str] | None:
-        if not path.exists():
+        if not examine.is_made(where):
             return None
-        if examine.can_write(path, within_s=_LOCK_S):
+        if examine.can_write(where, within_s=_LOCK_S):
             return True, ""
-        return False, _holder(world.proc, _beside(path, "-shm"))
+        if is_on_a_server(where):
+            return False, "a server that only follows another one"
+        return False, _holder(world.proc, _beside(file_of(where), "-shm"))
 
     seen = await aside(look)
     return skipped(_NONE) if seen is None else judge_lock(is_free=seen[0], holder=seen[1])
@@ -209,12 +217,12 @@ def pid_of_lock(locks: str, inode: int) -> int:
 
 
 async def _books(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> list[str] | str:
         if why := usable(world):
             return why
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return balance.balance(tx).faults
 
     try:
@@ -232,12 +240,12 @@ def judge_books(faults: Sequence[str]) -> Found:
 
 
 async def _pauses(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> list[Paused] | str:
         if why := usable(world):
             return why
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return pauses.pauses(tx)
 
     held = await aside(look)
@@ -258,13 +266,13 @@ def judge_pauses(held: Sequence[Paused]) -> Found:
 
 
 async def _troubles(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> tuple[list[Trouble], int] | str:
         if why := usable(world):
             return why
         now = world.effects.clock()
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return troubles.troubles(tx, now), troubles.beating(tx, now)
 
     seen = await aside(look)
@@ -282,10 +290,3 @@ def judge_troubles(met: Sequence[Trouble], beating: int) -> Found:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}{suffix}")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

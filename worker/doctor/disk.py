@@ -104,7 +104,7 @@ class RootFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _root(world: World) -> Found:
-    root, catalog = world.settings.archive.root, world.settings.catalog_path
+    root, catalog = world.settings.archive.root, world.settings.catalog.url
 
     def look() -> RootFacts:
         has = False
@@ -184,7 +184,7 @@ async def _days_left(world: World) -> Found:
         if why := usable(world):
             return why
         now = world.effects.clock()
-        with looking_at(world.settings.catalog_path, within_s=READ_S) as tx:
+        with looking_at(world.settings.catalog.url, within_s=READ_S) as tx:
             written = examine.written(tx, now - _SPAN, now)
         return written, room_of(world.settings.archive.root).free
 

@@ -45,10 +45,9 @@ def checks(world: World) -> Iterator[Check]:
         return judge_zones(has_database=_has_zone(), own=_has_system_zones())
 
     async def folders() -> Found:
-        places = {
-            "[queue] state": world.settings.queue.state,
-            "[catalog] url": world.settings.catalog_path.parent,
-        }
+        places = {"[queue] state": world.settings.queue.state}
+        if (file := world.settings.catalog_file) is not None:
+            places["[catalog] url"] = file.parent
         return judge_folders(
             {name: await aside(partial(look_at_folder, path)) for name, path in places.items()}
         )
@@ -86,7 +85,8 @@ def judge_settings(world: World) -> Found:
 
 
 async def _user(world: World) -> Found:
-    places = (world.settings.archive.root, world.settings.catalog_path)
+    file = world.settings.catalog_file
+    places = [world.settings.archive.root, *([] if file is None else [file])]
 
     def owner() -> int | None:
         there = (place.stat().st_uid for place in places if place.exists())

@@ -50,6 +50,10 @@ ON CONFLICT (account, sid, object_name) DO UPDATE SET
   path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes,
   purged_ms = excluded.purged_ms, why = excluded.why, removed_ms = NULL;
 
+-- name: hold_call(account, sid)
+-- So that nobody else changes it meanwhile; where one writes at a time, nobody can anyway.
+SELECT sid FROM calls WHERE account = :account AND sid = :sid;
+
 -- name: paths_of(account, sid)
 SELECT path FROM recordings WHERE account = :account AND sid = :sid;
 

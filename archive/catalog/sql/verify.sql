@@ -14,7 +14,7 @@ CREATE TEMP TABLE IF NOT EXISTS findings (
 );
 
 -- name: index_findings()!
-CREATE INDEX IF NOT EXISTS temp.findings_of_bytes ON findings (sha256);
+CREATE INDEX IF NOT EXISTS findings_of_bytes ON findings (sha256);
 
 -- name: index_findings_of_call()!
 CREATE INDEX IF NOT EXISTS temp.findings_of_call ON findings (sid);
