@@ -43,6 +43,7 @@ def take_over(tx: Tx, tombstones: Iterable[Line], *, folder: str, now: datetime)
     """
     count = 0
     for line in not_known(tx, tombstones):
+        tx.rows("hold_call", account=line.account, sid=line.sid)
         if state_of(tx, line.account, line.sid) is State.LEASED:
             continue
         _bury(tx, line, now)
