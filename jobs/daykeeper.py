@@ -6,13 +6,16 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Final, Self
 
+import msgspec
 import structlog
 
 from archive.catalog import dayfiles as rows
 from archive.catalog.dayfiles import ChangedDay
+from archive.catalog.tombstones import take_over
 from archive.clock import system_clock
 from archive.dayfiles import set_aside_manifest, write_checksums, write_manifest
-from archive.manifest import day_of_folder, encode
+from archive.manifest import BadLineError, day_of_folder, encode
+from archive.tombstones import unknown_tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -137,13 +140,47 @@ def _in_order(folders: list[str]) -> list[str]:
     return sorted(folders, key=lambda folder: ("/" not in folder, folder))
 
 
+class _Taken(msgspec.Struct):
+    """How many calls were taken over as purged, and whether a line could not be used."""
+
+    calls: int = 0
+    is_bad: bool = False
+
+
+async def _take_over(catalog: Catalog, reader: Database, root: Path, folder: str) -> _Taken | None:
+    """Take over what the manifest that is there tells of purged calls, before it is overwritten.
+
+    None if a worker holds one of them: then the manifest has to wait.
+    """
+    taken = _Taken()
+    chunks = unknown_tombstones(reader, root, folder)
+    while chunk := await asyncio.to_thread(next, chunks, None):
+        lines = [one for one in chunk if not isinstance(one, BadLineError)]
+        taken.is_bad = taken.is_bad or len(lines) < len(chunk)
+        count = await catalog.write(take_over, lines, folder=folder, now=system_clock())
+        taken.calls += count
+        if count < len(lines):
+            return None
+    if taken.calls:
+        _log.warning("a manifest tells of purged calls", folder=folder, calls=taken.calls)
+    return taken
+
+
 async def _write_folder(catalog: Catalog, reader: Database, root: Path, folder: str) -> bool:
     """Write a folder's files; return whether they tell what is in the catalog now."""
     try:
-        if not await catalog.read(rows.is_owned, folder):
+        taken = await _take_over(catalog, reader, root, folder)
+        if taken is None:
+            return False
+        if taken.is_bad or not await catalog.read(rows.is_owned, folder):
             aside = await asyncio.to_thread(set_aside_manifest, root, folder, system_clock())
             if aside is not None:
-                _log.warning("another catalog's manifest is set aside", folder=folder, as_=aside)
+                words = (
+                    "a manifest with lines that cannot be used is set aside"
+                    if taken.is_bad
+                    else "another catalog's manifest is set aside"
+                )
+                _log.warning(words, folder=folder, as_=aside)
             await catalog.write(rows.own_day, folder)
         written = await asyncio.to_thread(_write_files, reader, root, folder)
     except OSError as error:

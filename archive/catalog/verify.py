@@ -56,6 +56,7 @@ def begin(tx: Tx) -> None:
     """Make room for findings, for as long as the connection lives."""
     tx.run("make_findings")
     tx.run("index_findings")
+    tx.run("index_findings_of_call")
 
 
 def add(tx: Tx, finding: Finding) -> None:
@@ -96,6 +97,11 @@ def misplaced(tx: Tx, sha256: str) -> Finding | None:
 def wanted(tx: Tx, sha256: str) -> Finding | None:
     """Return a finding of a place that these bytes belong to and are not in."""
     return next((_finding(row) for row in tx.rows("wanted", sha256=sha256)), None)
+
+
+def is_found(tx: Tx, kind: str, account: str, sid: str) -> bool:
+    """Tell whether there is a finding of a kind of a call."""
+    return bool(tx.value("is_found", kind=kind, account=account, sid=sid))
 
 
 def counts(tx: Tx) -> list[tuple[str, bool, str, int]]:
@@ -152,6 +158,11 @@ def is_to_be_removed(tx: Tx, path: str) -> bool:
     """Tell whether a file is that of a deleted recording, or its sidecar, and about to go."""
     stem = path.rpartition(".")[0]
     return any(bool(tx.value("is_to_be_removed", path=f"{stem}.{suffix}")) for suffix in SUFFIXES)
+
+
+def was_removed(tx: Tx, account: str, sid: str, path: str) -> bool:
+    """Tell whether a file is that of a deleted recording and was removed before."""
+    return bool(tx.value("was_removed", account=account, sid=sid, path=path))
 
 
 def twin(tx: Tx, account: str, sid: str, sha256: str) -> str | None:

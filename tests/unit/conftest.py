@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
+from tests.unit.aged import grow_old
 from tests.unit.books import Books
 from tests.unit.terminal import Terminal
 from tests.unit.vaulted import Vaulted
@@ -65,3 +66,10 @@ def vaulted(tmp_path: Path) -> Iterator[Vaulted]:
     vaulted = Vaulted(tmp_path)
     yield vaulted
     vaulted.books.database.close()
+
+
+@pytest.fixture
+def aged(vaulted: Vaulted) -> Vaulted:
+    """Two archived calls of last winter, one of a month ago, and settings that keep thirty days."""
+    grow_old(vaulted)
+    return vaulted

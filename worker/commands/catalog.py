@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,13 @@ from archive.catalog.database import SERVER_SCHEMES, is_there, name_of, open_dat
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, InputError
 from worker.commands.noted import Noted, note_of_run
-from worker.commands.options import human_bytes, json_option, print_json
+from worker.commands.options import (
+    counted,
+    human_bytes,
+    json_option,
+    print_json,
+    say_of_files,
+)
 from worker.logs import configure_logging
 from worker.redact import clean_text
 from worker.sections import has_password
@@ -67,14 +74,19 @@ def tidy(config: Path | None, *, dry_run: bool, as_json: bool) -> int:
     else:
         _say_tidied(done, dry_run=dry_run)
     note_of_run(
-        f"{done.rows.looks:,} looks dropped, {done.files:,} files removed, "
-        f"{done.purged.recordings:,} recordings purged"
+        f"{counted(done.rows.looks, 'look')} dropped, {counted(done.files, 'file')} removed, "
+        f"{counted(done.purged.recordings, 'recording')} purged"
+        + (f"; not purged: {done.why_not_purged}" if done.why_not_purged else "")
     )
-    return Exit.COMPLETE if done.rows.finished and not done.purged.left else Exit.WORK_REMAINS
+    if done.why_not_purged:
+        return Exit.FATAL
+    # A dry run leaves nothing undone that it was to do.
+    finished = done.rows.finished and (dry_run or not done.purged.left)
+    return Exit.COMPLETE if finished else Exit.WORK_REMAINS
 
 
 def _say_tidied(done: Tidied, *, dry_run: bool) -> None:
-    for count, what in (
+    counts = (
         (done.rows.looks, "looks at settled calls"),
         (done.rows.hearings, "times in which a source was heard"),
         (done.rows.runs, "runs of commands"),
@@ -84,12 +96,22 @@ def _say_tidied(done: Tidied, *, dry_run: bool) -> None:
         (done.temporary, "temporary files of processes that are no more"),
         (done.rejected, "files of rejected rows"),
         (done.purged.recordings, f"recordings, {human_bytes(done.purged.bytes)}"),
-    ):
+        (
+            done.purged.left if dry_run else 0,
+            "recordings of former purges, whose files may be there",
+        ),
+    )
+    for count, what in counts:
         if count:
             click.echo(f"{count:>12,}  {what}")
+    if done.why_not_purged:
+        click.echo(f"nothing is purged by age: {done.why_not_purged}", err=True)
+        click.echo("look with 'callvault purge --dry-run', then purge by hand", err=True)
     if dry_run:
-        click.echo("that much would go (dry run: nothing was changed)")
+        much = "that much" if any(count for count, _ in counts) else "nothing"
+        click.echo(f"{much} would go (dry run: nothing was changed)")
         return
+    say_of_files(done.purged)
     vacuum = "was written anew" if done.vacuumed else f"not written anew: {done.why_not_vacuumed}"
     size = f"{human_bytes(done.size.bytes)}, {human_bytes(done.size.free)} of it free"
     click.echo(f"the catalog has {size}; {vacuum}")
@@ -115,7 +137,7 @@ def backup(config: Path | None, *, target: Path | None, keep: int | None, as_jso
     if target is None:
         target = path.parent / _BACKUPS
         target.mkdir(mode=0o700, exist_ok=True)
-    done = make_backup(path, target, now=system_clock(), keep=keep)
+    done = make_backup(path, target, host=socket.gethostname(), now=system_clock(), keep=keep)
     note_of_run(f"{done.bytes:,} bytes in {done.file}, {len(done.removed):,} older removed")
     if as_json:
         print_json(done)

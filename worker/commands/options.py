@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from archive.catalog.troubles import Trouble
     from archive.forecast import Risk
+    from jobs.purging import Purged
     from worker.commands.hours import Held
     from worker.settings import Settings
 
@@ -202,6 +203,23 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
     else:
         lines.append("the books balance: every known call is in exactly one line above")
     return lines
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its word: 1 recording, 2 recordings."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def say_of_files(purged: Purged) -> None:
+    """Say which files of former purges went, and what could not be removed, with its cause."""
+    if purged.former:
+        click.echo(f"{counted(purged.former, 'file')} of calls that were purged before, removed")
+    if not purged.left:
+        return
+    of = counted(purged.left, "recording")
+    click.echo(f"files of {of} could not be removed yet; the next run tries again:", err=True)
+    for stuck in purged.stuck:
+        click.echo(f"  {ascii(stuck.path)[1:-1]}: {stuck.cause}", err=True)
 
 
 def human_bytes(size: float) -> str:

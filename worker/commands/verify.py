@@ -17,7 +17,7 @@ from archive.catalog.database import is_there, name_of, open_database
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError, StoreError
 from archive.reading import Pace
-from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
+from archive.repair import FLAGGED, GOES, MARKED, MOVED, REQUEUED, REWRITTEN, TAKEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
 from worker import values
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from archive.catalog.verify import Finding
 
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)", re.ASCII)
-_REMAINS: Final = frozenset({REQUEUED, MARKED})
-_MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
+_REMAINS: Final = frozenset({REQUEUED, MARKED, GOES})
+_MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED, TAKEN})
 
 
 @click.command(cls=Noted)
@@ -229,6 +229,8 @@ def _print(database: Database, seen: Seen, *, repaired: bool) -> None:
         click.echo("to mend what can be mended: callvault verify --repair", err=True)
     if REQUEUED in counted["repaired"] or MARKED in counted["repaired"]:
         click.echo("the rest is done by: callvault work --drain")
+    if GOES in counted["repaired"]:
+        click.echo("files of purged calls are removed by: callvault purge")
 
 
 def _code(database: Database) -> Exit:
