@@ -12,17 +12,17 @@ from tests.acceptance.vault import COMMAND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.acceptance.vault import Vault
+    from tests.acceptance.vault import Done, Vault
 
 
-def answered(vault: Vault, answer: str, *words: str) -> int:
+def answered(vault: Vault, answer: str, *words: str) -> Done:
     """Run a command on a terminal on which somebody answers; return how it ended."""
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
     line = ["sh", "-c", f'exec "$0" "$@" < {os.ttyname(theirs)}', str(COMMAND), *words]
     try:
         with vault.launched(line) as running:
-            return running.wait().code
+            return running.wait()
     finally:
         os.close(ours)
         os.close(theirs)
@@ -38,9 +38,10 @@ def test_a_request_is_asked_about_met_and_stays_met(begin: Callable[..., Vault])
     before = vault.recordings()
     words = ("purge", "--sid", sid, "--reason", "request 118")
 
-    assert answered(vault, "n", *words) == 0
+    refused = answered(vault, "n", *words)
+    assert (refused.code, refused.out) == (0, "nothing was changed\n")
     assert before == vault.recordings()
-    assert answered(vault, "y", *words) == 0
+    assert answered(vault, "y", *words).code == 0
 
     del before[path]
     assert before == vault.recordings()
