@@ -39,6 +39,10 @@ def checks(world: World) -> Iterator[Check]:
         return judge_file(path, await aside(lambda: look_at_file(path)), os.geteuid())
 
     async def secrets() -> Found:
+        if world.file is None:
+            return skipped("there is no file")
+        if world.gathered is None and not world.leaks:
+            return skipped("the file cannot be read: see settings")
         return judge_leaks(world.leaks)
 
     async def zones() -> Found:

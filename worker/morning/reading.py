@@ -15,6 +15,7 @@ from archive.morning.effort import AFTER, work_of, written_by_day
 from archive.morning.facts import Ran
 from archive.morning.verdict import Held
 from archive.reasons import meaning_of
+from archive.room import bytes_a_day
 from archive.tree import free_bytes
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
                     held=tuple(_held(tx, account)),
                     troubles=tuple(_troubles(tx, now, chosen)),
                     written=written_by_day(counted, names, zone),
+                    # The disk is that of all accounts, whichever are told of.
+                    pace=bytes_a_day(tallies.written_lately(tx, now), now),
                     free=_free(settings),
                     min_free=int(settings.archive.min_free),
                 ),
