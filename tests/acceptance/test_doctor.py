@@ -165,7 +165,7 @@ def test_a_real_disk_without_inodes_or_room(alone: Vault) -> None:
 
 
 def test_a_full_disk_under_the_catalog_is_told_with_what_to_do(alone: Vault) -> None:
-    """It is another one than that of the recordings; checks of the catalog do not each repeat it."""
+    """It is another one than that of the recordings."""
     with disk_of(alone.catalog.parent, "1M"):
         with pytest.raises(OSError, match="No space left"):
             (alone.catalog.parent / "ballast").write_bytes(b"\0" * 2_000_000)
