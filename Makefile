@@ -40,10 +40,10 @@ PREFIX ?= /opt/callvault
 .PHONY: install
 install: ## Install into a virtual environment of its own, PREFIX=/opt/callvault: what was locked, not editable
 	$(CHECK_PYTHON)
-	umask 022 && $(PYTHON) -m venv $(PREFIX)
-	umask 022 && $(PREFIX)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	umask 022 && $(PREFIX)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
-	@echo "$$($(PREFIX)/bin/callvault --version) is $(PREFIX)/bin/callvault; what comes next is in docs/how-to/server.md"
+	umask 022 && $(PYTHON) -m venv "$(PREFIX)"
+	umask 022 && "$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	umask 022 && "$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@echo "$$("$(PREFIX)/bin/callvault" --version) is $(PREFIX)/bin/callvault; what comes next is in docs/how-to/server.md"
 
 .PHONY: run
 run: $(VENV)/run.done ## Archive 500 calls of the sandbox provider: the main job from nothing, in about a minute

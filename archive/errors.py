@@ -80,7 +80,12 @@ class StoreError(FatalError):
 
 
 class CatalogError(FatalError):
-    """The catalog cannot be opened, read or written."""
+    """The catalog cannot be opened, read or written.
+
+    ``passing`` says that two writers were in each other's way: the same may be done at once again.
+    """
+
+    passing = False
 
 
 class QueueError(FatalError):

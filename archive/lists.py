@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from io import BufferedReader, TextIOWrapper
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 from archive.catalog import dayfiles
 from archive.catalog.verify import Finding
 from archive.layout import CHECKSUMS, MANIFEST
-from archive.manifest import day_of_folder, encode
+from archive.manifest import BadLineError, day_of_folder, encode
 from archive.regular import open_regular
+from archive.tombstones import unknown_tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from archive.catalog.database import Database, Tx
+    from archive.manifest import Line
 
 MANIFEST_DIFFERS: Final = "manifest-differs"
+PURGED_ELSEWHERE: Final = "purged-elsewhere"
 _PIECE: Final = 2**20
 _SUM: Final = 2**256
 
@@ -50,6 +54,31 @@ def look_at_lists(database: Database, root: Path, account: str, folder: str) -> 
         for name, kind in kinds.items()
         if kind
     ]
+
+
+def look_at_tombstones(database: Database, root: Path, folder: str) -> Iterator[Finding]:
+    """Yield the calls that a folder's manifest tells to be purged and the catalog does not.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    # A manifest that cannot be read is told of by `look_at_lists`, and so are its bad lines.
+    with suppress(OSError):
+        for chunk in unknown_tombstones(database, root, folder):
+            for line in chunk:
+                if not isinstance(line, BadLineError):
+                    yield _purged_elsewhere(line, folder)
+
+
+def _purged_elsewhere(line: Line, folder: str) -> Finding:
+    whys = "".join(f" on {gone.at:%Y-%m-%d}: {gone.why}" for gone in line.purged[:1])
+    return Finding(
+        kind=PURGED_ELSEWHERE,
+        path=f"{folder}/{MANIFEST}",
+        account=line.account,
+        sid=line.sid,
+        detail=f"{line.sid} was purged{whys}",
+    )
 
 
 def _missing_manifest(database: Database, folder: str) -> str:

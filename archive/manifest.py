@@ -103,6 +103,8 @@ class BadLineError(ValueError):
     """A line of a manifest cannot be used; the message says why."""
 
 
+_PURGED: Final = b'"state":"purged"'
+"""In every line of a purged call, as `encode` writes it; a quote within a text is escaped."""
 _decoder: Final = msgspec.json.Decoder(Line)
 
 
@@ -167,6 +169,25 @@ def manifests_in(folder: Path) -> list[Path]:
     found = sorted(folder.glob(f"{stem}.*.jsonl"), reverse=True)
     current = folder / MANIFEST
     return [current, *found] if current.exists() else found
+
+
+def tombstones_of(file: Path, folder: str) -> Iterator[Line | BadLineError]:
+    """Yield what a manifest tells of purged calls; other lines are not even decoded.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with BufferedReader(open_regular(file)) as opened:
+        for text in opened:
+            if _PURGED not in text:
+                continue
+            try:
+                line = decode(text, folder)
+            except BadLineError as error:
+                yield error
+            else:
+                if line.state is State.PURGED:
+                    yield line
 
 
 def lines_of(file: Path, folder: str) -> Iterator[Line | BadLineError]:

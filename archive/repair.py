@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Final
 from archive.audio import NotAudioError, look_at_head
 from archive.catalog import dayfiles as day_rows
 from archive.catalog import verify as rows
+from archive.catalog.purge import remove_again
 from archive.dayfiles import flush_folder, write_whole
 from archive.evidence import HEAD
 from archive.flags import DAMAGES
 from archive.layout import QUARANTINE
+from archive.lists import PURGED_ELSEWHERE
 from archive.reading import Pace, hash_file
 from archive.regular import IrregularError, open_regular
 from archive.sidecar import describe
+from archive.tombstones import is_purged, take_over
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +37,8 @@ REQUEUED: Final = "to be fetched again"
 REWRITTEN: Final = "written anew"
 FLAGGED: Final = "flagged"
 MARKED: Final = "to be written anew"
+GOES: Final = "goes with the next purge"
+TAKEN: Final = "taken over as purged"
 BEYOND: Final = "beyond repair"
 NOT_DONE: Final = "could not be repaired"
 
@@ -91,13 +96,33 @@ class Repairer:
                 return FLAGGED if rows.flag(tx, finding) else NOT_DONE
         if finding.kind in _REASONS:
             return self._mend(finding)
-        if finding.kind in {"sidecar-missing", "sidecar-differs"}:
-            return self._describe(finding)
-        if finding.kind in _LISTS:
-            with self._database.write() as tx:
-                day_rows.mark_day(tx, finding.path.rpartition("/")[0])
-            return MARKED
-        return ""
+        mend = {
+            **dict.fromkeys(_LISTS, self._mark),
+            "sidecar-missing": self._describe,
+            "sidecar-differs": self._describe,
+            "extra": self._let_go,
+            PURGED_ELSEWHERE: self._take_over,
+        }.get(finding.kind)
+        return mend(finding) if mend else ""
+
+    def _mark(self, finding: Finding) -> str:
+        """Let a list be written anew."""
+        with self._database.write() as tx:
+            day_rows.mark_day(tx, finding.path.rpartition("/")[0])
+        return MARKED
+
+    def _let_go(self, finding: Finding) -> str:
+        """Let a file that came back of a purged call go again; what else is too many stays."""
+        with self._database.write() as tx:
+            again = remove_again(tx, finding.account, finding.sid, finding.path)
+        return GOES if again else ""
+
+    def _take_over(self, finding: Finding) -> str:
+        """Take over all that the manifest tells of purged calls, at the first of them."""
+        if not is_purged(self._database, finding.account, finding.sid):
+            folder = finding.path.rpartition("/")[0]
+            take_over(self._database, self._root, folder, self._clock)
+        return TAKEN if is_purged(self._database, finding.account, finding.sid) else NOT_DONE
 
     def _mend(self, finding: Finding) -> str:
         """Move the right bytes back where they are, or have them fetched while they can be."""

@@ -33,10 +33,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "
     until: Day = None
 
 
-def kept_for(facts: CallFacts, account: Account) -> timedelta:
+def kept_for(facts: CallFacts, account: Account, *, longest: bool = False) -> timedelta:
     """Return how long after its start a call's recording is kept; the first rule that fits decides.
 
-    Where it is not known whether a rule fits, the shorter time counts: too early does no harm.
+    Where it is not known whether a rule fits, the shorter time counts: too early does no harm. To
+    who deletes it does: for that, ``longest``.
     """
     days = []
     for rule in account.retention:
@@ -47,7 +48,7 @@ def kept_for(facts: CallFacts, account: Account) -> timedelta:
             break
     else:
         days.append(account.retention_days)
-    return timedelta(days=min(days))
+    return timedelta(days=max(days) if longest else min(days))
 
 
 def mistakes(rules: Iterable[Kept]) -> Iterator[tuple[str, object, str]]:

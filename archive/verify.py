@@ -22,9 +22,15 @@ from archive.evidence import sid_of, sidecar_beside
 from archive.flags import DAMAGES
 from archive.frames import walk
 from archive.layout import SUFFIXES
-from archive.lists import MANIFEST_DIFFERS, look_at_lists
+from archive.lists import (
+    MANIFEST_DIFFERS,
+    PURGED_ELSEWHERE,
+    look_at_lists,
+    look_at_tombstones,
+)
 from archive.manifest import folder_of
 from archive.reading import Pace, hash_file, side_by_side
+from archive.tombstones import is_purged
 from archive.tree import check_root, days_on_disk, files_of, hours_on_disk, strays
 
 if TYPE_CHECKING:
@@ -112,6 +118,7 @@ class Verifier:
                 for hour in sorted(_HOURS.union(p[-2:] for p in hours_on_disk(self._root, day))):
                     self._look_at_hour(f"{day}/{hour}", pool)
             self._note(look_at_lists(self._database, self._root, account, day))
+            self._note(look_at_tombstones(self._database, self._root, day))
 
     def _days_of(self, account: str) -> list[str]:
         """Return all folders that have lists: of days on disk, of recordings and of calls."""
@@ -193,13 +200,16 @@ class Verifier:
             "checksums-differ": self._list_again,
             "manifest-missing": self._list_again,
             MANIFEST_DIFFERS: self._list_again,
+            PURGED_ELSEWHERE: self._purged_again,
         }
         # Files too many last: by then it is certain which ones are missing.
         for kinds in (again.keys() - {"extra"}, {"extra"}):
             last = 0
             while page := self._page(last):
                 for finding in page:
-                    if finding.kind in kinds:
+                    if finding.kind != PURGED_ELSEWHERE and self._was_purged(finding):
+                        self._drop(finding)
+                    elif finding.kind in kinds:
                         again[finding.kind](finding)
                 last = page[-1].id
 
@@ -238,6 +248,18 @@ class Verifier:
         if any(sidecar.with_suffix(suffix).exists() for suffix in _SUFFIXES):
             self._drop(finding)
 
+    def _was_purged(self, finding: Finding) -> bool:
+        """Tell whether its call was purged elsewhere: then its files need not be there."""
+        with self._database.scratch() as tx:
+            return bool(finding.sid) and rows.is_found(
+                tx, PURGED_ELSEWHERE, finding.account, finding.sid
+            )
+
+    def _purged_again(self, finding: Finding) -> None:
+        """One that the workers took over meanwhile is none."""
+        if is_purged(self._database, finding.account, finding.sid):
+            self._drop(finding)
+
     def _list_again(self, finding: Finding) -> None:
         """One that is being written meanwhile is no finding."""
         day = finding.path.rpartition("/")[0]
@@ -271,12 +293,15 @@ class Verifier:
             sid = sid_of(name.stem, lambda sid: rows.is_known(tx, account, sid)) or ""
             twin = rows.twin(tx, account, sid, sha256)
             waits = rows.is_unsettled(tx, account, sid)
+            returned = rows.was_removed(tx, account, sid, finding.path)
         replace = msgspec.structs.replace
         found = replace(finding, sid=sid, sha256=sha256)
         if wanted is not None:
             found = replace(found, kind="misnamed", sid=wanted.sid, detail=f"is {wanted.path}")
         elif twin is not None:
             found = replace(found, detail=f"is a copy of {twin}")
+        elif returned:
+            found = replace(found, detail="its recording was purged, and the file came back")
         elif waits:
             found = replace(found, detail="its call is still to be looked at", fault=False)
         with self._database.scratch() as tx:

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Final
 from archive.accounts import Account
 from archive.call import CallFacts, Source
 from archive.catalog import balance, processes, work
-from archive.catalog.database import Database, Tx
+from archive.catalog.database import Tx, file_of
+from archive.catalog.sqlite import SqliteDatabase
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.readiness import Readiness
@@ -44,7 +45,7 @@ _AT_ONCE: Final = 16
 """Downloads side by side, each of which ends with a write of its own."""
 
 
-class Timed(Database):
+class Timed(SqliteDatabase):
     """A connection that notes how long it waited for the lock, and how long it then held it."""
 
     def __init__(self, path: Path) -> None:
@@ -158,7 +159,7 @@ def _ask(path: Path, told: Path, stop: Event) -> None:
     reads = []
     while not stop.wait(0.2):
         began = time.perf_counter()
-        database = Database(path)
+        database = SqliteDatabase(path)
         with database.read() as tx:
             balance.balance(tx)
         database.close()
@@ -183,8 +184,8 @@ class _Worker:
         self._settled = 0
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    def _open(self, path: Path) -> Timed:
-        self._opened.append(Timed(path))
+    def _open(self, where: str | Path) -> Timed:
+        self._opened.append(Timed(file_of(where)))
         return self._opened[-1]
 
     async def run(self, told: Path) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING, Final, Self
 
+import msgspec
 import structlog
 
 from archive.catalog import dayfiles as rows
 from archive.catalog.dayfiles import ChangedDay
+from archive.catalog.tombstones import take_over
 from archive.clock import system_clock
 from archive.dayfiles import set_aside_manifest, write_checksums, write_manifest
-from archive.manifest import day_of_folder, encode
+from archive.manifest import BadLineError, day_of_folder, encode
+from archive.tombstones import unknown_tombstones
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from archive.catalog.database import Database
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 _REST: Final = 20
 """A folder is written again after so many times what its writing took: a busy day of 300,000 calls
 every few minutes, a small one at every look."""
+_LOOKS: Final = 6
+_APART_S: Final = 0.3
+"""Between two looks at the end of a run, at least; twice as much at most."""
 _log = structlog.get_logger()
 
 
@@ -104,18 +112,75 @@ async def write_changed_days(
     return behind
 
 
+async def settle_days(
+    catalog: Catalog,
+    root: Path,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    dice: Callable[[], float] = random.random,
+) -> bool:
+    """Write the files of all days that changed, until none is behind; return whether none is.
+
+    Two supervisors that end at once put their files over each other's, of which each is written
+    once more: so both look again, after a while that chance makes different.
+
+    Raises:
+        CatalogError: the catalog cannot be read or written.
+    """
+    for _ in range(_LOOKS):
+        await write_changed_days(catalog, root)
+        if not await catalog.read(rows.changed_days):
+            return True
+        await sleep(_APART_S * (1 + dice()))
+    return False
+
+
 def _in_order(folders: list[str]) -> list[str]:
     """Put calls of unknown day last: one whose day was learnt is told of there before it goes."""
     return sorted(folders, key=lambda folder: ("/" not in folder, folder))
 
 
+class _Taken(msgspec.Struct):
+    """How many calls were taken over as purged, and whether a line could not be used."""
+
+    calls: int = 0
+    is_bad: bool = False
+
+
+async def _take_over(catalog: Catalog, reader: Database, root: Path, folder: str) -> _Taken | None:
+    """Take over what the manifest that is there tells of purged calls, before it is overwritten.
+
+    None if a worker holds one of them: then the manifest has to wait.
+    """
+    taken = _Taken()
+    chunks = unknown_tombstones(reader, root, folder)
+    while chunk := await asyncio.to_thread(next, chunks, None):
+        lines = [one for one in chunk if not isinstance(one, BadLineError)]
+        taken.is_bad = taken.is_bad or len(lines) < len(chunk)
+        count = await catalog.write(take_over, lines, folder=folder, now=system_clock())
+        taken.calls += count
+        if count < len(lines):
+            return None
+    if taken.calls:
+        _log.warning("a manifest tells of purged calls", folder=folder, calls=taken.calls)
+    return taken
+
+
 async def _write_folder(catalog: Catalog, reader: Database, root: Path, folder: str) -> bool:
     """Write a folder's files; return whether they tell what is in the catalog now."""
     try:
-        if not await catalog.read(rows.is_owned, folder):
+        taken = await _take_over(catalog, reader, root, folder)
+        if taken is None:
+            return False
+        if taken.is_bad or not await catalog.read(rows.is_owned, folder):
             aside = await asyncio.to_thread(set_aside_manifest, root, folder, system_clock())
             if aside is not None:
-                _log.warning("another catalog's manifest is set aside", folder=folder, as_=aside)
+                words = (
+                    "a manifest with lines that cannot be used is set aside"
+                    if taken.is_bad
+                    else "another catalog's manifest is set aside"
+                )
+                _log.warning(words, folder=folder, as_=aside)
             await catalog.write(rows.own_day, folder)
         written = await asyncio.to_thread(_write_files, reader, root, folder)
     except OSError as error:

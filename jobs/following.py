@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from jobs.leader import Leader
     from jobs.poller import Poller, Round
 
+    Troubled = Callable[[str, str], None]
+    """Is told of which account a round failed, and why: what needs no more than a line."""
+
 _RENEW_S: Final = LEADER_S / 5
 _LOOK_S: Final = 0.5
 _log = structlog.get_logger()
+
+
+def leave_to_the_log(_account: str, _why: str) -> None:
+    """Tell nobody else of it."""
 
 
 class Place:
@@ -62,19 +69,28 @@ async def keep_polling(
     *,
     every: timedelta,
     tell: Callable[[Round], None],
+    troubled: Troubled = leave_to_the_log,
     asking: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Poll all accounts, one independent of the other, until ``stopping``.
 
-    ``tell`` is told of each round that was made to its end; ``asking`` is entered while one is
-    made.
+    ``tell`` is told of each round that was made to its end, ``troubled`` of each that was not;
+    ``asking`` is entered while one is made.
     """
     place = Place(leader)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(place.keep(stopping))
         for poller in pollers:
             tasks.create_task(
-                _poll_on(poller, place, stopping, every=every, tell=tell, asking=asking)
+                _poll_on(
+                    poller,
+                    place,
+                    stopping,
+                    every=every,
+                    tell=tell,
+                    troubled=troubled,
+                    asking=asking,
+                )
             )
 
 
@@ -85,6 +101,7 @@ async def _poll_on(
     *,
     every: timedelta,
     tell: Callable[[Round], None],
+    troubled: Troubled,
     asking: Callable[[], AbstractContextManager[object]],
 ) -> None:
     poller.rest_for(every)
@@ -93,7 +110,7 @@ async def _poll_on(
             await _rest(stopping, _LOOK_S)
             continue
         with asking():
-            rest = await _one_round(poller, stopping, every=every, tell=tell)
+            rest = await _one_round(poller, stopping, every=every, tell=tell, troubled=troubled)
         await _rest(stopping, rest.total_seconds())
 
 
@@ -103,6 +120,7 @@ async def _one_round(
     *,
     every: timedelta,
     tell: Callable[[Round], None],
+    troubled: Troubled,
 ) -> timedelta:
     """Make a round and return how long to rest after it; trouble is logged and waited out."""
     account = poller.account.name
@@ -110,12 +128,14 @@ async def _one_round(
         done = await unless(stopping, poller.round())
     except ApiTroubleError as trouble:
         rest = poller.rest_after_trouble(trouble)
+        troubled(account, trouble.symptom.value)
         _log.warning(
             "polling failed", account=account, detail=str(trouble), again_in_s=rest.total_seconds()
         )
         return rest
     except (QueueError, CatalogError) as error:
         rest = poller.rest_after_trouble(error)
+        troubled(account, error.message)
         _log.warning(
             "polling stands still",
             account=account,
@@ -126,6 +146,7 @@ async def _one_round(
         return rest
     except Exception as error:  # noqa: BLE001 - the other accounts are polled on, this one later
         _log.exception("an unexpected error", account=account)
+        troubled(account, "an unexpected error")
         return max(every, poller.rest_after_trouble(error))
     if done is None:
         return every

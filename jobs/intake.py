@@ -12,7 +12,7 @@ import msgspec
 
 from archive.call import SID_RULE, CallFacts, Source, is_sid
 from archive.catalog import processes
-from archive.catalog.database import Database
+from archive.catalog.database import open_database, written
 from archive.catalog.intake import Intake, add_prepared
 from archive.catalog.preflight import begin_preview, measured, unknown
 from archive.catalog.rows import NEW_COLUMNS, prepare
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.accounts import Account
+    from archive.catalog.database import Database, Tx
     from archive.catalog.rows import NewCall
     from archive.clock import Clock
     from archive.entry import Entry
@@ -35,8 +36,6 @@ CHUNK: Final = 2_000
 """The most calls in one transaction while workers are there."""
 CHUNK_ALONE: Final = 25_000
 """The most calls in one transaction else; it lasts about half a second."""
-_CACHE_KIB: Final = 24 * 1024
-_FOLD_PAGES: Final = 16_000
 _LEAST: Final = 50
 _HOLD_S: Final = 0.04
 """How long a transaction may keep other writers waiting."""
@@ -149,12 +148,17 @@ class Desk:
     def _take(self, calls: list[NewCall], source: Source) -> Intake:
         if self._dry_run:
             return self._count(calls)
-        asked = time.perf_counter()
-        with self._database.write() as tx:
+        asked = began = time.perf_counter()
+        alone = True
+
+        def take(tx: Tx) -> Intake:
+            nonlocal alone, began
             began = time.perf_counter()
             now = self._clock()
             alone = not processes.live_hosts(tx, now)
-            taken = add_prepared(tx, calls, account=self._account, source=source, now=now)
+            return add_prepared(tx, calls, account=self._account, source=source, now=now)
+
+        taken = written(self._database, take)
         self._chunk = next_chunk(
             self._chunk,
             taken=len(calls),
@@ -203,13 +207,13 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def open_for_import(path: Path) -> Database:
+def open_for_import(where: str | Path) -> Database:
     """Open the catalog for taking in many calls: less in memory, and folded into the file seldom.
 
     Raises:
         CatalogError: it cannot be opened.
     """
-    return Database(path, cache_kib=_CACHE_KIB, fold_pages=_FOLD_PAGES)
+    return open_database(where, for_import=True)
 
 
 def prepared(

@@ -60,7 +60,7 @@ async def open_asking(
         session = await stack.enter_async_context(
             open_session(settings, environment, connections=_CONNECTIONS, effects=effects)
         )
-        catalog = await Catalog.open(settings.catalog_path)
+        catalog = await Catalog.open(settings.catalog.url)
         stack.push_async_callback(catalog.close)
         if queue_url is None:
             queue_url = await stack.enter_async_context(keep_queue(settings, environment))

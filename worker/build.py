@@ -191,7 +191,7 @@ async def open_parts(
             )
             for name, account in accounts.items()
         }
-        catalog = await Catalog.open(settings.catalog_path)
+        catalog = await Catalog.open(settings.catalog.url)
         stack.push_async_callback(catalog.close)
         store = await open_store(settings, catalog)
         publisher = await stack.enter_async_context(Publisher(store))

@@ -12,6 +12,7 @@ from archive.accounts import MUMBAI, SINGAPORE
 from archive.errors import InputError
 from worker.filling import example, fill
 from worker.settings import read_settings
+from worker.values import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 REGIONS: Final = {"singapore": SINGAPORE, "mumbai": MUMBAI}
 PLANS: Final = "Starter 30, Growth 90, Enterprise up to 365"
 """The provider's plans, with the days after which each deletes recordings."""
+_LONGEST_PLAN: Final = 365
 
 _GIB: Final = 2**30
 _LEAST_FREE: Final = 1
@@ -65,6 +67,25 @@ def propose_places(file: Path) -> Places:
 def propose_free(disk: int) -> str:
     """Return how much of a disk of so many bytes is to be left free: a fiftieth, 1 to 50 GiB."""
     return f"{min(_MOST_FREE, max(_LEAST_FREE, disk // _GIB // 50))}GiB"
+
+
+def odd(choices: Choices, *, free: int) -> list[str]:
+    """Return what can be written and is hardly meant, for a disk with so many bytes free.
+
+    ``choices`` are such as `written` takes.
+    """
+    found = []
+    if choices.retention_days > _LONGEST_PLAN:
+        found.append(
+            f"{choices.retention_days} days are longer than any plan keeps recordings ({PLANS}): "
+            "what is deleted before that is not fetched in time"
+        )
+    if parse_size(choices.min_free) >= free:
+        found.append(
+            f"{choices.min_free} are to be left free, and the disk of {choices.root} has not more "
+            "than that free now: nothing is archived there until it has"
+        )
+    return found
 
 
 def written(choices: Choices, file: Path) -> str:

@@ -9,12 +9,12 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from archive.errors import CallvaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    import click
 
 _DAYS: Final = ("today", "yesterday")
 _FIELDS: Final = (
@@ -47,6 +47,30 @@ def complete_from(*words: str) -> Callable[[click.Context, click.Parameter, str]
         return _beginning(words, incomplete)
 
     return complete
+
+
+def complete_list(*words: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes the last of several words with commas between them."""
+
+    def complete(_ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        taken = before.split(",")
+        return [f"{before}{comma}{word}" for word in _beginning(words, last) if word not in taken]
+
+    return complete
+
+
+def complete_command(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a command, or of one below those that are typed already."""
+    group: click.Command | None = ctx.find_root().command
+    for name in ctx.params.get("names") or ():
+        found = group.get_command(ctx, name) if isinstance(group, click.Group) else None
+        if found is None:
+            return []
+        group = found
+    return (
+        _beginning(group.list_commands(ctx), incomplete) if isinstance(group, click.Group) else []
+    )
 
 
 complete_moment: Final = complete_from(*_DAYS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archive.catalog import balance, metrics
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.errors import CatalogError
 from archive.tallies import CALLBACKS, CALLBACKS_TAKEN, Tallies
 from jobs.spool import waiting_bytes
@@ -21,6 +21,7 @@ from worker.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archive.catalog.database import Database
     from archive.catalog.intake import Intake
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
@@ -75,7 +76,7 @@ class Reader:
             CatalogError: it cannot be read.
         """
         if self._database is None:
-            self._database = Database(self._settings.catalog_path)
+            self._database = open_database(self._settings.catalog.url)
         database, now = self._database, self._clock()
         if not database.is_in_its_place():
             self.close()
@@ -116,9 +117,7 @@ class Reader:
             },
             root=str(root),
             min_free=settings.archive.min_free,
-            catalog=sum(
-                _size(Path(f"{settings.catalog_path}{suffix}")) for suffix in ("", "-wal", "-shm")
-            ),
+            catalog=_size_of(settings.catalog_file),
             spool=waiting_bytes(state / SPOOL),
         )
 
@@ -201,6 +200,13 @@ def read_once(settings: Settings, clock: Clock) -> tuple[bytes, CatalogError | N
         reader.close()
     text = exposition(reading, reader.disks(), up=trouble is None, version=VERSION)
     return text, trouble
+
+
+def _size_of(catalog: Path | None) -> int:
+    """Return the bytes of the catalog's files; on a server there are none of ours."""
+    if catalog is None:
+        return 0
+    return sum(_size(Path(f"{catalog}{suffix}")) for suffix in ("", "-wal", "-shm"))
 
 
 def _size(path: Path) -> int:

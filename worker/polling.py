@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from archive.entry import FOR_ALL
-from jobs.following import keep_polling
+from jobs.following import keep_polling, leave_to_the_log
 from jobs.leader import POLLING, Leader
 from jobs.poller import Poller
 from worker.asking import open_asking
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.entry import Entry
+    from jobs.following import Troubled
     from jobs.poller import Round
     from worker.asking import Asking
     from worker.build import Effects
@@ -34,6 +35,34 @@ POLLING_PART: Final = "polling"
 
 def _tell_nobody(_: Round) -> None:
     """Keep it to the catalog."""
+
+
+class PollStatus:
+    """Shows as the service's status how each account is polled: its last round or what keeps it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._lines: dict[str, str] = {}
+
+    def made(self, done: Round) -> None:
+        """Take in a round that was made to its end, or not begun as the account is paused."""
+        if done.paused:
+            # The detail is the provider's words: those are for `status`.
+            text = f"PAUSED: {done.paused.partition(' (')[0]}"
+        else:
+            text = f"{done.listed:,} calls listed, {done.new:,} new"
+            text += f"; TROUBLE: {done.alarm}" if done.alarm else ""
+        self._show(done.account, text)
+
+    def troubled(self, account: str, why: str) -> None:
+        """Take in that a round failed."""
+        self._show(account, f"TROUBLE: {why}")
+
+    def _show(self, account: str, text: str) -> None:
+        self._lines[account] = text
+        # Rounds are rare: none of them may be passed over, for the next one may be long in coming.
+        whole = "; ".join(f"{name}: {line}" for name, line in sorted(self._lines.items()))
+        self._service.say(whole, at_once=True)
 
 
 def pollers_of(
@@ -69,6 +98,7 @@ async def follow(
     every: timedelta | None = None,
     queue_url: str | None = None,
     tell: Callable[[Round], None] = _tell_nobody,
+    troubled: Troubled = leave_to_the_log,
     effects: Effects = REAL,
     entry: Entry = FOR_ALL,
     service: Service | None = None,
@@ -77,7 +107,7 @@ async def follow(
 
     ``accounts`` are all that have a key and token if None, ``every`` is that of the settings.
     ``queue_url`` is that of a queue which somebody keeps already. ``service`` learns when polling
-    can begin, and that it moves.
+    can begin, and that it moves. ``tell`` and ``troubled`` are those of `keep_polling`.
 
     Raises:
         CredentialsError: one of ``accounts``, or of all, has no key or token.
@@ -102,5 +132,6 @@ async def follow(
             stopping,
             every=settings.poll.every if every is None else every,
             tell=tell,
+            troubled=troubled,
             asking=rounds.going_on,
         )

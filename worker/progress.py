@@ -68,12 +68,20 @@ class Progress(Protocol):
 
 
 class LogProgress:
-    """A line in the log once a minute while something happens. ``clock`` tells seconds."""
+    """A line in the log once a minute while something happens.
+
+    ``clock`` tells seconds; ``tell`` gets the event and its fields, the log if it is None.
+    """
 
     wants_quiet = False
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[..., object] | None = None,
+    ) -> None:
         self._clock = clock
+        self._tell = tell
         self._next = 0.0
         self._at = 0.0
         self._shown: RunState | None = None
@@ -93,7 +101,7 @@ class LogProgress:
             per_minute = round(max(0, more) * _MINUTE_S / (now - self._at))
         self._next = now + _EVERY_S
         self._shown, self._at = state, now
-        _log.info("progress", **_fields(state, per_minute))
+        (self._tell or _log.info)("progress", **_fields(state, per_minute))
 
     def end(self) -> None:
         """Stop showing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -43,7 +44,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the catalog is (``sqlite:///relative.db``, ``sqlite:////absolute.db``), and its memory.
+    """Where the catalog is, and its memory.
+
+    ``url`` is ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, or a server's as libpq takes
+    it: ``postgresql://user@host/database``.
 
     ``keep_looks`` is how long the looks at settled calls are kept, ``keep_history`` how long runs,
     hearings and files of rejected rows are.
@@ -52,12 +56,22 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: Annotated[
         str,
         Meta(
-            pattern=r"^sqlite:///\S+\Z",
-            description="sqlite:///relative.db or sqlite:////absolute.db",
+            pattern=r"^(sqlite:///|postgres(ql)?://)\S+\Z",
+            description="sqlite:///relative.db, sqlite:////absolute.db, or postgresql://…",
         ),
     ] = "sqlite:///state/catalog.db"
     keep_looks: timedelta = timedelta(days=90)
     keep_history: timedelta = timedelta(days=400)
+
+
+def has_password(url: object) -> bool:
+    """Tell whether a server's URL holds a password, where libpq would look for one."""
+    if not isinstance(url, str) or "://" not in url:
+        return False
+    _, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    user, at, _ = place.partition("/")[0].rpartition("@")
+    return bool(at and ":" in user) or bool(re.search(r"(^|&)(ssl)?password=", query))
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):

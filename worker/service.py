@@ -75,9 +75,9 @@ class Service:
         self._parts.append(facts)
         self._well.append(False)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, at_once: bool = False) -> None:
         """Show how it is, if that has changed and it is time for it."""
-        if text == self._said or self._clock() < self._next:
+        if text == self._said or (self._clock() < self._next and not at_once):
             return
         self._said, self._next = text, self._clock() + _STATUS_S
         self._notifier.status(text)

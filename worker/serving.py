@@ -134,7 +134,7 @@ async def serve(
     wanted = settings.web
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(wanted.host, wanted.port))
-        catalog = await Catalog.open(settings.catalog_path)
+        catalog = await Catalog.open(settings.catalog.url)
         stack.push_async_callback(catalog.close)
         folder = settings.queue.state / SPOOL
         spool = await Spool.open(folder, most_bytes=wanted.spool)

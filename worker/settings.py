@@ -19,13 +19,14 @@ import msgspec
 
 from archive import retention, selection
 from archive.accounts import Account
+from archive.catalog.database import file_of, is_on_a_server
 from archive.errors import InputError, SettingsError
 from archive.hosts import is_loopback
 from archive.hours import Backfill
 from archive.polling import Poll
 from archive.readiness import Readiness
 from web.client import read_network
-from worker.sections import Archive, CatalogSettings, Log, Queue, Web, Workers
+from worker.sections import Archive, CatalogSettings, Log, Queue, Web, Workers, has_password
 from worker.sending.section import Report
 from worker.values import (
     allowed_by,
@@ -69,8 +70,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def catalog_path(self) -> Path:
-        """The file that ``catalog.url`` names."""
-        return Path(self.catalog.url.removeprefix("sqlite:///"))
+        """The file that ``catalog.url`` names.
+
+        Raises:
+            InputError: it is on a server.
+        """
+        return file_of(self.catalog.url)
+
+    @property
+    def catalog_file(self) -> Path | None:
+        """The file that ``catalog.url`` names; None where it is on a server."""
+        return None if is_on_a_server(self.catalog.url) else self.catalog_path
 
     def account(self, name: str | None) -> Account:
         """Return the account of that name, or the only one.
@@ -185,7 +195,8 @@ def find_settings(path: Path | None, environment: Mapping[str, str]) -> Path:
             return candidate
     looked = " or ".join(str(candidate) for candidate in SEARCHED)
     raise InputError(
-        f"no settings: there is no {looked}", hint="name the file with --config, or write one"
+        f"no settings: there is no {looked}",
+        hint="name the file with --config, or write one with callvault init",
     )
 
 
@@ -227,6 +238,8 @@ class _Reader:
                 sections[name] = self._section(name, kind)
         with self._within("web"):
             self._check_networks(sections["web"])
+        with self._within("catalog"):
+            self._check_password()
         accounts = self._accounts()
         rules = self._rows("selection", selection.Rule, self._document.get("selection", []))
         for mistake in selection.mistakes(rules, accounts):
@@ -371,6 +384,12 @@ class _Reader:
             allowed = "https://HOST (plain http only to this machine itself)"
             self._mistake(f"{where}.api_base", account.api_base, allowed)
 
+    def _check_password(self) -> None:
+        table = self._document.get("catalog", {})
+        if isinstance(table, dict) and has_password(table.get("url")):
+            allowed = "no password in this file: give it by PGPASSFILE or PGPASSWORD"
+            self._mistake("catalog.url", None, f"{allowed}, or the URL by {PREFIX}CATALOG_URL")
+
     def _check_networks(self, web: Web | None) -> None:
         for key in ("allow", "trusted_proxies", "metrics_allow") if web else ():
             for text in getattr(web, key):
@@ -382,11 +401,13 @@ class _Reader:
     def _absolute(self, settings: Settings) -> Settings:
         """Take relative paths as relative to the settings file, wherever a command is started."""
         replace = msgspec.structs.replace
-        path = self._base / settings.catalog_path
+        url = settings.catalog.url
+        if not is_on_a_server(url):
+            url = f"sqlite:///{self._base / file_of(url)}"
         return replace(
             settings,
             queue=replace(settings.queue, state=self._base / settings.queue.state),
-            catalog=replace(settings.catalog, url=f"sqlite:///{path}"),
+            catalog=replace(settings.catalog, url=url),
             archive=replace(settings.archive, root=self._base / settings.archive.root),
         )
 

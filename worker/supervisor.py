@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from archive.call import State
-from archive.catalog import balance, dayfiles, pauses, processes, tallies
+from archive.catalog import balance, pauses, processes, tallies
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import (
@@ -32,7 +32,7 @@ from archive.errors import (
 )
 from archive.outbound import check_environment
 from archive.tallies import REQUESTS
-from jobs.daykeeper import write_changed_days
+from jobs.daykeeper import settle_days, write_changed_days
 from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
 from worker import notify
@@ -117,7 +117,7 @@ class Supervisor:
         settings = self._settings
         check_environment(settings.accounts.values(), self._environment)
         self._accounts, self._left_out = usable_accounts(settings.accounts, self._environment)
-        catalog = await Catalog.open(settings.catalog_path)
+        catalog = await Catalog.open(settings.catalog.url)
         try:
             store = await open_store(settings, catalog)
             if not (self._drain and await self._is_settled(catalog)):
@@ -321,7 +321,7 @@ class Supervisor:
             names = ", ".join(sorted(strangers))
             _log.warning("calls of accounts that are not in the settings remain", accounts=names)
             return Exit.WORK_REMAINS
-        if await catalog.read(dayfiles.changed_days):
+        if not await settle_days(catalog, settings.archive.root):
             raise FatalError(
                 "SHA256SUMS or manifest.jsonl of some days could not be written",
                 hint="check that the day folders below [archive] root are ours to write to",
@@ -333,6 +333,6 @@ class Supervisor:
 
 def _catalog_gone(catalog: Catalog) -> CatalogError:
     return CatalogError(
-        f"the catalog {catalog.path} was removed or replaced while it was in use",
+        f"the catalog {catalog.name} was removed or replaced while it was in use",
         hint="put it back, or enqueue the same calls again: files that are there are adopted",
     )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 
+from archive.catalog import purge as purge_rows
 from archive.catalog import troubles, upkeep, work
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.upkeep import Sizes
 from archive.catalog.writer import Catalog
 from archive.dayfiles import lives
 from archive.housekeeping import Dropped, Tidier, horizons
 from archive.layout import lease_of_part
 from archive.leavings import left_below, old_rejected, remove
-from archive.purging import horizon
+from archive.purging import doubt_of_clock, horizon, too_many
 from archive.store import Store
 from archive.tree import check_root
 from jobs.purging import Purged, Purger, amount_due
@@ -25,18 +26,25 @@ from jobs.purging import Purged, Purger, amount_due
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archive.catalog.database import Database
     from archive.clock import Clock
     from worker.settings import Settings
 
+_log = structlog.get_logger()
+
 
 class Tidied(msgspec.Struct, kw_only=True):
-    """What went, or would go: rows, files by kind, recordings; and the size of the catalog."""
+    """What went, or would go: rows, files by kind, recordings; and the size of the catalog.
+
+    ``why_not_purged`` says why the recordings that may go by age were left all the same.
+    """
 
     rows: Dropped = msgspec.field(default_factory=Dropped)
     parts: int = 0
     temporary: int = 0
     rejected: int = 0
     purged: Purged = msgspec.field(default_factory=Purged)
+    why_not_purged: str = ""
     size: Sizes = Sizes(0, 0)
     vacuumed: bool = False
     why_not_vacuumed: str = ""
@@ -64,9 +72,9 @@ async def tidy_all(
     done = Tidied()
     if settings.archive.root.exists():
         check_root(settings.archive.root)
-        catalog = await Catalog.open(settings.catalog_path)
+        catalog = await Catalog.open(settings.catalog.url)
         try:
-            done.purged = await _purge(settings, catalog, clock, dry_run=dry_run)
+            await _purge(settings, done, catalog, clock, dry_run=dry_run)
         finally:
             await catalog.close()
     return await asyncio.to_thread(
@@ -74,17 +82,37 @@ async def tidy_all(
     )
 
 
-async def _purge(settings: Settings, catalog: Catalog, clock: Clock, *, dry_run: bool) -> Purged:
-    """Finish what was begun; begin anew only where the settings say so twice."""
+async def _purge(
+    settings: Settings, done: Tidied, catalog: Catalog, clock: Clock, *, dry_run: bool
+) -> None:
+    """Finish what was begun; begin anew only where the settings say so twice.
+
+    Nobody looks on: by a clock that may be wrong, or more than a night has to do, nothing goes.
+    """
+    now = clock()
+    what = horizon(now, settings.archive.keep_days)
     purger = Purger(catalog=catalog, root=settings.archive.root, clock=clock)
-    what = horizon(clock(), settings.archive.keep_days)
-    if what is None or settings.archive.purge != "automatic":
-        return Purged() if dry_run else await purger.finish()
-    accounts = settings.accounts.values()
+    if what is not None and settings.archive.purge == "automatic":
+        accounts = settings.accounts
+        due = await amount_due(catalog, accounts.values(), what, day=None)
+        if due.recordings:
+            newest = await catalog.read(purge_rows.newest, accounts)
+            doubt = doubt_of_clock(now, newest)
+            done.why_not_purged = doubt or too_many(
+                due.recordings, await catalog.read(purge_rows.recordings)
+            )
+        if not done.why_not_purged:
+            if dry_run:
+                done.purged = due
+                return
+            why = f"older than {settings.archive.keep_days} days"
+            done.purged = await purger.by_age(accounts.values(), what, day=None, why=why)
+            return
+        _log.warning("nothing was purged by age", detail=done.why_not_purged)
     if dry_run:
-        return await amount_due(catalog, accounts, what, day=None)
-    why = f"older than {settings.archive.keep_days} days"
-    return await purger.by_age(accounts, what, day=None, why=why)
+        done.purged = Purged(left=await catalog.read(purge_rows.left_to_remove))
+    else:
+        done.purged = await purger.finish()
 
 
 def _tidy_rest(
@@ -102,7 +130,7 @@ def _tidy_rest(
         keep_looks=settings.catalog.keep_looks,
         keep_history=settings.catalog.keep_history,
     )
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         done.rows = Tidier(
             database=database,
@@ -148,7 +176,7 @@ def _tend(settings: Settings, done: Tidied, database: Database, clock: Clock) ->
         workers = troubles.beating(tx, clock())
     done.why_not_vacuumed = upkeep.vacuum_or_why_not(
         upkeep.sizes_of(database),
-        room=shutil.disk_usage(settings.catalog_path.parent).free - settings.archive.min_free,
+        room=upkeep.room_of(database) - settings.archive.min_free,
         workers=workers,
     )
     if not done.why_not_vacuumed:

@@ -32,11 +32,11 @@ PARTS: Final = tuple(dict.fromkeys(part for parts in PROFILES.values() for part 
 TARGET: Final = "callvault.target"
 _SHARED: Final = (TARGET, "callvault-failed@.service", "callvault-.service.d/hardening.conf")
 
+CREDENTIALS: Final = "the folder of credentials"
 _STATE_HOME: Final = Path("/var/lib")
 _START: Final = "/opt/callvault/bin/callvault --config /etc/callvault/config.toml"
 """The beginning of each command in the shipped files."""
-_OF_ALL: Final = "enqueue range"
-"""The beginning of a command that is for one account; with several it is run for each."""
+_LOADED: Final = frozenset({"LoadCredential", "LoadCredentialEncrypted"})
 _OF_ACCOUNTS: Final = frozenset({"exotel-api-key", "exotel-api-token", "exotel-webhook-secret"})
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))
 _TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - looked for, not used
@@ -64,6 +64,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...]
     encrypted: bool = False
     secrets: frozenset[str] = frozenset()
+    python: Path = Path("/usr")
+    """Where the Python is that the program's environment was made from; no unit names it."""
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -71,7 +73,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "the program": self.program,
             "the settings file": self.config,
-            "the folder of credentials": self.credentials,
+            CREDENTIALS: self.credentials,
             "[archive] root": self.root,
             "[queue] state": self.state,
             "the catalog's folder": self.catalog,
@@ -123,12 +125,34 @@ def _of_part(part: str) -> list[str]:
 
 def loosened(place: Place) -> dict[str, str]:
     """Return what has to be allowed all services, as some path lies where they else see nothing."""
-    paths = place.paths.values()
+    paths = (*place.paths.values(), place.python)
     found = {}
-    if any(path.is_relative_to(home) for path in paths for home in _HOMES):
+    if any(is_in_a_home(path) for path in paths):
         found["ProtectHome"] = "read-only"
     if any(path.is_relative_to(folder) for path in paths for folder in _TEMPORARY):
         found["PrivateTmp"] = "no"
+    return found
+
+
+def is_in_a_home(path: Path) -> bool:
+    """Tell whether services see nothing of a path unless they are allowed to."""
+    return any(path.is_relative_to(home) for home in _HOMES)
+
+
+def keys_of(texts: Iterable[str]) -> dict[str, Path]:
+    """Return the files of credentials without which a written unit fails to start, by their names.
+
+    Not those that have a value in their place, nor those without which systemd passes a unit over.
+    """
+    found: dict[str, Path] = {}
+    for text in texts:
+        pairs = [line.partition("=")[::2] for line in text.splitlines()]
+        spared = {value.partition(":")[0] for key, value in pairs if key == "SetCredential"}
+        asked = {value.lstrip("|") for key, value in pairs if key == "ConditionPathExists"}
+        for key, value in pairs:
+            name, _, path = value.partition(":")
+            if key in _LOADED and name not in spared and path not in asked:
+                found[name] = Path(path.replace("%%", "%"))
     return found
 
 
@@ -149,12 +173,7 @@ def _lines(line: str, place: Place, allowed: Mapping[str, str]) -> Iterable[str]
 
 def _commands(value: str, place: Place) -> Iterator[str]:
     rest = value.removeprefix(_START)
-    start = f"ExecStart={_word(place.program)} --config {_word(place.config)}{rest}"
-    if len(place.accounts) > 1 and rest.lstrip().startswith(_OF_ALL):
-        # Names of accounts are letters, digits, - and _ : see `worker.settings`.
-        yield from (f"{start} --account {name}" for name in place.accounts)
-    else:
-        yield start
+    yield f"ExecStart={_word(place.program)} --config {_word(place.config)}{rest}"
 
 
 def _credentials(value: str, place: Place) -> Iterator[str]:
@@ -185,7 +204,7 @@ def _conditions(value: str, place: Place) -> Iterator[str]:
 
 def _state(_: str, place: Place) -> Iterator[str]:
     """Have systemd make the state folder where that is its way; else let it be written to."""
-    if _is_kept_by_systemd(place.state):
+    if is_kept_by_systemd(place.state):
         yield f"StateDirectory={_word(place.state.relative_to(_STATE_HOME))}"
     else:
         yield f"ReadWritePaths={_word(place.state)}"
@@ -194,11 +213,12 @@ def _state(_: str, place: Place) -> Iterator[str]:
 
 
 def _state_mode(value: str, place: Place) -> Iterator[str]:
-    if _is_kept_by_systemd(place.state):
+    if is_kept_by_systemd(place.state):
         yield f"StateDirectoryMode={value}"
 
 
-def _is_kept_by_systemd(state: Path) -> bool:
+def is_kept_by_systemd(state: Path) -> bool:
+    """Tell whether systemd makes the state folder, and hands it to the user."""
     # A colon in StateDirectory= is for a link.
     return _STATE_HOME in state.parents and ":" not in str(state)
 

@@ -52,8 +52,9 @@ def standing(tx: Tx, account: str, sids: Iterable[str]) -> dict[str, Standing]:
 def claim(tx: Tx, account: str, sids: Iterable[str], *, lease: str) -> frozenset[str]:
     """Lease those of the calls that nobody holds and that have no recording; return their Sids."""
     sids = json.dumps(sorted(sids))
+    if not tx.run("batch_has_claimed", lease=lease):
+        return frozenset()
     rows = tx.rows("claim_for_adoption", account=account, lease=lease, sids=sids)
-    tx.run("batch_has_claimed", lease=lease)
     return frozenset(row["sid"] for row in rows)
 
 

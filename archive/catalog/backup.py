@@ -6,6 +6,7 @@ on meanwhile, and nothing they do begins it anew. These functions block.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog.database import Database
+from archive.catalog.sqlite import SqliteDatabase
 from archive.dayfiles import flush_folder, lives
 from archive.errors import CatalogError, InputError, StoreError
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _ONLY_OWNER: Final = 0o600
 _COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
+_ODD: Final = re.compile(r"[^A-Za-z0-9.]")
+_LONGEST: Final = 64
+_DIGITS: Final = 8
 _SPARE: Final = 16 * 2**20
 """Room beyond the catalog's size: what is written to it until the copy begins."""
 
@@ -37,19 +41,30 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
     removed: list[str]
 
 
-def name_of(catalog: Path, now: datetime) -> str:
-    """Return the name of a backup: the catalog's, with the time in UTC."""
-    return f"{catalog.stem}-{now:%Y%m%dT%H%M%SZ}.db"
+def owner_of(catalog: Path, host: str) -> str:
+    """Return what the names of a catalog's backups begin with: itself, its host, its place.
+
+    Several hosts, and several catalogs of one, may have their backups in the same folder.
+    """
+    place = hashlib.sha256(os.fsencode(catalog.resolve())).hexdigest()[:_DIGITS]
+    return f"{catalog.stem}-{_ODD.sub('_', host)[:_LONGEST]}-{place}"
 
 
-def is_backup_of(catalog: Path, name: str) -> bool:
+def name_of(catalog: Path, host: str, now: datetime) -> str:
+    """Return the name of a backup: whose it is, with the time in UTC."""
+    return f"{owner_of(catalog, host)}-{now:%Y%m%dT%H%M%SZ}.db"
+
+
+def is_backup_of(catalog: Path, host: str, name: str) -> bool:
     """Tell whether a file's name is one that `name_of` gave a backup of this catalog."""
-    form = rf"{re.escape(catalog.stem)}-\d{{8}}T\d{{6}}Z\.db"
+    form = rf"{re.escape(owner_of(catalog, host))}-\d{{8}}T\d{{6}}Z\.db"
     return re.fullmatch(form, name, re.ASCII) is not None
 
 
-def make_backup(catalog: Path, target: Path, *, now: datetime, keep: int | None = None) -> Copied:
-    """Copy the catalog to a new file, or to a new file in a folder.
+def make_backup(
+    catalog: Path, target: Path, *, host: str, now: datetime, keep: int | None = None
+) -> Copied:
+    """Copy the catalog of a host to a new file, or to a new file in a folder.
 
     ``keep`` is how many backups of ours stay in the folder, the new one among them.
 
@@ -64,11 +79,11 @@ def make_backup(catalog: Path, target: Path, *, now: datetime, keep: int | None 
         raise InputError(
             "--keep is for a folder, where backups have names of ours", hint="name a folder"
         )
-    file = folder / name_of(catalog, now) if folder == target else target
+    file = folder / name_of(catalog, host, now) if folder == target else target
     _check_target(file)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        _remove_leavings(folder)
+        _remove_leavings(folder, owner_of(catalog, host) if folder == target else f"{file.name}.")
         _check_room(catalog, folder)
         os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _ONLY_OWNER))
         _copy(catalog, fresh)
@@ -77,7 +92,7 @@ def make_backup(catalog: Path, target: Path, *, now: datetime, keep: int | None 
         fresh.rename(file)
         flush_folder(folder)
         size = file.stat().st_size
-        removed = [] if keep is None else _remove_oldest(catalog, folder, keep)
+        removed = [] if keep is None else _remove_oldest(catalog, host, folder, keep)
     except OSError as error:
         raise StoreError(
             f"writing the backup {file}: {error.strerror}",
@@ -107,7 +122,7 @@ def _check_room(catalog: Path, folder: Path) -> None:
 
 
 def _copy(catalog: Path, fresh: Path) -> None:
-    source = Database(catalog)
+    source = SqliteDatabase(catalog)
     try:
         with (
             closing(sqlite3.connect(fresh, isolation_level=None)) as copy,
@@ -128,12 +143,12 @@ def _copy(catalog: Path, fresh: Path) -> None:
         source.close()
 
 
-def _remove_oldest(catalog: Path, folder: Path, keep: int) -> list[str]:
+def _remove_oldest(catalog: Path, host: str, folder: Path, keep: int) -> list[str]:
     """Remove all but the newest backups of this catalog; other files are none of our business."""
     ours = sorted(
         path.name
         for path in folder.iterdir()
-        if is_backup_of(catalog, path.name) and path.is_file() and not path.is_symlink()
+        if is_backup_of(catalog, host, path.name) and path.is_file() and not path.is_symlink()
     )
     old = ours[: max(0, len(ours) - max(keep, 1))]
     for name in old:
@@ -141,9 +156,11 @@ def _remove_oldest(catalog: Path, folder: Path, keep: int) -> list[str]:
     return old
 
 
-def _remove_leavings(folder: Path) -> None:
-    """Remove what a process that was killed has left of its backup."""
-    for left in folder.glob(".*.db.*"):
+def _remove_leavings(folder: Path, begin: str) -> None:
+    """Remove what a process of this host that was killed has left of such a backup."""
+    for left in folder.iterdir():
+        if not left.name.startswith(f".{begin}"):
+            continue
         pid = left.name.rpartition(".")[2].partition("-")[0]
         if pid.isdecimal() and not lives(int(pid)):
             with suppress(OSError):

@@ -1,63 +1,66 @@
-"""Opening the catalog: SQLite in WAL mode, migrated, and spoken to through named queries.
+"""Opening the catalog by its URL, and what all catalogs have in common.
 
 SQL lives in ``sql/*.sql``, one file a topic, each query named and commented there. Nothing above
-this package writes SQL.
+this package writes SQL, or knows whether the catalog is a file or on a server.
 """
 
 from __future__ import annotations
 
-import os
-import random
-import sqlite3
-import time
-from contextlib import contextmanager, suppress
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-import aiosql
-
-from archive.errors import CatalogError
+from archive.errors import CatalogError, InputError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-OLDEST_SQLITE: Final = (3, 35, 0)
-"""The first with ``RETURNING``, which claims need. Debian 11 and Ubuntu 22.04 have newer ones."""
+T = TypeVar("T")
+TRIES: Final = 5
+"""How often a write is done before it is given up that others were in the way of each time."""
+PACKAGE: Final = "archive.catalog"
+_SQLITE: Final = "sqlite:///"
+SERVER_SCHEMES: Final = ("postgresql://", "postgres://")
 
-_NAP_S: Final = (0.001, 0.004)
-"""Between two looks at a lock that somebody has; the time of a short transaction."""
-_CACHE_KIB: Final = 64 * 1024
-_FOLD_PAGES: Final = 1_000
-_PACKAGE: Final = "archive.catalog"
+
+class Row(Protocol):
+    """A row of a result: by the names of its columns, or by their places."""
+
+    def __getitem__(self, key: str | int, /) -> Any: ...  # noqa: ANN401 - what the SQL selects
+    def __iter__(self) -> Iterator[Any]: ...
+    def __len__(self) -> int: ...
+    def keys(self) -> Iterable[str]: ...  # noqa: D102 - the names of its columns
 
 
 class Tx:
-    """One transaction, or one read: runs the named queries of ``sql/*.sql``."""
+    """One transaction, or one read: runs the named queries of ``sql/*.sql``.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    ``queries`` are what aiosql made of them for this kind of connection.
+    """
+
+    def __init__(self, connection: Any, queries: Any) -> None:  # noqa: ANN401 - each driver's own
         self.connection = connection
-        self._queries = _queries()
+        self._queries = queries
 
-    def rows(self, query: str, **parameters: object) -> list[sqlite3.Row]:
+    def rows(self, query: str, **parameters: object) -> list[Row]:
         """Return all rows of a query."""
-        return list(self.stream(query, **parameters))
+        return list(getattr(self._queries, query)(self.connection, **parameters))
 
-    def stream(self, query: str, **parameters: object) -> Generator[sqlite3.Row, None, None]:
+    def stream(self, query: str, **parameters: object) -> Generator[Row, None, None]:
         """Yield the rows of a query one after another, however many there are.
 
         Who may stop before the last one closes it.
         """
-        rows: Generator[sqlite3.Row, None, None] = getattr(self._queries, query)(
+        rows: Generator[Row, None, None] = getattr(self._queries, query)(
             self.connection, **parameters
         )
         return rows
 
-    def row(self, query: str, **parameters: object) -> sqlite3.Row:
+    def row(self, query: str, **parameters: object) -> Row:
         """Return the one row of a query that always has one."""
-        found: sqlite3.Row = getattr(self._queries, query)(self.connection, **parameters)
+        found: Row = getattr(self._queries, query)(self.connection, **parameters)
         return found
 
     def value(self, query: str, **parameters: object) -> Any:  # noqa: ANN401 - what the SQL selects
@@ -77,264 +80,140 @@ class Tx:
         """
         return int(getattr(self._queries, query)(self.connection, rows))
 
+    def table(self, name: str, columns: Sequence[str], order: str) -> Generator[Row, None, None]:
+        """Yield all rows of a table, in an order, for `archive.catalog.copying`."""
+        text = f"SELECT {', '.join(columns)} FROM {name} ORDER BY {order}"  # noqa: S608 - our words
+        yield from self.connection.execute(text)
 
-class Database:
-    """One connection to the catalog. Not shared between threads.
+    def fill(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Put rows into a table."""
+        places = ", ".join("?" * len(columns))
+        text = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 - as above
+        self.connection.executemany(text, rows)
 
-    ``patience_s`` is how long a write waits for others, ``cache_kib`` how much of the file is kept
-    in memory, and ``fold_pages`` how long the WAL may grow before it is folded into the file.
 
-    Raises:
-        CatalogError: SQLite is too old, or the file cannot be opened or is no catalog.
-    """
+class Database(Protocol):
+    """One connection to the catalog. Not shared between threads."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        patience_s: float = LOCK_S,
-        cache_kib: int = _CACHE_KIB,
-        fold_pages: int = _FOLD_PAGES,
-    ) -> None:
-        self.path = path
-        self._patience_s = patience_s
-        self._connection = _connect(path)
-        self._connection.execute(f"PRAGMA cache_size = -{cache_kib}")
-        self._connection.execute(f"PRAGMA wal_autocheckpoint = {fold_pages}")
-        self._file = _identity(path)
+    @property
+    def name(self) -> str:
+        """What it is called in errors: never with a secret."""
 
-    @contextmanager
-    def write(self) -> Iterator[Tx]:
-        """Run a write transaction; what it did is on disk when it ends."""
-        with catalog_errors(self.path, "writing to"):
-            self._begin()
-            try:
-                yield Tx(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk rolls back by itself, and then there is nothing to roll back.
-                with suppress(sqlite3.OperationalError):
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def _begin(self) -> None:
-        """Begin to write, once others let us.
-
-        SQLite's own way of waiting sleeps longer and longer, up to 0.1 s, so that who has waited
-        longest has the least chance: beside one who writes again and again it never had its turn
-        for seconds. Here all look equally often.
+    def write(self) -> AbstractContextManager[Tx]:
+        """Run a write transaction; what it did is on disk when it ends.
 
         Raises:
-            sqlite3.OperationalError: others did not let us for as long as anybody waits.
+            CatalogError: it cannot be written; nothing of the transaction was kept.
         """
-        self._connection.execute("PRAGMA busy_timeout = 0")
-        try:
-            until = time.monotonic() + self._patience_s
-            while not self._try_to_begin(last=time.monotonic() > until):
-                _nap()
-        finally:
-            self._connection.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000}")
 
-    def _try_to_begin(self, *, last: bool) -> bool:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if last or not _is_busy(error):
-                raise
-            return False
-        return True
+    def read(self) -> AbstractContextManager[Tx]:
+        """Read one consistent state, which writers do not change meanwhile.
 
-    @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """Read one consistent state, which writers do not change meanwhile."""
-        with catalog_errors(self.path, "reading"):
-            self._connection.execute("BEGIN")
-            try:
-                yield Tx(self._connection)
-            finally:
-                self._connection.execute("ROLLBACK")
+        Raises:
+            CatalogError: it cannot be read.
+        """
 
-    @contextmanager
-    def scratch(self) -> Iterator[Tx]:
+    def scratch(self) -> AbstractContextManager[Tx]:
         """Write to temporary tables of this connection only: nobody waits for that, nor do we."""
-        with catalog_errors(self.path, "working beside"):
-            self._connection.execute("BEGIN")
-            try:
-                yield Tx(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.OperationalError):
-                    self._connection.execute("ROLLBACK")
-                raise
 
-    @contextmanager
-    def bare(self, doing: str) -> Iterator[sqlite3.Connection]:
-        """Lend the connection outside of any transaction, for the upkeep of the file itself."""
-        with catalog_errors(self.path, doing):
-            yield self._connection
+    def errors(self, doing: str) -> AbstractContextManager[None]:
+        """Turn the driver's errors into one that says what was being done, and what to look at.
+
+        Raises:
+            CatalogError: instead of any error of the driver.
+        """
 
     def is_in_its_place(self) -> bool:
-        """Tell whether the file that was opened is still the one at its path.
-
-        One that was deleted can be written to as if nothing were wrong, and is gone when closed.
-        """
-        return self._file == _identity(self.path)
+        """Tell whether what was opened is still what is to be found there."""
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def open_database(
+    where: str | Path, *, patience_s: float = LOCK_S, for_import: bool = False
+) -> Database:
+    """Open the catalog that a URL names, or that lies in a file, and migrate it.
 
-
-@contextmanager
-def catalog_errors(path: Path, doing: str) -> Iterator[None]:
-    """Turn SQLite's errors into one that says what was being done and what to look at.
+    ``patience_s`` is how long a write waits for others. ``for_import`` takes less memory, and does
+    less in between, for who brings a million calls.
 
     Raises:
-        CatalogError: instead of any ``sqlite3.Error``.
+        CatalogError: it cannot be opened, or is no catalog.
     """
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise CatalogError(f"{doing} the catalog {path}: {error}", hint=_hint(error)) from error
+    # Loaded when needed: a driver takes as long to load as some commands run.
+    if is_on_a_server(where):
+        check_driver()
+        from archive.catalog.postgresql import PostgresqlDatabase  # noqa: PLC0415 - as said above
+
+        return PostgresqlDatabase(str(where), patience_s=patience_s)
+    from archive.catalog.sqlite import SqliteDatabase  # noqa: PLC0415 - as said above
+
+    return SqliteDatabase(file_of(where), patience_s=patience_s, for_import=for_import)
 
 
-def _hint(error: sqlite3.Error) -> str:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return "another program holds it; see which with: fuser -v on the file"
-    if "full" in text or "I/O" in text:
-        return "the disk may be full or failing: check df -h and the system log"
-    if "readonly" in text or "unable to open" in text:
-        return "check that its folder exists and belongs to the user callvault runs as"
-    if "not a database" in text or "malformed" in text:
-        return "the file is no catalog, or is damaged: keep it, and restore or rebuild it"
-    return ""
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        oldest = ".".join(map(str, OLDEST_SQLITE))
-        raise CatalogError(
-            f"SQLite {sqlite3.sqlite_version} is too old for the catalog, which needs {oldest}",
-            hint="use a Python that is built with a newer SQLite",
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Numbers of callers and Sids are nobody else's business. Only a file that is made here is
-        # opened here: closing any descriptor of a file drops all locks that this process has on it
-        # (fcntl(2), "advisory record locking"), those of SQLite's other connections included.
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError as error:
-        raise CatalogError(
-            f"opening the catalog {path}: {error.strerror}",
-            hint="check that its folder exists and belongs to the user callvault runs as",
-        ) from error
-    with catalog_errors(path, "opening"):
-        connection = sqlite3.connect(
-            path, timeout=LOCK_S, isolation_level=None, check_same_thread=False
-        )
-        connection.row_factory = sqlite3.Row
-        try:
-            # Of a new catalog only: an import writes a quarter less by it than with half of that.
-            connection.execute("PRAGMA page_size = 8192")
-            _switch_to_wal(connection)
-            # FULL: a commit is on disk when it returns, also after a power cut.
-            connection.execute("PRAGMA synchronous = FULL")
-            _migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Have a WAL, as an opened catalog has already.
-
-    Several who open a new one at once refuse each other this, and SQLite's own patience does not
-    cover it (https://www.sqlite.org/wal.html, 8: "Sometimes Queries Return SQLITE_BUSY In WAL
-    Mode").
+def written(database: Database, work: Callable[[Tx], T]) -> T:
+    """Do something in a write transaction; once more, where another host was in its way.
 
     Raises:
-        sqlite3.OperationalError: others did not let us for as long as anybody waits.
+        CatalogError: it cannot be written, or others were in its way again and again.
     """
-    until = time.monotonic() + LOCK_S
-    while True:
+    for _ in range(TRIES - 1):
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error) or time.monotonic() > until:
+            with database.write() as tx:
+                return work(tx)
+        except CatalogError as error:
+            if not error.passing:
                 raise
-            _nap()
-        else:
-            return
+    with database.write() as tx:
+        return work(tx)
 
 
-def _is_busy(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+def check_driver() -> None:
+    """Check that what speaks to a PostgreSQL server is installed.
 
-
-def _nap() -> None:
-    time.sleep(random.uniform(*_NAP_S))  # noqa: S311 - chance protects nothing here
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the catalog to this program's version, one numbered file after another."""
-    numbered = _migrations()
-    version = _version(connection)
-    if version > len(numbered):
+    Raises:
+        CatalogError: it is not.
+    """
+    if find_spec("psycopg") is None:
         raise CatalogError(
-            f"the catalog is of version {version}, newer than this program's {len(numbered)}",
-            hint="a newer callvault has used it: use that one",
+            "the catalog is on a PostgreSQL server, and psycopg is not installed",
+            hint="install it with: pip install 'callvault[postgresql]'",
         )
-    if version == len(numbered):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Looked at again under the lock: another process may have been quicker.
-        pending = numbered[_version(connection) :]
-        for statement in (part for text in pending for part in _statements(text)):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(numbered)}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
-def newest_version() -> int:
-    """Return the version that a catalog has once this program has opened it."""
-    return len(_migrations())
+def is_on_a_server(where: str | Path) -> bool:
+    """Tell whether a catalog is on a server, and no file of ours."""
+    return isinstance(where, str) and where.startswith(SERVER_SCHEMES)
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+def file_of(where: str | Path) -> Path:
+    """Return the file that a catalog's URL names.
+
+    Raises:
+        InputError: it is on a server.
+    """
+    if is_on_a_server(where):
+        raise InputError(
+            f"the catalog {name_of(where)} is on a server, and no file",
+            hint="see docs/how-to/postgresql.md for backups and for making it anew",
+        )
+    return where if isinstance(where, Path) else Path(where.removeprefix(_SQLITE))
 
 
-def _migrations() -> list[str]:
-    folder = resources.files(_PACKAGE) / "migrations"
-    return [file.read_text() for file in sorted(folder.iterdir(), key=lambda file: file.name)]
+def is_there(where: str | Path) -> bool:
+    """Tell whether there is a catalog, without making one.
+
+    On a server there always is: it is made as it is opened.
+    """
+    return is_on_a_server(where) or file_of(where).exists()
 
 
-def _statements(text: str) -> Iterator[str]:
-    """Split a migration at its statements' ends (executescript would end our transaction)."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+def name_of(where: str | Path) -> str:
+    """Return what a catalog is called in errors and reports: never with a secret."""
+    if not is_on_a_server(where):
+        return str(file_of(where))
+    check_driver()
+    from archive.catalog.postgresql_line import name_of_url  # noqa: PLC0415 - loaded when needed
 
-
-@cache
-def _queries() -> Any:  # noqa: ANN401 - aiosql makes its methods from the files
-    with resources.as_file(resources.files(_PACKAGE) / "sql") as folder:
-        return aiosql.from_path(folder, "sqlite3")
+    return name_of_url(str(where))

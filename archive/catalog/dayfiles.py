@@ -13,10 +13,9 @@ from archive.clock import from_ms
 from archive.manifest import Gone, Hint, Line, Seen, Told, file_of, folder_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator
 
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
 
 
 class ChangedDay(msgspec.Struct, frozen=True):
@@ -81,7 +80,7 @@ def own_day(tx: Tx, folder: str) -> None:
     tx.run("own_day", folder=folder)
 
 
-def _line(row: sqlite3.Row, folder: str) -> Line:
+def _line(row: Row, folder: str) -> Line:
     state = State(row["state"])
     settled = row["settled_ms"]
     return Line(
@@ -124,7 +123,7 @@ def _told(values: list[Any], folder: str) -> Told:
         format=kind,
         channels=channels,
         sample_rate=rate,
-        seconds=seconds,
+        seconds=None if seconds is None else float(seconds),
         flag=flag,
         archived_at=from_ms(archived_ms),
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog.database import Tx, catalog_errors, newest_version
+from archive.catalog.database import Tx, check_driver, file_of, is_on_a_server
+from archive.catalog.sqlite import catalog_errors, newest_version, queries
 from archive.clock import from_ms
 from archive.errors import CatalogError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_SOON_S: Final = 10.0
 _STEPS: Final = 10_000
 """Steps of SQLite's machine between two looks at the clock: some milliseconds."""
 
@@ -50,25 +52,59 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def looking_at(path: Path, *, within_s: float) -> Iterator[Tx]:
+def looking_at(where: str | Path, *, within_s: float) -> Iterator[Tx]:
     """Open the catalog for reading only, for so long; nothing is made where there is none.
 
     Raises:
         LongReadError: a query took longer.
         CatalogError: it cannot be opened or read.
     """
+    if is_on_a_server(where):
+        check_driver()
+        from archive.catalog.postgresql import looking  # noqa: PLC0415 - loaded when needed
+
+        with looking(str(where), within_s=within_s) as (tx, took_too_long):
+            try:
+                yield tx
+            except took_too_long as error:
+                raise _too_long(within_s) from error
+        return
+    path = file_of(where)
     with catalog_errors(path, "reading"), closing(_open(path, "ro")) as connection:
         until = time.monotonic() + within_s
         connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         connection.execute("BEGIN")
         try:
-            yield Tx(connection)
+            yield Tx(connection, queries())
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise LongReadError(
-                    f"not looked at to the end: it would take more than {within_s:.0f} s"
-                ) from error
+                raise _too_long(within_s) from error
             raise
+
+
+def _too_long(within_s: float) -> LongReadError:
+    return LongReadError(f"not looked at to the end: it would take more than {within_s:.0f} s")
+
+
+def bytes_of(where: str | Path, tx: Tx) -> tuple[int, int]:
+    """Return the bytes of a catalog, and of the log that is folded into it now and then."""
+    if is_on_a_server(where):
+        return int(tx.value("bytes_of_catalog")), 0
+    path = file_of(where)
+    log = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size, log.stat().st_size if log.exists() else 0
+
+
+def is_made(where: str | Path) -> bool:
+    """Tell whether there is a catalog; on a server, whether its tables were made.
+
+    Raises:
+        CatalogError: the server cannot be reached.
+    """
+    if not is_on_a_server(where):
+        return file_of(where).exists()
+    with looking_at(where, within_s=_SOON_S) as tx:
+        return bool(tx.value("is_made"))
 
 
 def version(tx: Tx) -> tuple[int, int]:
@@ -82,12 +118,16 @@ def damage(tx: Tx) -> list[str]:
     return [] if found == ["ok"] else found
 
 
-def can_write(path: Path, *, within_s: float) -> bool:
+def can_write(where: str | Path, *, within_s: float) -> bool:
     """Tell whether a transaction that writes can begin; nothing is written.
 
     Raises:
         CatalogError: for another reason than that somebody else writes all the time.
     """
+    if is_on_a_server(where):
+        with looking_at(where, within_s=within_s) as tx:
+            return not tx.value("reads_only")
+    path = file_of(where)
     with catalog_errors(path, "writing to"), closing(_open(path, "rw")) as connection:
         connection.execute(f"PRAGMA busy_timeout = {int(within_s * 1000)}")
         try:

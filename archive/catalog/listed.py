@@ -37,6 +37,8 @@ def take_listed(
     A call that was given up as absent or lost, and of which the listing tells a recording, is
     looked at once more.
     """
+    # In one order, so that two who list the same calls do not wait for each other.
+    answers = sorted(answers, key=lambda answer: answer.facts.sid)
     calls = [answer.facts for answer in answers]
     intake = add_calls(
         tx,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.call import UNSETTLED, State
+from archive.catalog import runs
 from archive.catalog.balance import Balance, Recorded, day_balance, recorded_on
 from archive.catalog.coverage import unread
 from archive.catalog.forecast import risks
@@ -32,6 +33,8 @@ _HOUR_MS: Final = 3_600_000
 _KNOWN_MS: Final = 5 * 60_000
 """A call that a source told of within this of its end became known in time."""
 _FIRST: Final = 3
+_LISTING: Final = frozenset({"enqueue range", "reconcile", "run"})
+"""Commands that read the listing."""
 _EXOPHONES: Final = 20
 
 
@@ -98,7 +101,7 @@ def read_part(
             begin=begin,
             end=last,
             brought=tuple(sources_of(tx, account, begin, last) if begin < last else ()),
-            unread=_unread(tx, account, begin, last) if end <= now else (),
+            unread=_unread(tx, account, begin, last, now) if end <= now else (),
         ),
         days=_days(tx, name, day),
         known_since=known_since,
@@ -106,10 +109,13 @@ def read_part(
     )
 
 
-def _unread(tx: Tx, account: Account, begin: datetime, last: datetime) -> tuple[Unread, ...]:
+def _unread(
+    tx: Tx, account: Account, begin: datetime, last: datetime, now: datetime
+) -> tuple[Unread, ...]:
+    tried = any(run.command in _LISTING for run in runs.between(tx, begin, now))
     return tuple(
         Unread(since.astimezone(account.zone), until.astimezone(account.zone))
-        for since, until in unread(tx, account.name, begin, last)
+        for since, until in unread(tx, account.name, begin, last, tried=tried)
     )
 
 

@@ -19,9 +19,8 @@ from archive.manifest import folder_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from sqlite3 import Row
 
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.purging import Horizon
 
 
@@ -36,6 +35,14 @@ class Purgeable(msgspec.Struct, frozen=True, kw_only=True):
     delete_by: datetime
     recordings: int
     bytes: int
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Calls of an account, a day (``YYYY-MM-DD``) and an ExoPhone, which are kept alike."""
+
+    account: str
+    day: str
+    exophone: str
 
 
 class Buried(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,18 +72,38 @@ def days(tx: Tx, account: str, last_day: str) -> list[str]:
     return [row["day"] for row in tx.rows("purge_days", account=account, last_day=last_day)]
 
 
-def due(tx: Tx, account: str, day: str, horizon: Horizon, most: int) -> list[Purgeable]:
-    """Return some calls of a day whose recordings may go."""
-    return [
-        _purgeable(row)
-        for row in tx.rows("purge_due", account=account, day=day, most=most, **_limits(horizon))
-    ]
+def exophones(tx: Tx, account: str, day: str) -> list[str]:
+    """Return the ExoPhones of the calls of a day that may have recordings (empty: unknown)."""
+    rows = tx.rows("purge_exophones", account=account, day=day)
+    return [row["exophone"] for row in rows]
 
 
-def amount(tx: Tx, account: str, day: str, horizon: Horizon) -> tuple[int, int, int]:
-    """Return how many calls of a day, recordings and bytes may go."""
-    row = tx.row("purge_amount", account=account, day=day, **_limits(horizon))
+def due(tx: Tx, group: Group, horizon: Horizon, most: int) -> list[Purgeable]:
+    """Return some calls of a group whose recordings may go."""
+    values = {**msgspec.structs.asdict(group), **_limits(horizon)}
+    return [_purgeable(row) for row in tx.rows("purge_due", most=most, **values)]
+
+
+def amount(tx: Tx, group: Group, horizon: Horizon) -> tuple[int, int, int]:
+    """Return how many calls of a group, recordings and bytes may go."""
+    row = tx.row("purge_amount", **msgspec.structs.asdict(group), **_limits(horizon))
     return row["calls"], row["recordings"], row["bytes"]
+
+
+def recordings(tx: Tx) -> int:
+    """Return how many recordings there are in all."""
+    return int(tx.value("recordings_in_all"))
+
+
+def newest(tx: Tx, accounts: Iterable[str]) -> datetime | None:
+    """Return the latest that the catalog knows: a call that was settled, an hour of work.
+
+    A purge is none: one that a wrong clock had would vouch for that clock.
+    """
+    found = [row["at_ms"] for row in tx.rows("newest_tally")]
+    for account in accounts:
+        found += [row["at_ms"] for row in tx.rows("newest_settled", account=account)]
+    return from_ms(max(found)) if found else None
 
 
 def named(tx: Tx, account: str, sid: str) -> Purgeable | None:
@@ -92,6 +119,7 @@ def bury(tx: Tx, calls: Iterable[Purgeable], *, reason: str, why: str, now: date
     count = 0
     for call in calls:
         mine = {"account": call.account, "sid": call.sid}
+        tx.rows("hold_call", **mine)
         # Their call's day is marked by a trigger; they may lie in another one's folder.
         for row in tx.rows("paths_of", **mine):
             mark_day(tx, row["path"].rsplit("/", 2)[0])
@@ -117,6 +145,16 @@ def to_remove(tx: Tx, after: str, most: int) -> list[Buried]:
         )
         for row in tx.rows("to_remove", after=after, most=most)
     ]
+
+
+def left_to_remove(tx: Tx) -> int:
+    """Return how many deleted recordings may have files that lie there still."""
+    return int(tx.value("left_to_remove"))
+
+
+def remove_again(tx: Tx, account: str, sid: str, path: str) -> bool:
+    """Note that a file of a deleted recording has come back; return whether it is one."""
+    return bool(tx.run("remove_again", account=account, sid=sid, path=path))
 
 
 def note_removed(tx: Tx, gone: Iterable[Buried], now: datetime) -> None:

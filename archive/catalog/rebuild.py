@@ -13,13 +13,12 @@ from archive.manifest import path_of
 from archive.readiness import first_due
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from archive.accounts import Account
     from archive.call import CallFacts
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.manifest import Line
     from archive.readiness import Readiness
 
@@ -59,6 +58,47 @@ def tell(
 ) -> int:
     """Take in the lines of a manifest; return how many calls were not known before."""
     lines = list(lines)
+    new = tell_calls(
+        tx, lines, folder=folder, day=day, account=account, readiness=readiness, now=now
+    )
+    tx.run_many(
+        "tell_recording",
+        (
+            _recording_row(
+                Recorded(
+                    account=line.account,
+                    sid=line.sid,
+                    object_name=told.object,
+                    path=path_of(folder, told.file),
+                    sha256=told.sha256,
+                    bytes=told.bytes,
+                    format=told.format,
+                    channels=told.channels,
+                    sample_rate=told.sample_rate,
+                    seconds=told.seconds,
+                    flag=told.flag,
+                    archived_at=told.archived_at,
+                )
+            )
+            for line in lines
+            for told in line.recordings
+        ),
+    )
+    return new
+
+
+def tell_calls(
+    tx: Tx,
+    lines: Iterable[Line],
+    *,
+    folder: str,
+    day: str,
+    account: Account,
+    readiness: Readiness,
+    now: datetime,
+) -> int:
+    """Take in what lines tell of calls but for their recordings, as `tell` does."""
+    lines = list(lines)
     new = tx.run_many(
         "tell_call", (_call_row(line, day, account, readiness, now) for line in lines)
     )
@@ -85,29 +125,6 @@ def tell(
             }
             for line in lines
             for hint in line.candidates
-        ),
-    )
-    tx.run_many(
-        "tell_recording",
-        (
-            _recording_row(
-                Recorded(
-                    account=line.account,
-                    sid=line.sid,
-                    object_name=told.object,
-                    path=path_of(folder, told.file),
-                    sha256=told.sha256,
-                    bytes=told.bytes,
-                    format=told.format,
-                    channels=told.channels,
-                    sample_rate=told.sample_rate,
-                    seconds=told.seconds,
-                    flag=told.flag,
-                    archived_at=told.archived_at,
-                )
-            )
-            for line in lines
-            for told in line.recordings
         ),
     )
     tx.run_many(
@@ -235,6 +252,6 @@ def _recording_row(recorded: Recorded) -> dict[str, object]:
     return row
 
 
-def _recorded(row: sqlite3.Row) -> Recorded:
+def _recorded(row: Row) -> Recorded:
     names = [field for field in Recorded.__struct_fields__ if field != "archived_at"]
     return Recorded(**{n: row[n] for n in names}, archived_at=from_ms(row["archived_ms"]))

@@ -19,10 +19,10 @@ from archive.readiness import Readiness, first_due
 from archive.retention import kept_for
 
 if TYPE_CHECKING:
-    import sqlite3
     from datetime import datetime
 
     from archive.accounts import Account
+    from archive.catalog.database import Row
 
 
 _LONGEST_URL: Final = 512
@@ -38,7 +38,7 @@ Plain tuples: a million of them go from one process to another, and into the cat
 """
 
 # In the order of `_facts_values`.
-_OF_FACTS: Final = (
+OF_FACTS: Final = (
     "account",
     "sid",
     "day",
@@ -57,7 +57,7 @@ _OF_FACTS: Final = (
     "group_name",
     "told_url",
 )
-NEW_COLUMNS: Final = (*_OF_FACTS, "state", "reason", "settled_ms", "due_ms")
+NEW_COLUMNS: Final = (*OF_FACTS, "state", "reason", "settled_ms", "due_ms")
 """The columns of a new call, in the order in which ``add_call`` takes them."""
 
 
@@ -75,11 +75,11 @@ def delete_by(facts: CallFacts, account: Account, now: datetime) -> datetime:
 
 def facts_columns(facts: CallFacts, account: Account, now: datetime) -> dict[str, object]:
     """Return the columns of ``calls`` that follow from a call's facts."""
-    return dict(zip(_OF_FACTS, _facts_values(facts, account, now), strict=True))
+    return dict(zip(OF_FACTS, _facts_values(facts, account, now), strict=True))
 
 
 def _facts_values(facts: CallFacts, account: Account, now: datetime) -> tuple[Value, ...]:
-    """Return the values of `_OF_FACTS`. Made for millions of calls."""
+    """Return the values of `OF_FACTS`. Made for millions of calls."""
     created, began, ended = facts.created_at, facts.started_at, facts.ended_at
     created_ms = None if created is None else to_ms(created)
     # Most calls start in the second in which they are created.
@@ -144,7 +144,7 @@ def prepare(
     return (*values, _EXPECTED, "", None, due_ms), told
 
 
-def facts_of(row: sqlite3.Row) -> CallFacts:
+def facts_of(row: Row) -> CallFacts:
     """Return the facts that a row of ``calls`` holds."""
     return CallFacts(
         sid=row["sid"],
@@ -164,7 +164,7 @@ def facts_of(row: sqlite3.Row) -> CallFacts:
     )
 
 
-def proof_of(row: sqlite3.Row) -> Proof:
+def proof_of(row: Row) -> Proof:
     """Return a recording that a row of ``recordings`` tells of."""
     return Proof(
         sid=row["sid"],

@@ -17,9 +17,8 @@ from archive.clock import from_ms, to_ms
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
-    from sqlite3 import Row
 
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):

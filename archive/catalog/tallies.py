@@ -30,10 +30,14 @@ class HourCount(msgspec.Struct, frozen=True):
 
 
 def add(tx: Tx, counts: Iterable[Count], *, host: str, now: datetime) -> None:
-    """Add counts to those of the present hour."""
+    """Add counts to those of the present hour.
+
+    In one order, so that no two processes of a host wait for each other.
+    """
     hour_ms = to_ms(now) // _HOUR_MS * _HOUR_MS
     tx.run_many(
-        "add_tally", [{"hour_ms": hour_ms, "host": host, **count._asdict()} for count in counts]
+        "add_tally",
+        [{"hour_ms": hour_ms, "host": host, **count._asdict()} for count in sorted(counts)],
     )
 
 

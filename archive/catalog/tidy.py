@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, tzinfo
 
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
 
 LOOKS_GO: Final = frozenset({State.ARCHIVED, State.ABSENT, State.EXCLUDED, State.PURGED})
 """The states, as in the queries, whose calls lose their old looks."""
@@ -89,27 +89,25 @@ def tally_days(
 
 def excess(tx: Tx, day: TallyDay) -> int:
     """Return how many rows fewer there would be if a day had one row of each tally."""
-    rows, sums = _sums_of(tx, day)
+    rows, sums = _added_up(tx.rows("tallies_of_hours", **_span(day)))
     return rows - len(sums)
 
 
 def sum_up(tx: Tx, day: TallyDay) -> int:
     """Make one row of each tally of a day; return how many rows fewer there are."""
-    rows, sums = _sums_of(tx, day)
-    tx.run("drop_tallies_of_hours", **_span(day))
+    rows, sums = _added_up(tx.rows("take_tallies_of_hours", **_span(day)))
     mine = {"account": day.account, "hour_ms": day.first_ms}
     tx.run_many(
         "add_tally",
         [
             {**mine, "host": host, "name": name, "label": label, "amount": amount}
-            for (host, name, label), amount in sums.items()
+            for (host, name, label), amount in sorted(sums.items())
         ],
     )
     return rows - len(sums)
 
 
-def _sums_of(tx: Tx, day: TallyDay) -> tuple[int, Counter[tuple[str, str, str]]]:
-    rows = tx.rows("tallies_of_hours", **_span(day))
+def _added_up(rows: list[Row]) -> tuple[int, Counter[tuple[str, str, str]]]:
     sums: Counter[tuple[str, str, str]] = Counter()
     for row in rows:
         sums[row["host"], row["name"], row["label"]] += row["amount"]

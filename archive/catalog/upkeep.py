@@ -1,14 +1,17 @@
 """The upkeep of the catalog's file: its WAL, statistics and free room, and whether it is sound.
 
 Whether writing it anew pays is a pure decision, `vacuum_or_why_not`. The rest blocks.
+A server looks after its files itself: there, nothing is done, and nothing is found.
 """
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.catalog.sqlite import SqliteDatabase
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
@@ -55,7 +58,10 @@ def vacuum_or_why_not(sizes: Sizes, *, room: int, workers: int) -> str:
 
 
 def sizes_of(database: Database) -> Sizes:
-    """Measure the catalog's file."""
+    """Measure the catalog."""
+    if not isinstance(database, SqliteDatabase):
+        with database.read() as tx:
+            return Sizes(bytes=tx.value("bytes_of_catalog"), free=0)
     with database.bare("measuring") as connection:
         page, pages, free = (
             int(connection.execute(f"PRAGMA {name}").fetchone()[0])
@@ -64,12 +70,21 @@ def sizes_of(database: Database) -> Sizes:
     return Sizes(bytes=page * pages, free=page * free)
 
 
+def room_of(database: Database) -> int:
+    """Return the free bytes of the disk that has the catalog's file; 0 where that is not ours."""
+    if not isinstance(database, SqliteDatabase):
+        return 0
+    return shutil.disk_usage(database.path.parent).free
+
+
 def fold(database: Database) -> bool:
     """Fold the WAL into the file and empty it; return False where others were in the way.
 
     Most of it is folded beside who reads and writes. They are kept waiting for the rest only, and
     for no longer than we wait for them.
     """
+    if not isinstance(database, SqliteDatabase):
+        return True
     with database.bare("folding the WAL of") as connection:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         connection.execute(f"PRAGMA busy_timeout = {_FOLD_MS}")
@@ -82,12 +97,16 @@ def fold(database: Database) -> bool:
 
 def vacuum(database: Database) -> None:
     """Write the whole file anew, without what is free."""
+    if not isinstance(database, SqliteDatabase):
+        return
     with database.bare("writing anew") as connection:
         connection.execute("VACUUM")
 
 
 def damage(database: Database, most: int) -> list[str]:
     """Return what SQLite finds wrong with the file, at most so many; reads all of it."""
+    if not isinstance(database, SqliteDatabase):
+        return []
     with database.bare("checking") as connection:
         found = connection.execute(f"PRAGMA integrity_check({int(most)})").fetchall()
     return [str(row[0]) for row in found if row[0] != "ok"]

@@ -12,12 +12,11 @@ from archive.clock import from_ms, to_ms
 from archive.layout import SUFFIXES
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from datetime import datetime
 
     from archive.call import CallFacts
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
 
 _PAGE: Final = 500
 
@@ -57,6 +56,7 @@ def begin(tx: Tx) -> None:
     """Make room for findings, for as long as the connection lives."""
     tx.run("make_findings")
     tx.run("index_findings")
+    tx.run("index_findings_of_call")
 
 
 def add(tx: Tx, finding: Finding) -> None:
@@ -97,6 +97,11 @@ def misplaced(tx: Tx, sha256: str) -> Finding | None:
 def wanted(tx: Tx, sha256: str) -> Finding | None:
     """Return a finding of a place that these bytes belong to and are not in."""
     return next((_finding(row) for row in tx.rows("wanted", sha256=sha256)), None)
+
+
+def is_found(tx: Tx, kind: str, account: str, sid: str) -> bool:
+    """Tell whether there is a finding of a kind of a call."""
+    return bool(tx.value("is_found", kind=kind, account=account, sid=sid))
 
 
 def counts(tx: Tx) -> list[tuple[str, bool, str, int]]:
@@ -155,6 +160,11 @@ def is_to_be_removed(tx: Tx, path: str) -> bool:
     return any(bool(tx.value("is_to_be_removed", path=f"{stem}.{suffix}")) for suffix in SUFFIXES)
 
 
+def was_removed(tx: Tx, account: str, sid: str, path: str) -> bool:
+    """Tell whether a file is that of a deleted recording and was removed before."""
+    return bool(tx.value("was_removed", account=account, sid=sid, path=path))
+
+
 def twin(tx: Tx, account: str, sid: str, sha256: str) -> str | None:
     """Return the path of a call's recording with these bytes."""
     rows = tx.rows("twin", account=account, sid=sid, sha256=sha256)
@@ -179,6 +189,7 @@ def put_in_line(tx: Tx, finding: Finding, *, reason: str, now: datetime) -> bool
     """
     mine = {"account": finding.account, "sid": finding.sid}
     ms = to_ms(now)
+    tx.rows("hold_call", **mine)
     if not tx.run(
         "put_in_line", **mine, path=finding.path, sha256=finding.sha256, reason=reason, now_ms=ms
     ):
@@ -195,11 +206,11 @@ def flag(tx: Tx, finding: Finding) -> bool:
     )
 
 
-def _kept(row: sqlite3.Row) -> Kept:
+def _kept(row: Row) -> Kept:
     names = [name for name in Kept.__struct_fields__ if name != "archived_at"]
     return Kept(**{name: row[name] for name in names}, archived_at=from_ms(row["archived_ms"]))
 
 
-def _finding(row: sqlite3.Row) -> Finding:
+def _finding(row: Row) -> Finding:
     told = {name: row[name] for name in Finding.__struct_fields__}
     return Finding(**{**told, "fault": bool(row["fault"])})

@@ -16,12 +16,11 @@ from archive.hours import is_open
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from archive.accounts import Account
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.hours import Backfill
     from archive.proof import Proof
 
@@ -143,7 +142,7 @@ def due_lately(
     return found
 
 
-def _due(rows: Iterable[sqlite3.Row]) -> list[DueCall]:
+def _due(rows: Iterable[Row]) -> list[DueCall]:
     return [DueCall(row["sid"], row["day"], row["due_ms"]) for row in rows]
 
 
@@ -159,8 +158,10 @@ def jobs_in_work(tx: Tx, *, claimed_only: bool) -> frozenset[str]:
 
 def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[ClaimedCall]:
     """Lease those of the calls that are still expected, for a batch that has begun."""
+    # First, since it holds the batch: one that was taken for dead meanwhile gets nothing.
+    if not tx.run("batch_has_claimed", lease=lease):
+        return []
     rows = tx.rows("claim", account=account, lease=lease, sids=json.dumps(list(sids)))
-    tx.run("batch_has_claimed", lease=lease)
     claimed = [row["sid"] for row in rows]
     told = candidates_of(tx, account, claimed)
     kept: dict[str, tuple[Proof, ...]] = {}
@@ -184,7 +185,7 @@ def claim(tx: Tx, *, account: str, sids: Sequence[str], lease: str) -> list[Clai
     ]
 
 
-def _counted(row: sqlite3.Row) -> tuple[str, ...]:
+def _counted(row: Row) -> tuple[str, ...]:
     # Those that cost nothing are not counted, so some that were may be left out: then the call is
     # only looked at once more. Those before a retry have no count left.
     most = row["tries"] + row["refreshes"] + row["late_looks"]
@@ -269,9 +270,9 @@ def put_off(tx: Tx, *, lease: str, until: datetime) -> int:
 
 def end_batch(tx: Tx, *, lease: str) -> int:
     """Give back what a batch still holds and forget the batch; return how many that were."""
-    returned = tx.run("give_back", lease=lease)
+    # The batch first: who claims for it at this moment comes before, or comes too late.
     tx.run("end_batch", lease=lease)
-    return returned
+    return tx.run("give_back", lease=lease)
 
 
 def live_leases(tx: Tx) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 Many small writes become few commits: whatever is asked for within 50 ms goes into one
 transaction, and every caller learns the outcome when that is on disk. A write that fails is
-undone alone, by its savepoint, and spoils no neighbour.
+undone alone, by its savepoint, and spoils no neighbour. One that was undone because another host
+was in its way, in a circle, is done again.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from archive.catalog.database import Database, Tx, catalog_errors
+from archive.catalog.database import TRIES, Tx, name_of, open_database
 from archive.errors import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from archive.catalog.database import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,30 +32,45 @@ T = TypeVar("T")
 _GROUP_S: Final = 0.05
 """The longest a write transaction collects: others wait for the lock meanwhile."""
 _GROUP_MOST: Final = 512
-_Item = tuple["Callable[[Tx], Any]", "Future[Any]"]
+
+
+@dataclass(eq=False)
+class _Item:
+    work: Callable[[Tx], Any]
+    future: Future[Any]
+    tries: int = 0
+
+    def may_be_done_again(self, error: Exception) -> bool:
+        """Tell whether what undid it was a passing matter, and count the try."""
+        self.tries += 1
+        return isinstance(error, CatalogError) and error.passing and self.tries < TRIES
 
 
 class Catalog:
     """The catalog as a worker or the supervisor uses it. Open it with ``await Catalog.open``."""
 
-    def __init__(self, path: Path, open_database: Callable[[Path], Database] = Database) -> None:
-        self.path = path
+    def __init__(
+        self, where: str | Path, opener: Callable[[str | Path], Database] = open_database
+    ) -> None:
+        self.where = where
+        self.name = name_of(where)
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._again: deque[_Item] = deque()
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="catalog-read")
         self._thread = threading.Thread(target=self._write_all, name="catalog-write", daemon=True)
         self._closed = False
-        self._writer = open_database(path)
-        self._reader = Database(path)
+        self._writer = opener(where)
+        self._reader = open_database(where)
         self._thread.start()
 
     @classmethod
-    async def open(cls, path: Path) -> Catalog:
-        """Open and migrate the catalog, and start its threads.
+    async def open(cls, where: str | Path) -> Catalog:
+        """Open and migrate the catalog that a URL names or that lies in a file; start its threads.
 
         Raises:
             CatalogError: it cannot be opened.
         """
-        return await asyncio.to_thread(cls, path)
+        return await asyncio.to_thread(cls, where)
 
     async def write(
         self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -63,7 +83,7 @@ class Catalog:
         if self._closed:
             raise CatalogError("writing to the catalog after it was closed")
         future: Future[T] = Future()
-        self._inbox.put((lambda tx: work(tx, *args, **kwargs), future))
+        self._inbox.put(_Item(lambda tx: work(tx, *args, **kwargs), future))
         # Shielded: the write happens whether or not its caller is cancelled meanwhile.
         return await asyncio.shield(asyncio.wrap_future(future))
 
@@ -89,15 +109,15 @@ class Catalog:
             CatalogError: it cannot be opened, or is no longer in its place.
         """
         if self.is_in_its_place():
-            another = await asyncio.to_thread(Database, self.path)
+            another = await asyncio.to_thread(open_database, self.where)
             # Else another file may have been opened than this one.
             if self.is_in_its_place():
                 return another
             another.close()
-        raise CatalogError(f"the catalog {self.path} was removed or replaced while it was in use")
+        raise CatalogError(f"the catalog {self.name} was removed or replaced while it was in use")
 
     def is_in_its_place(self) -> bool:
-        """Tell whether the file that was opened is still the one at the catalog's path."""
+        """Tell whether what was opened is still what is to be found there."""
         return self._writer.is_in_its_place() and self._reader.is_in_its_place()
 
     async def close(self) -> None:
@@ -112,20 +132,21 @@ class Catalog:
         self._reader.close()
 
     def _write_all(self) -> None:
-        while (first := self._inbox.get()) is not None:
-            if not self._write_group(first):
-                return
+        go_on = True
+        while go_on or self._again:
+            first = self._again.popleft() if self._again else self._inbox.get()
+            go_on = first is not None and self._write_group(first) and go_on
 
     def _write_group(self, first: _Item) -> bool:
         """Write one group; return False when the end was asked for within it."""
-        done: list[tuple[Future[Any], Any]] = []
+        done: list[tuple[_Item, Any]] = []
         taken = [first]
         go_on = True
         try:
             with self._writer.write() as tx:
-                _apply(self.path, tx, first, done)
+                together = self._apply(tx, first, done)
                 until = time.monotonic() + _GROUP_S
-                while len(taken) < _GROUP_MOST and time.monotonic() < until:
+                while together and len(taken) < _GROUP_MOST and time.monotonic() < until:
                     try:
                         item = self._inbox.get_nowait()
                     except queue.Empty:
@@ -134,28 +155,38 @@ class Catalog:
                         go_on = False
                         break
                     taken.append(item)
-                    _apply(self.path, tx, item, done)
+                    together = self._apply(tx, item, done)
         except CatalogError as error:
             # The transaction is gone, and with it what was done in it.
-            for _, future in taken:
-                if not future.done():
-                    future.set_exception(error)
+            for item in taken:
+                if item.future.done() or item in self._again:
+                    continue
+                if item.may_be_done_again(error):
+                    self._again.append(item)
+                else:
+                    item.future.set_exception(error)
             return go_on
-        for future, result in done:
-            future.set_result(result)
+        for item, result in done:
+            item.future.set_result(result)
         return go_on
 
+    def _apply(self, tx: Tx, item: _Item, done: list[tuple[_Item, Any]]) -> bool:
+        """Do one write of a group; return False if the group is to end with it.
 
-def _apply(path: Path, tx: Tx, item: _Item, done: list[tuple[Future[Any], Any]]) -> None:
-    work, future = item
-    tx.connection.execute("SAVEPOINT one")
-    try:
-        with catalog_errors(path, "writing to"):
-            result = work(tx)
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-        tx.connection.execute("ROLLBACK TO one")
-        future.set_exception(error)
-    else:
-        done.append((future, result))
-    finally:
-        tx.connection.execute("RELEASE one")
+        Who was in its way may wait for what the group has done before.
+        """
+        tx.connection.execute("SAVEPOINT one")
+        try:
+            with self._writer.errors("writing to"):
+                result = item.work(tx)
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            tx.connection.execute("ROLLBACK TO one")
+            if item.may_be_done_again(error):
+                self._again.append(item)
+                return False
+            item.future.set_exception(error)
+        else:
+            done.append((item, result))
+        finally:
+            tx.connection.execute("RELEASE one")
+        return True

@@ -25,6 +25,7 @@ _NOTHING_YET: Final = {
     State.LEASED: "being worked on",
     State.PURGED: "deleted on request",
 }
+_NEXT_RUN: Final = "the workers look at them; if none run, start them"
 
 
 def reasons_of(
@@ -62,13 +63,17 @@ def reasons_of(
 def _meaning(state: State, reason: str) -> tuple[str, str]:
     if state is State.EXCLUDED:
         return "a rule of the settings leaves them out", ""
+    if state is State.EXPECTED and not reason:
+        return _NOTHING_YET[state], _NEXT_RUN
     if not reason:
         return _NOTHING_YET.get(state, ""), ""
     return meaning_of(reason)
 
 
 def command_for(state: State, reason: str, *, day: str, account: str) -> str:
-    """Return the command that helps: a retry of what failed, else one that lists the calls."""
+    """Return the command that helps: a run, a retry of what failed, else a list of the calls."""
+    if state is State.EXPECTED:
+        return "callvault work --drain"
     words = ["callvault"]
     if state is State.FAILED:
         words += ["retry", "--failed", "--day", day]

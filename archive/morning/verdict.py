@@ -219,7 +219,13 @@ def _of_runs(runs: Iterable[Ran]) -> Iterator[Note]:
                 alarm=True,
             )
         elif run.code and run.code != _INTERRUPTED:
-            yield Note(text=f"callvault {run.command} on {run.host} ended with {run.code}{told}")
+            # Until a person has mended it, the next night ends in the same way.
+            stuck = run.code in {Exit.USAGE, Exit.FATAL}
+            yield Note(
+                text=f"callvault {run.command} on {run.host} ended with {run.code}{told}",
+                command="callvault doctor" if stuck else "",
+                alarm=stuck,
+            )
 
 
 def _of_what_came(seen: Seen) -> Iterator[Note]:

@@ -147,3 +147,29 @@ def test_what_a_rule_leaves_out_is_never_fetched(
     vault.good("retry", "--excluded")
     vault.good("work", "--drain", **KEYS)
     assert archived(vault, "main") == 12
+
+
+def test_a_night_archives_what_it_can_and_says_whom_it_could_not_ask(
+    begin: Callable[..., Vault], other: Provider
+) -> None:
+    """One account's key is refused: 7; the other's calls of the night are listed and archived."""
+    vault = begin(*SMALL, "--calls", "12")
+    assert vault.provider is not None
+    configure(vault, other)
+    vault.provider.spoil({"kind": "unauthorised", "where": "api"})
+    night = ("run", "--from", "3 days ago", "--drain")
+    done = vault.run(*night, **KEYS)
+    done.says(7, "asking", "for the calls of main", "401")
+    assert "other: 40 calls listed: 40 calls new" in done.out
+    assert archived(vault, "other") == 40
+    (ended,) = vault.rows("SELECT command, code, note FROM runs")
+    assert ended[:2] == ("run", 7)
+    assert ended[2].startswith("main: asking")
+    vault.provider.heal()
+    assert vault.run(*night, **KEYS).code == 0
+    assert (archived(vault, "main"), archived(vault, "other")) == (12, 40)
+
+
+def test_a_range_has_a_beginning(begin: Callable[..., Vault]) -> None:
+    """An end alone is a mistake."""
+    begin("--calls", "1").run("run", "--to", "yesterday", "--drain").says(2, "--to needs --from")

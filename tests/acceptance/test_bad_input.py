@@ -146,7 +146,7 @@ def test_every_mistake_of_the_settings_is_told_at_once(alone: Vault) -> None:
 @pytest.mark.parametrize(
     ("words", "text", "message"),
     [
-        ([], None, "no settings"),
+        ([], None, "callvault init"),
         (["--config", "nowhere.toml"], None, "nowhere.toml"),
         (["--config", "broken.toml"], "[accounts\n", "are no TOML"),
         (["--config", "bytes.toml"], "sid = '\udcff'", "are no TOML"),
@@ -178,6 +178,8 @@ def test_settings_that_cannot_be_read(
         ["status", "--account", "other"],
         ["explode"],
         ["work", "--drainn"],
+        ["work", "--json"],
+        ["run", "--no-web", "--json"],
     ],
 )
 def test_a_command_line_that_makes_no_sense(alone: Vault, words: list[str]) -> None:

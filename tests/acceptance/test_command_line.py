@@ -130,6 +130,11 @@ def completed(vault: Vault, words: str, incomplete: str = "", asked_by: str = "b
         ("poll --only", "ex", ["exophone="]),
         ("find --flag", "dam", ["damaged"]),
         ("completion", "z", ["zsh"]),
+        ("help", "rec", ["reconcile"]),
+        ("help enqueue", "s", ["sids"]),
+        ("help status", "", []),
+        ("systemd install --only", "re", ["reconcile", "report"]),
+        ("systemd install --only", "report,re", ["report,reconcile"]),
     ],
 )
 def test_values_complete(alone: Vault, words: str, incomplete: str, expected: list[str]) -> None:

@@ -64,6 +64,17 @@ def test_what_is_written_is_read_by_every_command(bare: Vault) -> None:
     assert "no region was asked: no EXOTEL_API_KEY" in done.err
     assert 'api_base = "https://api.in.exotel.com"' in file.read_text()
     bare.good("--config", str(file), "status")
+    assert "Next: callvault --config deep/er/config.toml enqueue cdr EXPORT, then" in done.out
+
+
+def test_what_is_odd_is_noted(bare: Vault) -> None:
+    """It may be meant, so it is written. Settings that are found by themselves need no --config."""
+    words = ("--retention-days", "3000", "--min-free", "900TB", "--region", "mumbai")
+    done = bare.good("init", "--sid", "sandbox1", *words, "--no-check")
+
+    assert "note: 3000 days are longer than any plan keeps recordings" in done.err
+    assert "note: 900TB are to be left free, and the disk of recordings has not more" in done.err
+    assert "Next: callvault enqueue cdr EXPORT, then callvault work --drain" in done.out
 
 
 @pytest.mark.parametrize("kind", ["file", "dangling link"])

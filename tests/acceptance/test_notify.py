@@ -153,6 +153,20 @@ def test_a_poller_is_ready_and_says_what_it_found(
         ends_well(running, manager)
 
 
+def test_a_poller_whose_token_is_wrong_is_ready_and_says_so(
+    begin: Callable[..., Vault], manager: Manager
+) -> None:
+    """As systemd needs it: a start that never gets ready would be killed without a reason."""
+    vault = begin("--calls", "12", "--mix", "clean", "--bytes", "4000")
+    vault.configure(poll={"every": "500ms", "first": "2d"})
+    environment = {**manager.environment, "EXOTEL_API_TOKEN": "wrong"}
+    with vault.started("poll", "--follow", **environment) as running:
+        until(manager.hears("STATUS=main: TROUBLE: api-unauthorised"), while_running=running)
+        told = len(manager.hear())
+        until(lambda: manager.count(FED, since=told) >= 2, while_running=running)
+        ends_well(running, manager)
+
+
 def test_the_receiver_of_callbacks_is_ready_when_it_listens(alone: Vault, manager: Manager) -> None:
     """With its address as the status."""
     alone.configure(web={"port": 0})

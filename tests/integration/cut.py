@@ -61,8 +61,8 @@ class CutStore(Store):
 class CutCatalog(Catalog):
     """A catalog that ends its process before or after the commit of a recording."""
 
-    def __init__(self, path: Path, when: str) -> None:
-        super().__init__(path)
+    def __init__(self, where: str | Path, when: str) -> None:
+        super().__init__(where)
         self._when = when
 
     async def write(self, work_: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
@@ -89,7 +89,7 @@ async def main(folder: Path, account: dict[str, Any], url: str, point: str, *sid
     worker.store = partial(CutStore, when=when, step=step)
     async with worker.open():
         if step == "commit":
-            catalog = CutCatalog(worker.parts.catalog.path, when)
+            catalog = CutCatalog(worker.parts.catalog.where, when)
             worker.replace_parts(replace(worker.parts, catalog=catalog))
         await worker.run(*sids)
         die()

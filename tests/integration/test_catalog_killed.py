@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from archive.catalog.database import Database
+from archive.catalog.sqlite import SqliteDatabase
 from tests.provider import ROOT
 from tests.unit.books import SIDS, Books, called
 
@@ -57,7 +57,7 @@ def killed_after(folder: Path, statements: int) -> tuple[int, dict[str, int]]:
     done = subprocess.run(  # noqa: S603 - our own Python, no shell
         [sys.executable, "-c", _WORK, str(path), str(statements)], cwd=ROOT, check=False
     )
-    with closing(Database(path)) as database, database.read() as tx:
+    with closing(SqliteDatabase(path)) as database, database.read() as tx:
         (sound,) = tx.connection.execute("PRAGMA integrity_check").fetchone()
         assert sound == "ok"
         rows = tx.connection.execute("SELECT state, COUNT(*) FROM calls GROUP BY state")

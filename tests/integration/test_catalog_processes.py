@@ -8,17 +8,19 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from archive.catalog.database import Database, Tx
+from archive.catalog.sqlite import SqliteDatabase
 from archive.catalog.writer import Catalog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archive.catalog.database import Tx
+
 COMES_AND_GOES = """
 import sys
 from pathlib import Path
-from archive.catalog.database import Database
-Database(Path(sys.argv[1])).close()
+from archive.catalog.sqlite import SqliteDatabase
+SqliteDatabase(Path(sys.argv[1])).close()
 """
 
 
@@ -42,7 +44,7 @@ async def test_another_process_that_closes_the_catalog_harms_nobody(tmp_path: Pa
 
     assert path.with_name("catalog.db-wal").exists()
     await catalog.write(lambda tx: pause_of("second", tx))
-    with closing(Database(path)) as other, other.read() as tx:
+    with closing(SqliteDatabase(path)) as other, other.read() as tx:
         seen = [row["scope"] for row in tx.rows("pauses")]
     await catalog.close()
     assert seen == ["first", "second"]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.catalog.database import Database
+from archive.catalog.database import file_of
+from archive.catalog.sqlite import SqliteDatabase
 from archive.catalog.writer import Catalog
 from archive.errors import CatalogError
 from tests.integration.workers import SIDS, Held, open_yard, run_batch, until
@@ -40,7 +41,7 @@ def mark(tx: Tx, folder: str) -> None:
 
 def test_a_write_waits_for_who_holds_the_lock(tmp_path: Path) -> None:
     """It is done as soon as the other one lets go."""
-    database = Database(tmp_path / "catalog.db")
+    database = SqliteDatabase(tmp_path / "catalog.db")
     with closing(database), locked(database.path) as other:
         letting_go = threading.Timer(0.3, other.execute, ["ROLLBACK"])
         letting_go.start()
@@ -52,7 +53,7 @@ def test_a_write_waits_for_who_holds_the_lock(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_never_let_go_is_said(tmp_path: Path) -> None:
     """After its patience; reading goes on meanwhile, and writing does afterwards."""
-    database = Database(tmp_path / "catalog.db", patience_s=0.05)
+    database = SqliteDatabase(tmp_path / "catalog.db", patience_s=0.05)
     with closing(database):
         with locked(database.path):
             with pytest.raises(CatalogError, match="locked") as caught, database.write():
@@ -67,21 +68,21 @@ def test_a_lock_that_is_never_let_go_is_said(tmp_path: Path) -> None:
 async def test_many_that_write_at_once_all_have_their_turn(tmp_path: Path) -> None:
     """Six connections, each with twenty writes: none is refused, none is lost."""
     path = tmp_path / "catalog.db"
-    Database(path).close()
+    SqliteDatabase(path).close()
 
     def write(name: int) -> None:
-        with closing(Database(path)) as database:
+        with closing(SqliteDatabase(path)) as database:
             for number in range(20):
                 with database.write() as tx:
                     mark(tx, f"{name}/{number}")
 
     await asyncio.gather(*(asyncio.to_thread(write, name) for name in range(6)))
 
-    with closing(Database(path)) as database, database.read() as tx:
+    with closing(SqliteDatabase(path)) as database, database.read() as tx:
         assert len(tx.rows("changed_days")) == 120
 
 
-class Bounded(Database):
+class Bounded(SqliteDatabase):
     """A connection whose file may not grow: SQLite then finds the disk full (SQLITE_FULL)."""
 
     def __init__(self, path: Path) -> None:
@@ -117,12 +118,12 @@ async def test_a_full_disk_below_the_catalog_loses_nothing(tmp_path: Path) -> No
     """
     opened: list[Bounded] = []
 
-    def open_bounded(path: Path) -> Bounded:
-        opened.append(Bounded(path))
+    def open_bounded(where: str | Path) -> Bounded:
+        opened.append(Bounded(file_of(where)))
         return opened[-1]
 
     async with open_yard(tmp_path) as yard:
-        catalog = await asyncio.to_thread(Catalog, yard.catalog.path, open_bounded)
+        catalog = await asyncio.to_thread(Catalog, yard.catalog.where, open_bounded)
         fetcher = Held()
         parts = await yard.worker("alive", fetcher, catalog=catalog, rest=timedelta(hours=1))
         running = asyncio.create_task(run_batch(parts))

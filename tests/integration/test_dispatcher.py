@@ -106,8 +106,10 @@ async def test_what_is_taken_is_replaced_and_never_doubled(desk: Desk) -> None:
         found = await desk.queue.look()
         assert found.waiting <= 4
         seen += found.of("main")
+        lease = f"lease{len(seen)}"
+        await desk.catalog.write(work.begin_batch, lease=lease, process="p", job_id=lease, now=NOW)
         await desk.catalog.write(
-            work.claim, account="main", sids=sorted(found.of("main")), lease=f"lease{len(seen)}"
+            work.claim, account="main", sids=sorted(found.of("main")), lease=lease
         )
         await desk.pool.flushall()
 

@@ -108,7 +108,7 @@ async def test_a_beat_leaves_batches_that_are_its_own_alone(tmp_path: Path) -> N
 async def test_a_batch_that_could_not_be_given_back_is_given_back_later(tmp_path: Path) -> None:
     """Its process lives and beats, so no lease lapses: the next beat finds it."""
     async with open_yard(tmp_path) as yard:
-        locked = await asyncio.to_thread(Locked, yard.catalog.path, work.end_batch)
+        locked = await asyncio.to_thread(Locked, yard.catalog.where, work.end_batch)
         fetcher = Held()
         worker = await yard.worker("alive", fetcher, catalog=locked)
         running = asyncio.create_task(run_batch(worker))

@@ -23,8 +23,7 @@ def test_the_timers_are_read_as_they_are_installed() -> None:
     """In the order of their hours, each with the commands of its service."""
     found = {timer.unit: timer for timer in timers()}
     assert found["callvault-nightly"].commands == (
-        ("enqueue", "range", "--from", "3 days ago", "--to", "yesterday"),
-        ("work", "--drain"),
+        ("run", "--from", "3 days ago", "--to", "yesterday", "--drain"),
     )
     assert time(2, 10) == found["callvault-nightly"].at
     assert found["callvault-nightly"].is_for(datetime(2026, 3, 4))  # noqa: DTZ001 - a day alone

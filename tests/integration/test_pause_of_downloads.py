@@ -95,6 +95,9 @@ class Worker:
 
     async def claimable(self) -> list[work.ClaimedCall]:
         """Return the calls that are still expected, with what they have gone through."""
+        await self._catalog.write(
+            work.begin_batch, lease="look", process="p", job_id="look", now=self.now
+        )
         return await self._catalog.write(work.claim, account="main", sids=SIDS, lease="look")
 
 

@@ -97,8 +97,8 @@ class Held(Fetcher):
 class Locked(Catalog):
     """A catalog that somebody keeps locked for too long, the first time that something is asked."""
 
-    def __init__(self, path: Path, *asked: object) -> None:
-        super().__init__(path)
+    def __init__(self, where: str | Path, *asked: object) -> None:
+        super().__init__(where)
         self._asked = asked
         self.failed = False
 

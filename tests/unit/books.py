@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from archive.accounts import Account
 from archive.call import CallFacts, Source
 from archive.catalog import balance, intake, work
-from archive.catalog.database import Database
+from archive.catalog.database import file_of, open_database
+from archive.catalog.postgresql_queries import PostgresqlTx
 from archive.layout import stem_of
 from archive.proof import Proof
 from archive.readiness import Readiness
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.catalog.balance import Balance
+    from archive.catalog.database import Tx
     from archive.catalog.intake import Intake
     from archive.catalog.work import ClaimedCall, Outcome
 
@@ -25,6 +27,14 @@ NOW = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
 ACCOUNT = Account(name="main", sid="acme1")
 OTHER = Account(name="other", sid="acme2")
 SIDS = [f"{index:028x}197m" for index in range(1, 10)]
+
+
+def by_hand(tx: Tx, statement: str, *values: object) -> list[Any]:
+    """Run a statement of a test's own, with its values at the question marks."""
+    if isinstance(tx, PostgresqlTx):
+        cursor = tx.connection.execute(statement.replace("%", "%%").replace("?", "%s"), values)
+        return list(cursor) if cursor.description else []
+    return list(tx.connection.execute(statement, values))
 
 
 def called(sid: str, **known: Any) -> CallFacts:  # noqa: ANN401 - fields of every type
@@ -67,9 +77,14 @@ def _finds(proofs: Iterable[Proof]) -> list[work.Find]:
 class Books:
     """One catalog, each step in a transaction of its own."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.database = Database(path)
+    def __init__(self, where: str | Path) -> None:
+        self.where = where
+        self.database = open_database(where)
+
+    @property
+    def path(self) -> Path:
+        """The file that the catalog is."""
+        return file_of(self.where)
 
     def add(
         self,
@@ -131,4 +146,4 @@ class Books:
     def sql(self, statement: str, *values: object) -> list[Any]:
         """Do by hand what no function of ours does."""
         with self.database.write() as tx:
-            return list(tx.connection.execute(statement, values))
+            return by_hand(tx, statement, *values)

@@ -154,3 +154,24 @@ def test_a_new_call_is_due_and_deleted_by_its_date(
         row["delete_by_ms"],
         row["day"],
     )
+
+
+def test_of_a_call_that_is_told_twice_the_first_is_believed_and_the_second_fills_up(
+    books: Books,
+) -> None:
+    """In one intake and in the next: whether it was new makes no difference."""
+    for sid in (SIDS[0], SIDS[1]):
+        facts = [
+            called(sid, status="first", direction=""),
+            called(sid, status="second", direction="inbound", from_number="1"),
+            called(sid, status="third", direction="outbound", to_number="2"),
+        ]
+        if sid == SIDS[0]:
+            taken = books.add(*facts)
+            assert (taken.new, taken.known) == (1, 2)
+        else:
+            books.add(facts[0])
+            assert books.add(*facts[1:]).known == 2
+        row = books.row(sid)
+        told = [row[name] for name in ("status", "direction", "from_number", "to_number")]
+        assert told == ["first", "inbound", "1", "2"]

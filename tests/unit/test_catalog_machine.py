@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 import hypothesis.strategies as st
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from archive.call import State
 from archive.catalog import pauses, processes, story, work
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 
     from archive.catalog.database import Tx
     from archive.catalog.work import Outcome
+    from tests.postgresql import Server
 
 NAMES: Final = ("one", "two", "three")
 MINUTE: Final = timedelta(minutes=1)
@@ -72,7 +80,7 @@ class Catalogs(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="callvault-test-"))
-        self.books = Books(self.folder / "catalog.db")
+        self.books = Books(self.where())
         self.now = NOW
         self.calls: dict[str, State] = {}
         self.holders: dict[str, str] = {}
@@ -83,6 +91,10 @@ class Catalogs(RuleBasedStateMachine):
         self.leases: list[str] = []
         self.paused: set[str] = set()
         self.before: dict[str, State] = {}
+
+    def where(self) -> str | Path:
+        """Return where an empty catalog is, or will be."""
+        return self.folder / "catalog.db"
 
     def teardown(self) -> None:
         """Remove the catalog."""
@@ -97,7 +109,7 @@ class Catalogs(RuleBasedStateMachine):
                 raise Crashed
         if crash != "no":
             self.books.database.close()
-            self.books = Books(self.books.path)
+            self.books = Books(self.books.where)
         return crash != "before"
 
     # --- What processes do ------------------------------------------------------------------------
@@ -317,3 +329,14 @@ class Catalogs(RuleBasedStateMachine):
 
 Catalogs.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestCatalogs = Catalogs.TestCase
+
+
+def test_processes_on_a_catalog_on_a_server(postgresql: Server) -> None:
+    """The same of PostgreSQL."""
+
+    class OnServer(Catalogs):
+        def where(self) -> str | Path:
+            return postgresql.emptied()
+
+    bounds = settings(max_examples=10, stateful_step_count=40, deadline=None)
+    run_state_machine_as_test(OnServer, settings=bounds)

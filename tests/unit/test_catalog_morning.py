@@ -147,6 +147,7 @@ _SQL = resources.files("archive.catalog") / "sql" / "morning.sql"
 _NAMES = re.findall(r"^-- name: (\w+)", _SQL.read_text(encoding="utf-8"), re.MULTILINE)
 
 
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", _NAMES)
 def test_no_query_reads_more_than_the_day(books: Books, name: str) -> None:
     """The catalog may have millions of calls: each query begins with the day's part of an index."""

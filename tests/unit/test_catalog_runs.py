@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive.catalog import runs
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.runs import Run
 from archive.clock import system_clock
 from archive.errors import Exit
@@ -142,7 +142,7 @@ def test_a_backup_holds_no_run_of_its_own(vaulted: Vaulted) -> None:
     file = vaulted.folder / "copy.db"
     vaulted.terminal.says("catalog", "backup", str(file))
     (run,) = kept(vaulted.books)
-    copy = Database(file)
+    copy = open_database(file)
     try:
         with copy.read() as tx:
             assert runs.last(tx, "catalog backup") is None

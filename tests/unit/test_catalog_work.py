@@ -11,7 +11,7 @@ import pytest
 
 from archive.call import CallFacts, State
 from archive.catalog import work
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.story import put_back
 from archive.clock import to_ms
 from archive.verdicts import Absent, Again, Failed, Lost, Refresh
@@ -110,13 +110,14 @@ def test_of_many_that_claim_at_once_each_call_has_one(books: Books) -> None:
     together = threading.Barrier(4)
 
     def claimer(number: int) -> list[str]:
-        database = Database(books.path)
+        database = open_database(books.where)
         taken = []
         together.wait(30)
         for start in range(0, 40, 5):
             with database.write() as tx:
-                sids = many[start : start + 7]
-                claimed = work.claim(tx, account="main", sids=sids, lease=f"{number}-{start}")
+                sids, lease = many[start : start + 7], f"{number}-{start}"
+                work.begin_batch(tx, lease=lease, process="p", job_id="j", now=NOW)
+                claimed = work.claim(tx, account="main", sids=sids, lease=lease)
             taken += [call.facts.sid for call in claimed]
         database.close()
         return taken

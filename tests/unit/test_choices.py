@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from archive.accounts import MUMBAI, SINGAPORE
 from archive.errors import InputError, SettingsError
-from worker.choices import Choices, Places, missing_flags, propose_free, propose_places, written
+from worker.choices import (
+    Choices,
+    Places,
+    missing_flags,
+    odd,
+    propose_free,
+    propose_places,
+    written,
+)
 from worker.filling import example, fill
 from worker.settings import load_settings, read_settings
 from worker.values import parse_size
@@ -166,3 +174,10 @@ def test_all_that_is_missing_is_named() -> None:
         "--sid",
         "--retention-days",
     ]
+
+
+def test_what_is_usual_is_not_odd() -> None:
+    """The longest plan, and a disk that has a byte more than is to be left."""
+    usual = some(retention_days=365, min_free="1GiB")
+    assert odd(usual, free=2**30 + 1) == []
+    assert len(odd(some(retention_days=366, min_free="1GiB"), free=2**30)) == 2

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     ("words", "message", "hint"),
     [
         (["alert", " "], "an alert needs some words", "callvault alert"),
-        (["alert", "it", "burns"], "there is nobody to send to", "email_to"),
+        (["alert", "it", "burns"], "there is nobody to send to", "docs/settings.md"),
     ],
 )
 def test_an_alert_that_nobody_would_get_is_an_error(

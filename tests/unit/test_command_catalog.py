@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
+import socket
 import threading
 from collections import Counter
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 
 from archive.call import Source
 from archive.catalog import hearings, runs, tallies, tidy, troubles, upkeep, work
-from archive.catalog.backup import is_backup_of, make_backup, name_of
+from archive.catalog.backup import is_backup_of, make_backup, name_of, owner_of
 from archive.catalog.upkeep import Sizes, vacuum_or_why_not
 from archive.clock import system_clock, to_ms
 from archive.errors import CallvaultError, CatalogError, Exit, InputError
@@ -43,6 +45,7 @@ IST = ZoneInfo("Asia/Kolkata")
 HOUR_LONG = timedelta(hours=1)
 DAY_LONG = timedelta(days=1)
 GIB = 2**30
+HERE = "vault.example"
 
 
 def looked_at(books: Books, sid: str, *ages_days: int, end: Outcome | None = None) -> None:
@@ -256,7 +259,7 @@ def test_tidy_removes_what_killed_processes_have_left(vaulted: Vaulted) -> None:
     assert expected == {kind: told[kind] for kind in goes}
     assert not [file for files in goes.values() for file in files if file.exists()]
     assert [file for file in stays if not file.exists()] == []
-    assert "1 looks dropped, 7 files removed" in runs_of(vaulted)[-1].note
+    assert "1 look dropped, 7 files removed" in runs_of(vaulted)[-1].note
 
 
 def runs_of(vaulted: Vaulted) -> list[Run]:
@@ -392,7 +395,7 @@ def test_a_backup_is_of_one_moment_while_others_write(books: Books, tmp_path: Pa
         assert written.acquire(timeout=60)
         file = tmp_path / "copy.db"
         for number in range(5):
-            make_backup(books.path, file.with_name(f"{number}.db"), now=NOW)
+            make_backup(books.path, file.with_name(f"{number}.db"), host=HERE, now=NOW)
             assert written.acquire(timeout=60)
     finally:
         stop.set()
@@ -408,16 +411,25 @@ def test_only_the_oldest_backups_of_this_catalog_go(vaulted: Vaulted, tmp_path: 
     """Whatever else lies in the folder stays."""
     folder = tmp_path / "kept"
     folder.mkdir()
-    old = [f"catalog-202601{day:02}T000000Z.db" for day in range(1, 6)]
-    foreign = ["catalog-notes.db", "other-20250101T000000Z.db", "catalog-20250101T000000Z.db.gz"]
+    host = socket.gethostname()
+    mine = owner_of(vaulted.catalog, host)
+    old = [f"{mine}-202601{day:02}T000000Z.db" for day in range(1, 6)]
+    foreign = [
+        # Of another host, of another catalog of this one, and of an older callvault.
+        name_of(vaulted.catalog, f"{host}2", NOW),
+        name_of(tmp_path / "other" / vaulted.catalog.name, host, NOW),
+        "catalog-20250101T000000Z.db",
+        "catalog-notes.db",
+        f"{mine}-20250101T000000Z.db.gz",
+        f"{mine}-before-20250101T000000Z.db",
+    ]
     for name in (*old, *foreign):
         (folder / name).write_text("x")
-    (folder / "catalog-20240101T000000Z.db").symlink_to(vaulted.catalog)
+    link = f"{mine}-20240101T000000Z.db"
+    (folder / link).symlink_to(vaulted.catalog)
     told = vaulted.terminal.tells("catalog", "backup", str(folder), "--keep", "3")
     assert old[:3] == told["removed"]
-    assert {*old[3:], *foreign, Path(told["file"]).name, "catalog-20240101T000000Z.db"} == set(
-        names(folder)
-    )
+    assert {*old[3:], *foreign, Path(told["file"]).name, link} == set(names(folder))
 
 
 @pytest.mark.parametrize(
@@ -449,10 +461,12 @@ def test_a_backup_that_fails_leaves_nothing(vaulted: Vaulted, tmp_path: Path) ->
         file.write(os.urandom(40 * 8192))
     folder = tmp_path / "kept"
     folder.mkdir()
-    (folder / f".catalog-20260101T000000Z.db.{NOBODY}").write_text("half")
+    other = f".other-20260101T000000Z.db.{NOBODY}"
+    (folder / f".{name_of(vaulted.catalog, HERE, NOW)}.{NOBODY}").write_text("half")
+    (folder / other).write_text("another host's, whose processes nobody here knows")
     with pytest.raises(CatalogError):
-        make_backup(vaulted.catalog, folder, now=NOW)
-    assert names(folder) == []
+        make_backup(vaulted.catalog, folder, host=HERE, now=NOW)
+    assert [other] == names(folder)
     vaulted.lose_catalog()
     vaulted.reopen()
 
@@ -477,18 +491,20 @@ def test_a_backup_that_the_disk_refuses_leaves_nothing(books: Books, tmp_path: P
         files_of_at_most(2**18),
         pytest.raises(CatalogError, match="copying the catalog"),
     ):
-        make_backup(books.path, folder, now=NOW)
+        make_backup(books.path, folder, host=HERE, now=NOW)
     assert names(folder) == []
-    make_backup(books.path, folder, now=NOW)
-    assert names(folder) == [name_of(books.path, NOW)]
+    make_backup(books.path, folder, host=HERE, now=NOW)
+    assert names(folder) == [name_of(books.path, HERE, NOW)]
 
 
 def test_names_of_backups_have_the_time_in_utc() -> None:
     """And are told from all others."""
     catalog = Path("/x/catalog.db")
-    assert name_of(catalog, NOW) == "catalog-20260210T120000Z.db"
-    assert is_backup_of(catalog, name_of(catalog, NOW))
-    assert not is_backup_of(Path("/x/other.db"), name_of(catalog, NOW))
+    name = name_of(catalog, "vault.example", NOW)
+    assert re.fullmatch(r"catalog-vault\.example-[0-9a-f]{8}-20260210T120000Z\.db", name)
+    assert is_backup_of(catalog, "vault.example", name)
+    assert not is_backup_of(Path("/x/other.db"), "vault.example", name)
+    assert "/" not in name_of(catalog, "../../etc", NOW)
 
 
 # --- Checks ---------------------------------------------------------------------------------------

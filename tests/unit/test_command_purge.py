@@ -5,23 +5,39 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from archive.call import Source, State
 from archive.catalog import purge as rows
+from archive.catalog.purge import Group
 from archive.catalog.story import read_story
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock, to_ms
 from archive.errors import InputError
 from archive.layout import CHECKSUMS, MANIFEST
-from archive.purging import KEEP_DAYS, MARGIN, Horizon, horizon, remove_files
+from archive.purging import (
+    KEEP_DAYS,
+    MARGIN,
+    Horizon,
+    horizon,
+    remove_files,
+)
 from archive.retention import kept_for
 from jobs.daykeeper import write_changed_days
 from jobs.purging import Purger
+from tests.unit.aged import (
+    KEEPING,
+    archive_lately,
+    files,
+    kept_files,
+    purge,
+    states,
+    verify_finds,
+)
 from tests.unit.books import ACCOUNT, NOW, SIDS, called
-from tests.unit.terminal import SETTINGS, Terminal
+from tests.unit.terminal import Terminal
 from tests.unit.vaulted import DAY, Vaulted, sound
 
 if TYPE_CHECKING:
@@ -29,57 +45,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.catalog.purge import Buried
+    from archive.purging import Removed
 
 HOUR = timedelta(hours=1)
-KEEPING = f"{SETTINGS}[archive]\nkeep_days = 30\n"
 URL = "https://recordings.exotel.com/exotelrecordings/acme1/{}.mp3"
-
-
-@pytest.fixture
-def aged(vaulted: Vaulted) -> Vaulted:
-    """Two archived calls of last winter, one of just now, and settings that keep thirty days."""
-    vaulted.terminal = Terminal(vaulted.folder, KEEPING)
-    vaulted.archive(SIDS[0], sound(0))
-    vaulted.archive(SIDS[1], sound(1))
-    archive_lately(vaulted, SIDS[2], sound(2), days=31)
-    vaulted.write_days()
-    return vaulted
-
-
-def archive_lately(vaulted: Vaulted, sid: str, body: bytes, *, days: int) -> None:
-    """Archive a call that began so many days before today."""
-    now = system_clock()
-    began = now - timedelta(days=days)
-    vaulted.books.add(called(sid, started_at=began, ended_at=began), now=now)
-    vaulted.archive(sid, body, started_at=began, ended_at=began)
-
-
-def purge(vaulted: Vaulted, *words: str) -> dict[str, Any]:
-    """Purge and return what was told."""
-    told: dict[str, Any] = vaulted.terminal.tells("purge", *words)
-    return told
-
-
-def files(vaulted: Vaulted) -> set[str]:
-    """Return the Sids of the recordings and sidecars that there are."""
-    found = [*vaulted.root.glob("main/*/*/*/*/*.mp3"), *vaulted.root.glob("main/*/*/*/*/*.json")]
-    return {path.name for path in found}
-
-
-def kept_files(*sids: str) -> set[str]:
-    """Return the files of some calls."""
-    return {f"{sid}.{suffix}" for sid in sids for suffix in ("mp3", "json")}
-
-
-def states(vaulted: Vaulted) -> list[str]:
-    """Return the states of the first three calls."""
-    return [vaulted.state(sid)[0] for sid in SIDS[:3]]
-
-
-def verify_finds(vaulted: Vaulted) -> list[tuple[str, bool]]:
-    """Return what is wrong with the archive, and whether it is a fault."""
-    result = vaulted.terminal.run("verify", "--json")
-    return [(one["kind"], one["fault"]) for one in json.loads(result.stdout)["findings"]]
 
 
 def test_what_is_old_goes_and_a_tombstone_stays(aged: Vaulted) -> None:
@@ -168,7 +137,7 @@ def test_the_query_decides_as_the_function_does(vaulted: Vaulted) -> None:
         found = {
             call.sid
             for day in rows.days(tx, "main", "2026-12-31")
-            for call in rows.due(tx, "main", day, limit, 100)
+            for call in rows.due(tx, Group("main", day, ""), limit, 100)
         }
     assert expected == found
     assert expected
@@ -259,6 +228,7 @@ def test_a_rebuilt_catalog_knows_what_was_purged(aged: Vaulted) -> None:
     path = f"{DAY}/17/{SIDS[0]}.mp3"
     before = aged.told()
     aged.lose_catalog()
+    aged.file(path).parent.mkdir(exist_ok=True)
     aged.file(path).write_bytes(sound(0))
 
     result = aged.terminal.run("rebuild", "--json")
@@ -281,7 +251,7 @@ def cut_short(aged: Vaulted, step: str) -> None:
     limit = horizon(system_clock(), 30)
     assert limit is not None
 
-    def remove(root: Path, buried: Iterable[Buried]) -> list[Buried]:
+    def remove(root: Path, buried: Iterable[Buried]) -> Removed:
         for one in buried:
             if step == "one file removed":
                 (root / one.path).unlink()
@@ -294,7 +264,8 @@ def cut_short(aged: Vaulted, step: str) -> None:
         catalog = await Catalog.open(aged.catalog)
         try:
             if step == "noted":
-                calls = await catalog.read(rows.due, "main", "2026-02-09", limit, 9)
+                group = Group("main", "2026-02-09", "")
+                calls = await catalog.read(rows.due, group, limit, 9)
                 await catalog.write(
                     rows.bury, calls, reason=KEEP_DAYS, why="older than 30 days", now=NOW
                 )

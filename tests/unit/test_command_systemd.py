@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import pytest
 from click.testing import CliRunner
 
 from archive.errors import FatalError, InputError
 from worker.cli import cli
-from worker.commands.systemd import put_in, refuse_unprepared, take_out
+from worker.commands.systemd import put_in, take_out
 from worker.installing import plan, shipped
 from worker.systemctl import Systemctl
-from worker.units import Place
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -39,6 +36,7 @@ class Machine:
             '[catalog]\nurl = "sqlite:////var/lib/callvault/catalog.db"\n',
             encoding="utf-8",
         )
+        self.config.chmod(0o640)
 
     def run(self, *words: str) -> Result:
         """Run a command on this folder of units."""
@@ -70,6 +68,8 @@ def test_a_dry_run_shows_all_and_writes_nothing(machine: Machine) -> None:
     assert f"+ExecStart={Path(sys.executable).with_name('callvault')} --config " in said
     assert f"+LoadCredential=exotel-api-key:{machine.config.parent}/exotel-api-key" in said
     assert "systemd-sysusers" in said
+    assert f"chgrp callvault {machine.config}" in said
+    assert f"install -D -m 0600 /dev/stdin {machine.config.parent}/exotel-api-token" in said
     assert not machine.units.exists()
 
 
@@ -148,6 +148,7 @@ def test_a_part_that_is_none_and_a_start_elsewhere_are_mistakes(machine: Machine
     """Units in a folder that systemd does not read cannot be started."""
     for words in (("install", "--only", "worker,wbe"), ("install", "--now")):
         assert isinstance(machine.run(*words).exception, InputError)
+    assert "exclude each other" in machine.run("install", "--always", "--nightly").output
     assert not machine.units.exists()
 
 
@@ -206,26 +207,6 @@ def test_what_systemd_says_against_it_is_told_on_one_line(told: Path) -> None:
     with pytest.raises(FatalError) as raised:
         manager(told, booted=True).start(["broken.service"])
     assert raised.value.message.endswith("systemctl enable: no such unit")
-
-
-def test_nothing_is_started_before_its_user_and_folder_are_there(tmp_path: Path) -> None:
-    """The error has the commands that make them, and there is none when all of it is there."""
-    here = Place(
-        program=tmp_path / "callvault",
-        config=tmp_path / "config.toml",
-        credentials=tmp_path,
-        root=tmp_path / "calls",
-        state=tmp_path,
-        catalog=tmp_path,
-        user="nobody-yet",
-        accounts=("main",),
-    )
-    with pytest.raises(InputError) as raised:
-        refuse_unprepared(here)
-    assert "useradd --system" in raised.value.hint
-    made = f"install -d -o nobody-yet -g nobody-yet -m 0750 '{tmp_path}/calls'"
-    assert raised.value.hint.endswith(made)
-    refuse_unprepared(msgspec.structs.replace(here, root=tmp_path, user=getpass.getuser()))
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(machine: Machine) -> None:

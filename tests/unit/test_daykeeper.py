@@ -13,7 +13,7 @@ from archive.catalog.writer import Catalog
 from archive.errors import CatalogError
 from archive.layout import CHECKSUMS, MANIFEST
 from archive.manifest import Line, lines_of
-from jobs.daykeeper import DayKeeper, write_changed_days
+from jobs.daykeeper import DayKeeper, settle_days, write_changed_days
 from tests.unit.books import SIDS, called, proved
 
 if TYPE_CHECKING:
@@ -152,3 +152,30 @@ async def test_a_catalog_that_was_replaced_is_written_from_no_more(
             with pytest.raises(CatalogError, match="removed or replaced"):
                 await keeper.tick()
     assert not (tmp_path / "main").exists()
+
+
+async def test_days_that_are_still_behind_are_looked_at_again_at_the_end_of_a_run(
+    books: Books, tmp_path: Path
+) -> None:
+    """Whatever is in the way, another supervisor or a file: some times, and not for ever."""
+    books.add(called(SIDS[0]))
+    (tmp_path / DAY).parent.mkdir(parents=True)
+    (tmp_path / DAY).touch()
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 3:
+            (tmp_path / DAY).unlink()
+
+    async with opened(books) as catalog:
+        assert await settle_days(catalog, tmp_path, sleep=rest, dice=lambda: 0.5)
+        assert len(rests) == 3
+        assert behind(books) == []
+        assert told(tmp_path) == {SIDS[0]: "expected"}
+
+        archive(books, SIDS[1])
+        (tmp_path / DAY / MANIFEST).unlink()
+        (tmp_path / DAY / MANIFEST).mkdir()
+        assert not await settle_days(catalog, tmp_path, sleep=rest, dice=lambda: 0.5)
+    assert behind(books) == [DAY]

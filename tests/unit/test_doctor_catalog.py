@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.catalog import examine
-from archive.catalog.database import Database
 from archive.catalog.examine import LongReadError, looking_at
 from archive.catalog.pauses import Paused
+from archive.catalog.sqlite import SqliteDatabase
 from archive.catalog.troubles import Trouble
 from archive.errors import CatalogError
 from worker.doctor import catalog
@@ -79,7 +79,7 @@ def test_a_sound_catalog_has_no_damage(books: Books) -> None:
 def test_a_write_cannot_begin_while_another_one_goes_on(books: Books) -> None:
     """And can before and after."""
     assert examine.can_write(books.path, within_s=0)
-    other = Database(books.path)
+    other = SqliteDatabase(books.path)
     with other.write():
         assert not examine.can_write(books.path, within_s=0)
     other.close()

@@ -200,7 +200,7 @@ def test_a_young_archive_is_measured_by_the_days_that_it_has(exposed: Exposed) -
 
 async def test_a_catalog_that_cannot_be_read_is_told(exposed: Exposed) -> None:
     """What was read before stays; and what needs no catalog is there in any case."""
-    catalog = await Catalog.open(exposed.settings.catalog_path)
+    catalog = await Catalog.open(exposed.settings.catalog.url)
     try:
         metrics = Metrics(exposed.reader(), catalog, exposed.clock, Tallies())
         metrics.count("main", "kept")
@@ -226,7 +226,7 @@ async def test_a_catalog_that_cannot_be_read_is_told(exposed: Exposed) -> None:
 
 async def test_a_reading_is_used_again_for_a_while(exposed: Exposed) -> None:
     """Whoever asks how often."""
-    catalog = await Catalog.open(exposed.settings.catalog_path)
+    catalog = await Catalog.open(exposed.settings.catalog.url)
     try:
         metrics = Metrics(exposed.reader(), catalog, exposed.clock, Tallies())
         await metrics.exposition()

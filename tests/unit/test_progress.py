@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from archive.call import State
 from archive.catalog.balance import Tally
@@ -53,21 +52,31 @@ def update(
     )
 
 
+class Told:
+    """A log that keeps what is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def __call__(self, event: str, **fields: object) -> None:
+        """Keep a line."""
+        self.lines.append({"event": event, **fields})
+
+
 def lines(
     progress: LogProgress, counted: Tally, *, recordings: int = 0, held: Sequence[Paused] = ()
 ) -> list[dict[str, Any]]:
     """Return what is logged of a state of the run, once it is time for a line."""
     progress._next = 0.0
-    with capture_logs() as logged:
-        update(progress, counted, recordings=recordings, held=held)
-    return [dict(line) for line in logged]
+    progress._tell = told = Told()
+    update(progress, counted, recordings=recordings, held=held)
+    return told.lines
 
 
 def test_a_line_in_the_log_tells_how_far_a_run_is() -> None:
     """What is settled, waits and was archived, of all calls and in this run."""
     expected = {
         "event": "progress",
-        "log_level": "info",
         "settled": 7,
         "per_minute": 0,
         "calls": 12,
@@ -110,16 +119,16 @@ def test_a_line_is_logged_when_something_changed_and_none_when_nothing_did() -> 
 
 def test_changes_that_follow_at_once_wait_for_the_next_line() -> None:
     """A line a minute is enough, and none before a run has begun in earnest."""
-    progress = LogProgress()
+    told = Told()
+    progress = LogProgress(tell=told)
     progress.begin()
-    with capture_logs() as logged:
-        update(progress, tally(expected=2))
-    assert logged == []
+    update(progress, tally(expected=2))
+    assert told.lines == []
     assert len(lines(progress, tally(expected=2))) == 1
-    with capture_logs() as logged:
-        update(progress, tally(expected=1))
+    progress._tell = told
+    update(progress, tally(expected=1))
     progress.end()
-    assert logged == []
+    assert told.lines == []
 
 
 def test_a_bar_draws_on_what_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from archive.call import State
 from archive.catalog.balance import Tally
 from archive.catalog.pauses import Paused
+from jobs.poller import Round
 from tests.unit.books import NOW
 from worker.notify import Notifier
+from worker.polling import PollStatus
 from worker.progress import LogProgress, RunState
 from worker.pulse import Facts
 from worker.service import Service, StatusProgress, standing
@@ -134,3 +136,20 @@ async def test_it_feeds_until_it_ends_and_tells_of_a_stop() -> None:
                 await fed.wait()
                 fed.clear()
         assert ({b"WATCHDOG=1", b"STOPPING=1"} if watchdog_s else {b"STOPPING=1"}) == set(said)
+
+
+def test_a_poller_shows_each_account_and_what_keeps_it() -> None:
+    """A trouble stands there until the account is asked again, and not the last good round."""
+    said: list[bytes] = []
+    shown = PollStatus(Service(Notifier(hearing(said)), clock=Clock()))
+    shown.made(Round(account="second", listed=1_200, new=3))
+    shown.troubled("main", "api-unauthorised")
+    shown.made(Round(account="main", paused="api-unauthorised (HTTP 401)"))
+    shown.made(Round(account="main", alarm="nothing is listed"))
+    second = b"second: 1,200 calls listed, 3 new"
+    assert said == [
+        b"STATUS=" + second,
+        b"STATUS=main: TROUBLE: api-unauthorised; " + second,
+        b"STATUS=main: PAUSED: api-unauthorised; " + second,
+        b"STATUS=main: 0 calls listed, 0 new; TROUBLE: nothing is listed; " + second,
+    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.errors import SettingsError
+from archive.errors import InputError, SettingsError
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -51,3 +51,43 @@ def test_a_rule_that_would_hold_for_all_or_none_is_a_mistake(
         load_settings(file, {})
     assert len(caught.value.mistakes) == 1
     assert caught.value.mistakes[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:sesame@host/calls",
+        "postgresql://u:sesame@one:1,two:2/calls",
+        "postgresql://host/calls?password=sesame",
+        "postgresql://host/calls?sslmode=require&sslpassword=sesame",
+    ],
+)
+def test_a_password_does_not_stand_in_the_file(tmp_path: Path, url: str) -> None:
+    """It is refused without being told; by the environment it may come."""
+    file = tmp_path / "config.toml"
+    text = '[accounts.main]\nsid = "acme1"\n'
+    file.write_text(f'{text}[catalog]\nurl = "{url}"\n')
+    with pytest.raises(SettingsError, match=r"catalog\.url.*PGPASSFILE") as caught:
+        load_settings(file, {})
+    assert "sesame" not in str(caught.value)
+    file.write_text(text)
+    assert load_settings(file, {"CALLVAULT_CATALOG_URL": url}).catalog.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///calls",
+        "postgresql://ops@host:5433/calls?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "postgres:///?service=calls",
+    ],
+)
+def test_a_servers_url_is_taken_as_it_is(tmp_path: Path, url: str) -> None:
+    """It goes to libpq untouched, and names no file."""
+    file = tmp_path / "config.toml"
+    file.write_text(f'[accounts.main]\nsid = "acme1"\n[catalog]\nurl = "{url}"\n')
+    settings = load_settings(file, {})
+    assert settings.catalog.url == url
+    assert settings.catalog_file is None
+    with pytest.raises(InputError, match="is on a server"):
+        _ = settings.catalog_path

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from archive.catalog import verify as rows
-from archive.catalog.database import Database
+from archive.catalog.sqlite import SqliteDatabase
 from archive.reading import Pace
 from archive.verify import Scope, Verifier
 from tests.unit.books import SIDS, called
@@ -26,7 +26,7 @@ def found(vaulted: Vaulted, meanwhile: Callable[[], object]) -> list[Finding]:
         while pending:
             pending.pop()()
 
-    database = Database(vaulted.catalog)
+    database = SqliteDatabase(vaulted.catalog)
     try:
         Verifier(
             database=database,

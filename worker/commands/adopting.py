@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from archive.catalog.database import is_there, name_of
 from archive.catalog.processes import Beat
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
@@ -70,9 +71,9 @@ def check(settings: Settings, folder: Path) -> None:
             f"{folder} and the archive's root {root} lie in one another",
             hint="what lies in the archive is looked at by: callvault verify",
         )
-    if not settings.catalog_path.exists():
+    if not is_there(settings.catalog.url):
         raise CatalogError(
-            f"there is no catalog {settings.catalog_path}",
+            f"there is no catalog {name_of(settings.catalog.url)}",
             hint="enqueue the export that has these calls first: callvault enqueue cdr",
         )
 
@@ -87,7 +88,7 @@ async def run(
     dry_run: bool,
 ) -> Adopted:
     """Take in what lies in a folder."""
-    catalog = await Catalog.open(settings.catalog_path)
+    catalog = await Catalog.open(settings.catalog.url)
     try:
         store = await open_store(settings, catalog)
         return await Adopter(

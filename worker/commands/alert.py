@@ -44,7 +44,8 @@ def alert(config: Path | None, *, words: tuple[str, ...], as_json: bool) -> int:
     )
     if not sent:
         raise InputError(
-            "there is nobody to send to", hint="set [report] email_to, or a webhook: docs/settings"
+            "there is nobody to send to",
+            hint="set [report] email_to, or a webhook: docs/settings.md",
         )
     if as_json:
         print_json(sent)

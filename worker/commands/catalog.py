@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,12 +14,21 @@ import click
 
 from archive.catalog import balance, upkeep
 from archive.catalog.backup import make_backup
-from archive.catalog.database import Database
+from archive.catalog.copying import Moved, move
+from archive.catalog.database import SERVER_SCHEMES, is_there, name_of, open_database
 from archive.clock import system_clock
-from archive.errors import CallvaultError, CatalogError, Exit
+from archive.errors import CallvaultError, CatalogError, Exit, InputError
 from worker.commands.noted import Noted, note_of_run
-from worker.commands.options import human_bytes, json_option, print_json
+from worker.commands.options import (
+    counted,
+    human_bytes,
+    json_option,
+    print_json,
+    say_of_files,
+)
 from worker.logs import configure_logging
+from worker.redact import clean_text
+from worker.sections import has_password
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -63,14 +74,19 @@ def tidy(config: Path | None, *, dry_run: bool, as_json: bool) -> int:
     else:
         _say_tidied(done, dry_run=dry_run)
     note_of_run(
-        f"{done.rows.looks:,} looks dropped, {done.files:,} files removed, "
-        f"{done.purged.recordings:,} recordings purged"
+        f"{counted(done.rows.looks, 'look')} dropped, {counted(done.files, 'file')} removed, "
+        f"{counted(done.purged.recordings, 'recording')} purged"
+        + (f"; not purged: {done.why_not_purged}" if done.why_not_purged else "")
     )
-    return Exit.COMPLETE if done.rows.finished and not done.purged.left else Exit.WORK_REMAINS
+    if done.why_not_purged:
+        return Exit.FATAL
+    # A dry run leaves nothing undone that it was to do.
+    finished = done.rows.finished and (dry_run or not done.purged.left)
+    return Exit.COMPLETE if finished else Exit.WORK_REMAINS
 
 
 def _say_tidied(done: Tidied, *, dry_run: bool) -> None:
-    for count, what in (
+    counts = (
         (done.rows.looks, "looks at settled calls"),
         (done.rows.hearings, "times in which a source was heard"),
         (done.rows.runs, "runs of commands"),
@@ -80,12 +96,22 @@ def _say_tidied(done: Tidied, *, dry_run: bool) -> None:
         (done.temporary, "temporary files of processes that are no more"),
         (done.rejected, "files of rejected rows"),
         (done.purged.recordings, f"recordings, {human_bytes(done.purged.bytes)}"),
-    ):
+        (
+            done.purged.left if dry_run else 0,
+            "recordings of former purges, whose files may be there",
+        ),
+    )
+    for count, what in counts:
         if count:
             click.echo(f"{count:>12,}  {what}")
+    if done.why_not_purged:
+        click.echo(f"nothing is purged by age: {done.why_not_purged}", err=True)
+        click.echo("look with 'callvault purge --dry-run', then purge by hand", err=True)
     if dry_run:
-        click.echo("that much would go (dry run: nothing was changed)")
+        much = "that much" if any(count for count, _ in counts) else "nothing"
+        click.echo(f"{much} would go (dry run: nothing was changed)")
         return
+    say_of_files(done.purged)
     vacuum = "was written anew" if done.vacuumed else f"not written anew: {done.why_not_vacuumed}"
     size = f"{human_bytes(done.size.bytes)}, {human_bytes(done.size.free)} of it free"
     click.echo(f"the catalog has {size}; {vacuum}")
@@ -111,7 +137,7 @@ def backup(config: Path | None, *, target: Path | None, keep: int | None, as_jso
     if target is None:
         target = path.parent / _BACKUPS
         target.mkdir(mode=0o700, exist_ok=True)
-    done = make_backup(path, target, now=system_clock(), keep=keep)
+    done = make_backup(path, target, host=socket.gethostname(), now=system_clock(), keep=keep)
     note_of_run(f"{done.bytes:,} bytes in {done.file}, {len(done.removed):,} older removed")
     if as_json:
         print_json(done)
@@ -129,7 +155,7 @@ def check(config: Path | None, *, as_json: bool) -> int:
     """Read all of the catalog: is the file sound, do the books balance, do rows contradict?"""
     settings = load_settings(config, os.environ)
     _check_there(settings)
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         damage = upkeep.damage(database, _SHOWN)
         with database.read() as tx:
@@ -146,7 +172,7 @@ def check(config: Path | None, *, as_json: bool) -> int:
         click.echo(line)
     if damage:
         raise CatalogError(
-            f"the catalog {settings.catalog_path} is damaged",
+            f"the catalog {name_of(settings.catalog.url)} is damaged",
             hint="keep it, and restore a backup or rebuild it: docs/how-to/restore.md",
         )
     if faults or odd:
@@ -158,9 +184,47 @@ def check(config: Path | None, *, as_json: bool) -> int:
     return Exit.COMPLETE
 
 
+@catalog.command(name="copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@json_option
+def copy_catalog(source: str, target: str, *, as_json: bool) -> int:
+    """Move a catalog: from a file to a PostgreSQL server, back, or anywhere else.
+
+    FROM and TO are URLs as in [catalog] url. Workers have to be stopped, and TO has to know no
+    calls. Each table is counted and checked on both sides; FROM stays as it is.
+    """
+    for where in (source, target):
+        if not where.startswith(("sqlite:///", *SERVER_SCHEMES)):
+            raise InputError(
+                f"{clean_text(where)[:80]} is no URL of a catalog",
+                hint="write sqlite:///relative.db, sqlite:////absolute.db or postgresql://…",
+            )
+        if has_password(where):
+            raise InputError(
+                "a password on the command line is seen by everybody on this machine",
+                hint="give it by PGPASSFILE or PGPASSWORD",
+            )
+    if not is_there(source):
+        raise CatalogError(f"there is no catalog {name_of(source)}")
+
+    def say(moved: Moved) -> None:
+        if not as_json:
+            click.echo(f"{moved.rows:>12,}  {moved.table}, SHA-256 {moved.sha256[:16]}…")
+
+    with closing(open_database(source)) as old, closing(open_database(target)) as new:
+        done = move(old, new, now=system_clock(), progress=say)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"moved to {name_of(target)}; name it in [catalog] url and start the workers")
+    return Exit.COMPLETE
+
+
 def _check_there(settings: Settings) -> None:
-    path = settings.catalog_path
-    if not path.exists():
+    where = settings.catalog.url
+    if not is_there(where):
         raise CatalogError(
-            f"there is no catalog {path}", hint="make a new one from the files: callvault rebuild"
+            f"there is no catalog {name_of(where)}",
+            hint="make a new one from the files: callvault rebuild",
         )

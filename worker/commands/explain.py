@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import click
 
 from archive.call import UNSETTLED, State
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.pauses import ALL, Paused, account_scope, host_scope, pauses
 from archive.catalog.story import CallStory, accounts_of, read_story
 from archive.catalog.tidy import LOOKS_GO
@@ -63,7 +63,7 @@ def explain(config: Path | None, *, sid: str, account: str | None, as_json: bool
 
 
 def _read(settings: Settings, account: str | None, sid: str) -> tuple[CallStory, list[Paused]]:
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             names = [settings.account(account).name] if account else accounts_of(tx, sid)

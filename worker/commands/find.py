@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from archive.call import Source, State
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.find import Found, Wanted
 from archive.catalog.find import find as find_calls
 from archive.errors import Exit, InputError
@@ -95,7 +95,7 @@ def find(
         )
     settings = load_settings(config, os.environ)
     accounts = [settings.account(account)] if account else list(settings.accounts.values())
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             wanted = [(one, _wanted(start, end, one.zone, fields)) for one in accounts]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from archive.errors import Exit
+from worker.completion import complete_command
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[COMMAND]...")
+@click.argument("names", nargs=-1, metavar="[COMMAND]...", shell_complete=complete_command)
 @click.pass_context
 def help(ctx: click.Context, names: tuple[str, ...]) -> int:  # noqa: A001 - the command's name
     """Show the help of a command, or without one of all."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -49,8 +51,8 @@ def init(config: Path | None, /, *, check: bool, prints: bool, **given: Any) -> 
     EXOTEL_API_KEY and EXOTEL_API_TOKEN, or asked for, and are written nowhere.
     """
     # Loaded here: they load all that settings are made of.
-    from worker.choices import written  # noqa: PLC0415
-    from worker.commands.interview import Asker, interview  # noqa: PLC0415
+    from worker.choices import odd, written  # noqa: PLC0415
+    from worker.commands.interview import Asker, interview, nearest  # noqa: PLC0415
 
     file = config or Path(os.environ.get("CALLVAULT_CONFIG") or "config.toml")
     if not prints and os.path.lexists(file):
@@ -59,7 +61,11 @@ def init(config: Path | None, /, *, check: bool, prints: bool, **given: Any) -> 
             hint="name another file with --config, or see what would be written with --print",
         )
     asker = Asker(asks=sys.stdin.isatty() and sys.stderr.isatty())
-    text = written(interview(asker, file, given, check=check), file)
+    choices = interview(asker, file, given, check=check)
+    text = written(choices, file)
+    disk = shutil.disk_usage(nearest(file.parent / choices.root))
+    for note in odd(choices, free=disk.free):
+        click.echo(f"note: {note}", err=True)
     if prints:
         click.echo(text.encode(), nl=False)
         return Exit.COMPLETE
@@ -92,6 +98,17 @@ def _write(file: Path, text: str) -> None:
         raise InputError(f"writing {file}: {error.strerror}", hint="nothing was kept") from error
 
 
+def _command(file: Path) -> str:
+    """Return how callvault is called for it to read these settings."""
+    from worker.settings import find_settings  # noqa: PLC0415 - as above
+
+    try:
+        is_found = find_settings(None, os.environ).resolve() == file.resolve()
+    except InputError:  # it lies where nothing is looked for
+        is_found = False
+    return "callvault" if is_found else f"callvault --config {shlex.quote(str(file))}"
+
+
 def _next_steps(file: Path, name: str, *, web: bool) -> list[str]:
     own = name.upper().replace("-", "_")
     lines = [
@@ -101,7 +118,9 @@ def _next_steps(file: Path, name: str, *, web: bool) -> list[str]:
     ]
     if web:
         lines.append("Callbacks need EXOTEL_WEBHOOK_SECRET, too; make one: openssl rand -hex 24")
+    command = _command(file)
     if os.geteuid() == 0:
-        lines.append(f"A service's own user has to read it: chgrp callvault {file}")
-    lines.append("Next: callvault enqueue cdr EXPORT, then callvault work --drain")
+        lines.append("Others may not read it, services among them, until their user is let:")
+        lines.append(f"{command} systemd install --dry-run tells the commands for that.")
+    lines.append(f"Next: {command} enqueue cdr EXPORT, then {command} work --drain")
     return lines

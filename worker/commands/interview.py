@@ -162,7 +162,7 @@ def interview(asker: Asker, file: Path, given: dict[str, Any], *, check: bool) -
     free = asker.ask(
         "Room to be left free on that disk",
         given["min_free"],
-        default=propose_free(_disk_of(file.parent / root)),
+        default=propose_free(shutil.disk_usage(nearest(file.parent / root)).total),
         kind="min_free",
     )
     cores = os.cpu_count() or 1
@@ -226,9 +226,9 @@ def _asked(
     return chosen.api_base
 
 
-def _disk_of(folder: Path) -> int:
-    """Return the size of the disk that a folder is on, or will be."""
+def nearest(folder: Path) -> Path:
+    """Return the folder, or if it is not there yet the nearest above it that is."""
     here = folder.expanduser().absolute()
     while not here.exists() and here != here.parent:
         here = here.parent
-    return shutil.disk_usage(here).total
+    return here

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from archive.clock import system_clock
-from archive.errors import Exit
+from archive.errors import CallvaultError, Exit
+from worker import endings
 from worker.commands.choosing import choice_options, read_entry
+from worker.commands.listed import Listed, worst
 from worker.commands.moments import known_part, parse_range
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
@@ -21,6 +23,7 @@ from worker.logs import configure_logging
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -80,6 +83,38 @@ def by_range(
         return Exit.COMPLETE
     click.echo(f"ALARM: {alarm}", err=True)
     return Exit.WORK_REMAINS
+
+
+def list_accounts(
+    settings: Settings,
+    accounts: Iterable[Account],
+    start: str,
+    end: str | None,
+    *,
+    quiet: bool,
+) -> Listed:
+    """Take in what the listing of each account has; one that cannot be asked holds up no other."""
+    configure_logging(settings.log)
+    entry = read_entry((), ())
+    codes: list[int] = []
+    troubles: list[str] = []
+    for account in accounts:
+        now = system_clock().astimezone(account.zone)
+        until = end or f"{now:%Y-%m-%d %H:%M:%S}"
+        try:
+            first, last = parse_range(start, until, account.zone)
+            taken, alarm = asyncio.run(_ask(settings, account, first, last, entry, dry_run=False))
+        except CallvaultError as error:
+            endings.say(error)
+            codes.append(int(error.exit_code))
+            troubles.append(f"{account.name}: {error.message}")
+            continue
+        click.echo(f"{account.name}: {counted(taken, 'calls listed')}", err=quiet)
+        if alarm is not None:
+            click.echo(f"ALARM: {account.name}: {alarm}", err=True)
+            codes.append(Exit.WORK_REMAINS)
+            troubles.append(f"{account.name}: {alarm}")
+    return Listed(worst(*codes), next(iter(troubles), ""))
 
 
 async def _ask(

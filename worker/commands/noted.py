@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from archive.catalog import runs
-from archive.catalog.database import Database
+from archive.catalog.database import is_there, open_database
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from archive.catalog.database import Tx
 
@@ -50,10 +49,10 @@ class Noted(click.Command):
         """Run the command between two notes."""
         if ctx.params.get("dry_run") or not (ctx.params[self._only] if self._only else True):
             return super().invoke(ctx)
-        path = load_settings(ctx.obj, os.environ).catalog_path
+        where = load_settings(ctx.obj, os.environ).catalog.url
         run = runs.begun(_typed(ctx), host=socket.gethostname(), now=system_clock())
         if not self._at_end:
-            _write(path, lambda tx: runs.begin(tx, run))
+            _write(where, lambda tx: runs.begin(tx, run))
         code, error = int(Exit.UNEXPECTED), ""
         try:
             result = super().invoke(ctx)
@@ -71,9 +70,9 @@ class Noted(click.Command):
             figures = str(ctx.meta.get(_NOTE, ""))
             note, now = (error or figures)[:_LONGEST], system_clock()
             if code == Exit.USAGE and not figures:
-                written = _write(path, lambda tx: runs.forget(tx, run))
+                written = _write(where, lambda tx: runs.forget(tx, run))
             else:
-                written = _write(path, lambda tx: runs.end(tx, run, code=code, note=note, now=now))
+                written = _write(where, lambda tx: runs.end(tx, run, code=code, note=note, now=now))
             # Who has met an error has said what is wrong.
             if not (written or error):
                 click.echo("note: the catalog could not be told how this run ended", err=True)
@@ -97,15 +96,15 @@ def _typed(ctx: click.Context) -> str:
     return " ".join(below)
 
 
-def _write(path: Path, work: Callable[[Tx], None]) -> bool:
+def _write(where: str, work: Callable[[Tx], None]) -> bool:
     """Write to the catalog that there is; return whether that could be done.
 
     What is wrong with the catalog is for the command itself to say, and none is made here.
     """
-    if not path.exists():
+    if not is_there(where):
         return True
     try:
-        database = Database(path, patience_s=_PATIENCE_S)
+        database = open_database(where, patience_s=_PATIENCE_S)
         try:
             with database.write() as tx:
                 work(tx)

@@ -10,7 +10,7 @@ import msgspec
 
 from archive.call import State
 from archive.catalog import balance, pauses, troubles
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.forecast import risks
 from archive.clock import system_clock
 from archive.forecast import sum_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from archive.catalog.troubles import Trouble
     from archive.forecast import Risk
+    from jobs.purging import Purged
     from worker.commands.hours import Held
     from worker.settings import Settings
 
@@ -86,7 +87,7 @@ def read_balance(
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             others = f"account:{account}" if account else None
@@ -118,7 +119,7 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             now = system_clock()
@@ -134,7 +135,7 @@ def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
         CatalogError: the catalog cannot be read.
     """
     chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             return risks(tx, chosen, system_clock(), settings.backfill)
@@ -149,7 +150,7 @@ def read_held_back(settings: Settings, *, account: str | None = None) -> list[He
         CatalogError: the catalog cannot be read.
     """
     chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             return read_held(tx, chosen, settings.backfill, system_clock())
@@ -202,6 +203,23 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
     else:
         lines.append("the books balance: every known call is in exactly one line above")
     return lines
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its word: 1 recording, 2 recordings."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def say_of_files(purged: Purged) -> None:
+    """Say which files of former purges went, and what could not be removed, with its cause."""
+    if purged.former:
+        click.echo(f"{counted(purged.former, 'file')} of calls that were purged before, removed")
+    if not purged.left:
+        return
+    of = counted(purged.left, "recording")
+    click.echo(f"files of {of} could not be removed yet; the next run tries again:", err=True)
+    for stuck in purged.stuck:
+        click.echo(f"  {ascii(stuck.path)[1:-1]}: {stuck.cause}", err=True)
 
 
 def human_bytes(size: float) -> str:

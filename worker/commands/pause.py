@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archive.catalog import pauses
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from worker.commands.options import account_option, json_option, print_json
@@ -34,7 +34,7 @@ def pause(config: Path | None, *, why: str, account: str | None, as_json: bool) 
         )
     settings = load_settings(config, os.environ)
     scope = _scope(settings, account)
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.write() as tx:
             pauses.pause_by_operator(tx, scope, why=why, now=system_clock())
@@ -54,7 +54,7 @@ def pause(config: Path | None, *, why: str, account: str | None, as_json: bool) 
 def resume(config: Path | None, *, account: str | None, as_json: bool) -> int:
     """Let paused work go on: without --account, all of it, whatever paused it."""
     settings = load_settings(config, os.environ)
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.write() as tx:
             scopes = [paused.scope for paused in pauses.pauses(tx)]

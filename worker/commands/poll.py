@@ -78,7 +78,7 @@ def _duration(text: str) -> timedelta:
 async def _follow(
     settings: Settings, accounts: list[Account], every: timedelta, entry: Entry, *, as_json: bool
 ) -> None:
-    from worker.polling import follow  # noqa: PLC0415 - HTTP and Redis, for this command alone
+    from worker.polling import PollStatus, follow  # noqa: PLC0415 - HTTP and Redis, for this command alone
     from worker.queue_warnings import warn_of_queue  # noqa: PLC0415
     from worker.service import Service  # noqa: PLC0415
 
@@ -90,8 +90,10 @@ async def _follow(
 
     service = Service.of_environment(os.environ)
 
+    shown = PollStatus(service)
+
     def tell(done: Round) -> None:
-        service.say(_said(done))
+        shown.made(done)
         if as_json:
             print_json(done)
         elif done.new or done.alarm:
@@ -105,6 +107,7 @@ async def _follow(
             accounts=accounts,
             every=every,
             tell=tell,
+            troubled=shown.troubled,
             entry=entry,
             service=service,
         )

@@ -11,12 +11,20 @@ import click
 
 from archive.call import UNSETTLED
 from archive.catalog import purge as rows
+from archive.catalog.database import is_there, name_of
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError
-from archive.purging import MARGIN, ON_REQUEST, horizon
+from archive.purging import MARGIN, ON_REQUEST, doubt_of_clock, horizon
 from worker.commands.noted import Noted, note_of_run
-from worker.commands.options import account_option, human_bytes, json_option, print_json
+from worker.commands.options import (
+    account_option,
+    counted,
+    human_bytes,
+    json_option,
+    print_json,
+    say_of_files,
+)
 from worker.commands.report import parse_day
 from worker.logs import configure_logging
 from worker.settings import Settings, load_settings
@@ -40,6 +48,9 @@ _LONGEST: Final = 300
 @account_option
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell what would go; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--clock-is-right", is_flag=True, help="Believe the clock, though all that is known is older."
+)
 @json_option
 @click.pass_obj
 def purge(
@@ -51,17 +62,19 @@ def purge(
     account: str | None,
     dry_run: bool,
     yes: bool,
+    clock_is_right: bool,
     as_json: bool,
 ) -> int:
     """Delete recordings that are older than [archive] keep_days, or those of named calls.
 
     By age, none goes before the provider has deleted its own, and a week later. That there was
-    one, its checksum and why it went stay known. This cannot be undone.
+    one, its checksum and why it went stay known. This cannot be undone. Without keep_days, what
+    is left of former purges is finished.
     """
     settings = load_settings(config, os.environ)
     configure_logging(settings.log)
-    if not settings.catalog_path.exists():
-        raise CatalogError(f"there is no catalog {settings.catalog_path}")
+    if not is_there(settings.catalog.url):
+        raise CatalogError(f"there is no catalog {name_of(settings.catalog.url)}")
     if sids and day is not None:
         raise InputError("--day is for calls by their age, --sid for named ones", hint="say one")
     if sids and not (reason or "").strip():
@@ -79,6 +92,7 @@ def purge(
             day=chosen,
             dry_run=dry_run,
             yes=yes,
+            clock_is_right=clock_is_right,
             as_json=as_json,
         )
     )
@@ -93,12 +107,13 @@ async def _purge(
     day: str | None,
     dry_run: bool,
     yes: bool,
+    clock_is_right: bool,
     as_json: bool,
 ) -> int:
     from jobs.purging import Purged, Purger, amount_due  # noqa: PLC0415 - asking needs none of it
 
     now = system_clock()
-    catalog = await Catalog.open(settings.catalog_path)
+    catalog = await Catalog.open(settings.catalog.url)
     try:
         purger = Purger(catalog=catalog, root=settings.archive.root, clock=system_clock)
         limit = horizon(now, settings.archive.keep_days)
@@ -111,27 +126,67 @@ async def _purge(
                 bytes=sum(call.bytes for call in calls),
             )
         elif limit is None:
-            raise InputError(
-                "[archive] keep_days is not set: all recordings are kept",
-                hint="set it, or name calls: --sid SID --reason TEXT",
-            )
+            asked = Purged(left=await _left_of_former(catalog))
         else:
             asked = await amount_due(catalog, accounts, limit, day=day)
+            if asked.recordings and not clock_is_right:
+                await _check_clock(catalog, settings, now, only_warn=dry_run)
         for line in _still_with_provider(calls, accounts, now):
             click.echo(line, err=True)
-        if dry_run or not _is_meant(asked, yes=yes):
+        if dry_run:
             _say(asked, done=False, as_json=as_json)
             return Exit.COMPLETE
-        if sids or limit is None:
+        if not _is_meant(asked, yes=yes):
+            _say_nothing_changed(as_json=as_json)
+            return Exit.COMPLETE
+        if sids:
             done = await purger.named(calls, reason=ON_REQUEST, why=why)
+        elif limit is None:
+            done = await purger.finish()
         else:
             age = f"older than {settings.archive.keep_days} days"
             done = await purger.by_age(accounts, limit, day=day, why=age)
     finally:
         await catalog.close()
     _say(done, done=True, as_json=as_json)
-    note_of_run(f"{done.recordings:,} recordings of {done.calls:,} calls, {done.bytes:,} bytes")
+    recordings, calls_of = counted(done.recordings, "recording"), counted(done.calls, "call")
+    note_of_run(f"{recordings} of {calls_of}, {done.bytes:,} bytes")
     return Exit.WORK_REMAINS if done.left else Exit.COMPLETE
+
+
+async def _left_of_former(catalog: Catalog) -> int:
+    """Return how many recordings of former purges may have files that are still there.
+
+    Raises:
+        InputError: none: there is nothing to be done.
+    """
+    left = await catalog.read(rows.left_to_remove)
+    if not left:
+        raise InputError(
+            "[archive] keep_days is not set: all recordings are kept",
+            hint="set it, or name calls: --sid SID --reason TEXT",
+        )
+    click.echo(
+        "[archive] keep_days is not set: nothing goes by its age; what is left of former purges "
+        "is finished",
+        err=True,
+    )
+    return left
+
+
+async def _check_clock(
+    catalog: Catalog, settings: Settings, now: datetime, *, only_warn: bool
+) -> None:
+    """Hold the clock against what the catalog knows.
+
+    Raises:
+        InputError: it may be wrong: by it, all would be old enough to go.
+    """
+    doubt = doubt_of_clock(now, await catalog.read(rows.newest, settings.accounts))
+    if doubt and not only_warn:
+        raise InputError(doubt, hint="look at the clock; if it is right, say --clock-is-right")
+    if doubt:
+        click.echo(doubt, err=True)
 
 
 async def _named(
@@ -193,21 +248,32 @@ def _is_meant(asked: Purged, *, yes: bool) -> bool:
             hint="look with --dry-run what would go, then say --yes",
         )
     size = human_bytes(asked.bytes)
-    text = f"Delete {asked.recordings:,} recordings ({size}) of {asked.calls:,} calls for good?"
-    return click.confirm(text, err=True)
+    recordings, calls = counted(asked.recordings, "recording"), counted(asked.calls, "call")
+    return click.confirm(f"Delete {recordings} ({size}) of {calls} for good?", err=True)
+
+
+def _say_nothing_changed(*, as_json: bool) -> None:
+    from jobs.purging import Purged  # noqa: PLC0415 - asking needs none of it
+
+    if as_json:
+        print_json(Purged())
+    else:
+        click.echo("nothing was changed")
 
 
 def _say(purged: Purged, *, done: bool, as_json: bool) -> None:
     if as_json:
         print_json(purged)
         return
-    words = "deleted" if done else "would be deleted (nothing was changed)"
-    click.echo(
-        f"{purged.recordings:,} recordings of {purged.calls:,} calls, "
-        f"{human_bytes(purged.bytes)}, {words}"
-    )
-    if purged.left:
-        click.echo(f"{purged.left:,} could not be removed yet; the next run tries again", err=True)
+    if purged.recordings or not (purged.former or purged.left):
+        words = "deleted" if done else "would be deleted (nothing was changed)"
+        recordings, calls = counted(purged.recordings, "recording"), counted(purged.calls, "call")
+        click.echo(f"{recordings} of {calls}, {human_bytes(purged.bytes)}, {words}")
+    if done:
+        say_of_files(purged)
+    elif purged.left:
+        of = counted(purged.left, "recording")
+        click.echo(f"files of {of} of former purges would be removed (nothing was changed)")
 
 
 def _printable(text: str) -> str:

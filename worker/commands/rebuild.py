@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from archive.catalog import balance
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, InputError, StoreError
 from archive.rebuild import Rebuilder
@@ -74,7 +74,7 @@ def _refuse_a_catalog_in_use(path: Path) -> None:
         return
     hint = f"move it away first, with its companions: {path.name}-wal and {path.name}-shm"
     try:
-        database = Database(path)
+        database = open_database(path)
         try:
             with database.read() as tx:
                 calls = balance.balance(tx).known
@@ -93,7 +93,7 @@ def _rebuild(settings: Settings, meter: Meter, *, trust_sidecars: bool) -> tuple
     for suffix in ("", *_COMPANIONS):
         with suppress(FileNotFoundError):
             Path(f"{unfinished}{suffix}").unlink()
-    database = Database(unfinished)
+    database = open_database(unfinished)
     try:
         found = Rebuilder(
             database=database,
@@ -159,7 +159,7 @@ def _print(settings: Settings, found: Rebuilt, counted: Balance) -> None:
 
 
 def _accounts_of(settings: Settings) -> set[str]:
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             return balance.known_accounts(tx)

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from archive.call import State
-from archive.catalog.database import Database
+from archive.catalog.database import open_database, written
 from archive.catalog.story import Standing, has_reason, put_back, standings
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
@@ -81,10 +81,9 @@ def retry(
         reason=reason,
         day=None if day is None else parse_day(settings, account, day),
     )
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
-        with database.write() as tx:
-            count, left = _put_back(tx, choice, sids)
+        count, left = written(database, lambda tx: _put_back(tx, choice, sids))
     finally:
         database.close()
     for line in left:

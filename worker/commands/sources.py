@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.sources import sources_of
 from archive.morning.facts import Sources
 from archive.provider_time import day_of
@@ -35,7 +35,7 @@ def read_sources(
     """
     if day == "":
         return []
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             told = []

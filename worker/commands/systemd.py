@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from archive.errors import FatalError, InputError
 from worker import installing, units
+from worker.completion import complete_list
+from worker.preparing import Step, lacking, person, refuse_unprepared
 from worker.settings import CONFIG_VARIABLE, load_settings
 from worker.systemctl import UNIT_DIR, Systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.preparing import Lacking
     from worker.settings import Settings
 
+_RELOAD: Final = Step("systemctl daemon-reload", "")
 _unit_dir_option = click.option(
     "--unit-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -36,16 +39,15 @@ def systemd() -> None:
 
 @systemd.command()
 @click.option(
-    "--always",
-    "profile",
-    flag_value=units.ALWAYS,
-    default=True,
-    help="Worker, poller, webhook and the nightly timers. The default.",
+    "--always", is_flag=True, help="Worker, poller, webhook and the nightly timers. The default."
 )
+@click.option("--nightly", is_flag=True, help="One run a night, by timers alone.")
 @click.option(
-    "--nightly", "profile", flag_value=units.NIGHTLY, help="One run a night, by timers alone."
+    "--only",
+    metavar="PART,...",
+    shell_complete=complete_list(*units.PARTS),
+    help=f"Just these parts, of: {', '.join(units.PARTS)}.",
 )
-@click.option("--only", metavar="PART,...", help=f"Just these parts, of: {', '.join(units.PARTS)}.")
 @click.option("--user", default="callvault", show_default=True, help="Whom the services run as.")
 @click.option(
     "--credentials",
@@ -66,7 +68,8 @@ def systemd() -> None:
 def install(
     config: Path | None,
     *,
-    profile: str,
+    always: bool,
+    nightly: bool,
     only: str | None,
     user: str,
     credentials: Path | None,
@@ -81,35 +84,39 @@ def install(
     A file that is there and was not written by this command, or was changed since, is an error.
     Nothing is started without --now.
     """
+    if always and nightly:
+        raise click.UsageError("--always and --nightly exclude each other")
     # The units name the settings file: variables of this shell are not there.
     shell = {k: v for k, v in os.environ.items() if k == CONFIG_VARIABLE}
     settings = load_settings(config, shell)
     place = _place(settings, user=user, credentials=credentials, encrypted=encrypted)
-    parts = [part.strip() for part in only.split(",")] if only else units.PROFILES[profile]
+    profile = units.PROFILES[units.NIGHTLY if nightly else units.ALWAYS]
+    parts = [part.strip() for part in only.split(",")] if only else profile
     files = units.rendered(installing.shipped(), parts, place)
     changes = installing.plan(unit_dir, files)
     enabled = units.enabled_of(parts)
     if not force:
         installing.refuse_foreign(changes)
     manager = Systemctl(unit_dir)
+    found = lacking(place, files, person(user))
     if dry_run:
         for change in changes:
             for line in change.lines():
                 click.echo(line)
         click.echo(_counted(changes, "would be "), err=True)
-        _tell_next(_before(place) + _after(enabled, manager, now=False))
+        _tell_place(place, found)
+        _tell_next([*found.steps, *_after(enabled, manager, now=False)])
         return
     if now and not manager.looks:
         raise InputError(
             f"units in {unit_dir} cannot be started", hint="leave out --now or --unit-dir"
         )
     if now:
-        refuse_unprepared(place)
+        refuse_unprepared(place, found)
     put_in(changes, manager, start=enabled if now else [])
     click.echo(_counted(changes, ""))
-    for key, value in units.loosened(place).items():
-        click.echo(f"note: {key}={value}, since some path lies there; better move it", err=True)
-    _tell_next(_before(place) + _after(enabled, manager, now=now))
+    _tell_place(place, found)
+    _tell_next([*found.steps, *_after(enabled, manager, now=now)])
 
 
 def put_in(
@@ -150,7 +157,7 @@ def uninstall(*, unit_dir: Path, force: bool, dry_run: bool) -> None:
     for file in going:
         click.echo(f"removed {file}")
     if going and manager.looks and not manager.listens:
-        _tell_next(["systemctl daemon-reload"])
+        _tell_next([_RELOAD])
 
 
 def take_out(going: Sequence[Path], manager: Systemctl) -> None:
@@ -173,17 +180,19 @@ def _place(
 ) -> units.Place:
     config = Path(settings.source).resolve()
     folder = (credentials or config.parent).absolute()
+    catalog = settings.catalog_file
     return units.Place(
         program=_program(),
         config=config,
         credentials=folder,
         root=settings.archive.root,
         state=settings.queue.state,
-        catalog=settings.catalog_path.parent,
+        catalog=settings.queue.state if catalog is None else catalog.parent,
         user=user,
         accounts=tuple(settings.accounts),
         encrypted=encrypted,
         secrets=frozenset(file.name for file in _listed(folder)),
+        python=Path(sys.base_prefix).resolve(),
     )
 
 
@@ -211,53 +220,24 @@ def _counted(changes: Sequence[installing.Change], would: str) -> str:
     return f"{needed} files {would}written to {folder}, {len(changes) - needed} are as they should"
 
 
-def refuse_unprepared(place: units.Place) -> None:
-    """Start nothing whose user or folders are not there.
-
-    Raises:
-        InputError: with the commands that make them.
-    """
-    if missing := _before(place):
-        raise InputError(
-            f"the services could not start yet, as {place.user}, with recordings in {place.root}",
-            hint=f"run first, as root: {'; '.join(missing)}",
-        )
-
-
-def _before(place: units.Place) -> list[str]:
-    """Return the commands without which nothing can start: they make the user and his folders."""
-    steps = []
-    if not _is_user(place.user):
-        steps.append(
-            f"systemd-sysusers {installing.sysusers()}"
-            if place.user == "callvault"
-            else f"useradd --system --no-create-home --shell /usr/sbin/nologin {place.user}"
-        )
-    made = [place.root]
-    if not place.state.is_relative_to("/var/lib"):
-        made.append(place.state)
-    owned = f"install -d -o {place.user} -g {place.user} -m 0750"
-    return steps + [f"{owned} '{path}'" for path in made if not path.is_dir()]
-
-
-def _after(enabled: Sequence[str], manager: Systemctl, *, now: bool) -> list[str]:
+def _after(enabled: Sequence[str], manager: Systemctl, *, now: bool) -> list[Step]:
     """Return the commands that start what was written, as far as that was not done."""
     if not manager.looks or (now and manager.listens):
         return []
-    reload = [] if manager.listens else ["systemctl daemon-reload"]
-    return [*reload, f"systemctl enable --now {' '.join(enabled)}"]
+    reload = [] if manager.listens else [_RELOAD]
+    return [*reload, Step(f"systemctl enable --now {' '.join(enabled)}", "")]
 
 
-def _is_user(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
+def _tell_place(place: units.Place, found: Lacking) -> None:
+    """Say what about the places of things is not as it should be."""
+    for key, value in units.loosened(place).items():
+        click.echo(f"note: {key}={value}, since some path lies there; better move it", err=True)
+    for text in found.misplaced:
+        click.echo(f"note: {text}; services will not start before it is moved", err=True)
 
 
-def _tell_next(steps: Sequence[str]) -> None:
+def _tell_next(steps: Sequence[Step]) -> None:
     if steps:
         click.echo("next, as root:", err=True)
     for step in steps:
-        click.echo(f"  {step}", err=True)
+        click.echo(f"  {step.command}{f'   # {step.why}' if step.why else ''}", err=True)

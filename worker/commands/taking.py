@@ -150,7 +150,7 @@ def open_desk(
 ) -> Iterator[tuple[Desk, str]]:
     """Open the catalog to take calls of an account in; yields its name as well."""
     chosen = settings.account(account)
-    database = open_for_import(settings.catalog_path)
+    database = open_for_import(settings.catalog.url)
     try:
         desk = Desk(
             database=database,

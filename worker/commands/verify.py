@@ -13,11 +13,11 @@ import msgspec
 
 from archive.catalog import balance
 from archive.catalog import verify as rows
-from archive.catalog.database import Database
+from archive.catalog.database import is_there, name_of, open_database
 from archive.clock import system_clock
 from archive.errors import CatalogError, Exit, InputError, StoreError
 from archive.reading import Pace
-from archive.repair import FLAGGED, MARKED, MOVED, REQUEUED, REWRITTEN, Repairer
+from archive.repair import FLAGGED, GOES, MARKED, MOVED, REQUEUED, REWRITTEN, TAKEN, Repairer
 from archive.tree import accounts_on_disk, check_root
 from archive.verify import Scope, Seen, Verifier
 from worker import values
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from archive.catalog.database import Database
     from archive.catalog.verify import Finding
 
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)", re.ASCII)
-_REMAINS: Final = frozenset({REQUEUED, MARKED})
-_MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED})
+_REMAINS: Final = frozenset({REQUEUED, MARKED, GOES})
+_MENDED: Final = frozenset({MOVED, REWRITTEN, FLAGGED, TAKEN})
 
 
 @click.command(cls=Noted)
@@ -130,12 +131,13 @@ def parse_share(text: str) -> float:
 
 def _open(settings: Settings) -> Database:
     check_root(settings.archive.root)
-    path = settings.catalog_path
-    if not path.exists():
+    where = settings.catalog.url
+    if not is_there(where):
         raise CatalogError(
-            f"there is no catalog {path}", hint="make a new one from the files: callvault rebuild"
+            f"there is no catalog {name_of(where)}",
+            hint="make a new one from the files: callvault rebuild",
         )
-    return Database(path)
+    return open_database(where)
 
 
 def _scope(
@@ -227,6 +229,8 @@ def _print(database: Database, seen: Seen, *, repaired: bool) -> None:
         click.echo("to mend what can be mended: callvault verify --repair", err=True)
     if REQUEUED in counted["repaired"] or MARKED in counted["repaired"]:
         click.echo("the rest is done by: callvault work --drain")
+    if GOES in counted["repaired"]:
+        click.echo("files of purged calls are removed by: callvault purge")
 
 
 def _code(database: Database) -> Exit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.clock import system_clock
 from archive.errors import InputError
 from worker.screen import console_on
@@ -30,7 +30,7 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
 
     every_s = _seconds(every)
     accounts = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         look = Gatherer(database, accounts, system_clock, backfill=settings.backfill).look
         zone = accounts[0].zone

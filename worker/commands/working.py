@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from archive.catalog import watch
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.clock import system_clock
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_workers(settings: Settings) -> list[Worker]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             return watch.workers(tx)

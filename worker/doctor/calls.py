@@ -110,7 +110,7 @@ async def _recent(world: World, account: Account) -> Recent | str:
             return why
         now = world.effects.clock()
         days = (day_of(now - timedelta(days=_DAYS), account.zone), day_of(now, account.zone))
-        with looking_at(world.settings.catalog_path, within_s=READ_S) as tx:
+        with looking_at(world.settings.catalog.url, within_s=READ_S) as tx:
             return Recent(
                 examine.outcomes(tx, account.name, *days), examine.met(tx, account.name, *days)
             )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.catalog import balance, examine, pauses, troubles
+from archive.catalog.database import file_of, is_on_a_server, name_of
 from archive.catalog.examine import LongReadError, looking_at
-from archive.errors import CatalogError
+from archive.errors import CallvaultError
 from archive.reasons import meaning_of
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
 from worker.doctor.mounts import Mount, mount_of
@@ -73,15 +74,15 @@ def readable(world: World) -> str:
 
 def _versions(world: World) -> tuple[int, int] | str:
     """What keeps this one look from being made is told by ``catalog``, which makes it as well."""
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
     try:
-        if not path.exists():
+        if not examine.is_made(where):
             return _NONE
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return examine.version(tx)
     except LongReadError:
         raise
-    except (CatalogError, OSError):
+    except (CallvaultError, OSError):
         return _UNREADABLE
 
 
@@ -95,14 +96,14 @@ class CatalogFacts(msgspec.Struct, frozen=True):
 
 
 async def _catalog(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> CatalogFacts | None:
-        if not path.exists():
+        if not examine.is_made(where):
             return None
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             found, ours = examine.version(tx)
-        return CatalogFacts(found, ours, path.stat().st_size, _size(_beside(path, "-wal")))
+            return CatalogFacts(found, ours, *examine.bytes_of(where, tx))
 
     facts = await aside(look)
     return skipped(_NONE) if facts is None else judge_catalog(facts)
@@ -130,7 +131,10 @@ def judge_catalog(facts: CatalogFacts) -> Found:
 
 
 async def _place(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
+    if is_on_a_server(where):
+        return skipped(f"it is on a server: {name_of(where)}")
+    path = file_of(where)
     mountinfo = world.proc / "self" / "mountinfo"
 
     def look() -> Mount | None:
@@ -156,12 +160,14 @@ def judge_place(path: Path, mount: Mount | None) -> Found:
 
 
 async def _soundness(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
+    if is_on_a_server(where):
+        return skipped("a server looks after its own files")
 
     def look() -> list[str] | str:
         if why := readable(world):
             return why
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return examine.damage(tx)
 
     try:
@@ -183,14 +189,16 @@ def judge_damage(damage: Sequence[str]) -> Found:
 
 
 async def _lock(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> tuple[bool, str] | str:
         if why := readable(world):
             return why
-        if examine.can_write(path, within_s=_LOCK_S):
+        if examine.can_write(where, within_s=_LOCK_S):
             return True, ""
-        return False, _holder(world.proc, _beside(path, "-shm"))
+        if is_on_a_server(where):
+            return False, "a server that only follows another one"
+        return False, _holder(world.proc, _beside(file_of(where), "-shm"))
 
     seen = await aside(look)
     return skipped(seen) if isinstance(seen, str) else judge_lock(is_free=seen[0], holder=seen[1])
@@ -230,12 +238,12 @@ def pid_of_lock(locks: str, inode: int) -> int:
 
 
 async def _books(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> list[str] | str:
         if why := usable(world):
             return why
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return balance.balance(tx).faults
 
     try:
@@ -253,12 +261,12 @@ def judge_books(faults: Sequence[str]) -> Found:
 
 
 async def _pauses(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> list[Paused] | str:
         if why := usable(world):
             return why
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return pauses.pauses(tx)
 
     held = await aside(look)
@@ -279,13 +287,13 @@ def judge_pauses(held: Sequence[Paused]) -> Found:
 
 
 async def _troubles(world: World) -> Found:
-    path = world.settings.catalog_path
+    where = world.settings.catalog.url
 
     def look() -> tuple[list[Trouble], int] | str:
         if why := usable(world):
             return why
         now = world.effects.clock()
-        with looking_at(path, within_s=READ_S) as tx:
+        with looking_at(where, within_s=READ_S) as tx:
             return troubles.troubles(tx, now), troubles.beating(tx, now)
 
     seen = await aside(look)
@@ -303,10 +311,3 @@ def judge_troubles(met: Sequence[Trouble], beating: int) -> Found:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}{suffix}")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

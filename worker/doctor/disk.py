@@ -98,7 +98,8 @@ def checks(world: World) -> Iterator[Check]:
 
 
 async def _space_state(world: World) -> Found:
-    places = (world.settings.queue.state, world.settings.catalog_path.parent)
+    file = world.settings.catalog_file
+    places = [world.settings.queue.state, *([] if file is None else [file.parent])]
     return judge_others(await aside(partial(rooms_beside, world.settings.archive.root, places)))
 
 
@@ -114,7 +115,7 @@ class RootFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _root(world: World) -> Found:
-    root, catalog = world.settings.archive.root, world.settings.catalog_path
+    root, catalog = world.settings.archive.root, world.settings.catalog.url
 
     def look() -> RootFacts:
         has = False
@@ -233,7 +234,7 @@ async def _days_left(world: World) -> Found:
     def look() -> tuple[Written, int] | str:
         if why := usable(world):
             return why
-        with looking_at(world.settings.catalog_path, within_s=READ_S) as tx:
+        with looking_at(world.settings.catalog.url, within_s=READ_S) as tx:
             written = tallies.written_lately(tx, world.effects.clock())
         return written, room_of(world.settings.archive.root).free
 

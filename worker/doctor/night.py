@@ -55,7 +55,7 @@ async def _runs(world: World) -> Found:
     def look() -> list[Run] | str:
         if why := usable(world):
             return why
-        with looking_at(world.settings.catalog_path, within_s=READ_S) as tx:
+        with looking_at(world.settings.catalog.url, within_s=READ_S) as tx:
             return runs.between(tx, now - _WEEK, now)
 
     seen = await aside(look)
@@ -99,7 +99,7 @@ async def _look(world: World, account: Account) -> Found:
     def look() -> Night | str:
         if why := usable(world):
             return why
-        with looking_at(world.settings.catalog_path, within_s=READ_S) as tx:
+        with looking_at(world.settings.catalog.url, within_s=READ_S) as tx:
             return examine.night(
                 tx,
                 account.name,

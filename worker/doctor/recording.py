@@ -129,7 +129,7 @@ def _known(world: World, account: Account) -> list[Known]:
         return []
     with (
         suppress(LongReadError),
-        looking_at(world.settings.catalog_path, within_s=READ_S) as tx,
+        looking_at(world.settings.catalog.url, within_s=READ_S) as tx,
     ):
         return examine.newest(tx, account.name, sid=world.call, largest=_LARGEST, most=_TRIED)
     return []

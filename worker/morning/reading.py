@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from archive.accounts import Account
 from archive.catalog import pauses, runs, tallies, troubles
 from archive.catalog.balance import accounts_with_calls
-from archive.catalog.database import Database
+from archive.catalog.database import open_database
 from archive.catalog.morning import read_part
 from archive.morning.compose import PAST_DAYS, Now, compose
 from archive.morning.effort import AFTER, work_of, written_by_day
@@ -36,7 +36,7 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = Database(settings.catalog_path)
+    database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
             chosen = _accounts(tx, settings, account)

@@ -144,7 +144,12 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
         yield Figure("flagged", f"{number:,}", flags)
     yield from _promptness(morning, brief=True)
     yield from _margins(morning.margins, brief=True)
-    if sources := ", ".join(f"{row[2]} by {row[0]}" for row in _brought(morning)):
+    several = len(morning.sources) > 1
+    told = [
+        f"{calls} by {source} of {account}" if several else f"{calls} by {source}"
+        for source, account, calls, _ in _brought(morning)
+    ]
+    if sources := ", ".join(told):
         yield Figure("sources", "", sources)
     yield from _came(morning, zone)
     yield from _verified(morning, zone)

@@ -7,7 +7,8 @@ SELECT c.sid, c.state, c.delete_by_ms, c.created_ms, c.began_ms, c.ended_ms, c.d
   c.told_url,
   (SELECT json_group_array(r.sha256) FROM recordings AS r
    WHERE r.account = c.account AND r.sid = c.sid) AS hashes
-FROM json_each(:sids) AS j CROSS JOIN calls AS c ON c.account = :account AND c.sid = j.value;
+FROM json_each(:sids) AS j CROSS JOIN calls AS c
+WHERE c.account = :account AND c.sid = j.value;
 
 -- name: claim_for_adoption(account, lease, sids)
 -- As a batch claims, and settled ones as well that have no recording.

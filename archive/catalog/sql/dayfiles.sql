@@ -25,7 +25,7 @@ SELECT path, sha256 FROM recordings WHERE path >= :first AND path < :last ORDER 
 -- The days on which these calls stand. CROSS keeps the order of the join, so that each call is found
 -- by its key; else SQLite reads all days of the account.
 SELECT DISTINCT c.day FROM json_each(:sids) AS j
-CROSS JOIN calls AS c ON c.account = :account AND c.sid = j.value;
+CROSS JOIN calls AS c WHERE c.account = :account AND c.sid = j.value;
 
 -- name: manifest(account, day)
 -- Every call of a day, each with its sightings and recordings as JSON.

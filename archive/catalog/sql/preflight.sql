@@ -2,7 +2,7 @@
 
 -- name: make_previewed()!
 -- Sids that a dry run has counted as new, on disk where they are many.
-CREATE TEMP TABLE IF NOT EXISTS previewed (sid TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS previewed (sid TEXT NOT NULL PRIMARY KEY);
 
 -- name: preview(account, sids)
 -- Of these Sids, those that neither the catalog has nor this dry run has met before.
@@ -16,7 +16,7 @@ RETURNING sid;
 -- Of settled calls, how many were said to be talked, and how many of them had a recording.
 SELECT (COALESCE(talk_s, CASE WHEN status = 'completed' THEN duration_s ELSE 0 END, 0) > :least)
     AS talked,
-  COUNT(*) AS calls, SUM(state = 'archived') AS recorded
+  COUNT(*) AS calls, SUM(CASE WHEN state = 'archived' THEN 1 ELSE 0 END) AS recorded
 FROM calls WHERE state IN ('archived', 'absent', 'lost') GROUP BY talked;
 
 -- name: formats()

@@ -8,7 +8,7 @@ ON CONFLICT (process) DO UPDATE SET
 
 -- name: retire(process, silent_ms)!
 -- A process that is known to have ended need not wait for its lease to lapse.
-UPDATE processes SET beat_ms = MIN(beat_ms, :silent_ms), ended = 1 WHERE process = :process;
+UPDATE processes SET beat_ms = CASE WHEN beat_ms < :silent_ms THEN beat_ms ELSE :silent_ms END, ended = 1 WHERE process = :process;
 
 -- name: dead_batches(silent_since_ms)
 -- Batches of processes that have not beaten since then, or never did.

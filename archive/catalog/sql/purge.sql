@@ -6,22 +6,28 @@ SELECT DISTINCT day FROM calls
 WHERE account = :account AND day > '' AND day <= :last_day AND state IN ('archived', 'lost')
 ORDER BY day;
 
--- name: purge_due(account, day, began_before_ms, deleted_before_ms, most)
+-- name: purge_exophones(account, day)
+SELECT DISTINCT exophone FROM calls
+WHERE account = :account AND day = :day AND state IN ('archived', 'lost') ORDER BY exophone;
+
+-- name: purge_due(account, day, exophone, began_before_ms, deleted_before_ms, most)
 -- Calls of a day whose recordings need not be kept. One of unknown time is never among them.
 SELECT c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms) AS began_ms, c.delete_by_ms,
   (SELECT COUNT(*) FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid) AS recordings,
   (SELECT SUM(r.bytes) FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid) AS bytes
 FROM calls AS c
-WHERE c.account = :account AND c.day = :day AND c.state IN ('archived', 'lost')
+WHERE c.account = :account AND c.day = :day AND c.exophone = :exophone
+  AND c.state IN ('archived', 'lost')
   AND COALESCE(c.began_ms, c.created_ms) < :began_before_ms AND c.delete_by_ms < :deleted_before_ms
   AND EXISTS (SELECT 1 FROM recordings AS r WHERE r.account = c.account AND r.sid = c.sid)
 LIMIT :most;
 
--- name: purge_amount(account, day, began_before_ms, deleted_before_ms)^
+-- name: purge_amount(account, day, exophone, began_before_ms, deleted_before_ms)^
 -- How many those are. CROSS keeps the order of the join: from the calls of the day to their recordings.
 SELECT COUNT(DISTINCT c.sid) AS calls, COUNT(*) AS recordings, COALESCE(SUM(r.bytes), 0) AS bytes
 FROM calls AS c CROSS JOIN recordings AS r
-WHERE c.account = :account AND c.day = :day AND c.state IN ('archived', 'lost')
+WHERE c.account = :account AND c.day = :day AND c.exophone = :exophone
+  AND c.state IN ('archived', 'lost')
   AND COALESCE(c.began_ms, c.created_ms) < :began_before_ms AND c.delete_by_ms < :deleted_before_ms
   AND r.account = c.account AND r.sid = c.sid;
 
@@ -43,6 +49,10 @@ WHERE r.account = :account AND r.sid = :sid AND c.state NOT IN ('expected', 'lea
 ON CONFLICT (account, sid, object_name) DO UPDATE SET
   path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes,
   purged_ms = excluded.purged_ms, why = excluded.why, removed_ms = NULL;
+
+-- name: hold_call(account, sid)
+-- So that nobody else changes it meanwhile; where one writes at a time, nobody can anyway.
+SELECT sid FROM calls WHERE account = :account AND sid = :sid;
 
 -- name: paths_of(account, sid)
 SELECT path FROM recordings WHERE account = :account AND sid = :sid;
@@ -81,3 +91,33 @@ SELECT EXISTS (SELECT 1 FROM purged WHERE removed_ms IS NULL AND path = :path);
 INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why)
 VALUES (:account, :sid, :object_name, :path, :sha256, :bytes, :purged_ms, :why)
 ON CONFLICT (account, sid, object_name) DO NOTHING;
+
+-- name: purge_by_manifest(account, sid, reason, settled_ms)!
+-- A call that was purged by another catalog, or before this one was put back from a backup.
+UPDATE calls SET state = 'purged', reason = :reason, settled_ms = :settled_ms
+WHERE account = :account AND sid = :sid AND state NOT IN ('leased', 'purged');
+
+-- name: left_to_remove()^
+SELECT COUNT(*) FROM purged WHERE removed_ms IS NULL;
+
+-- name: remove_again(account, sid, path)!
+UPDATE purged SET removed_ms = NULL
+WHERE account = :account AND sid = :sid AND path = :path AND removed_ms IS NOT NULL;
+
+-- name: was_removed(account, sid, path)^
+SELECT EXISTS (
+  SELECT 1 FROM purged
+  WHERE account = :account AND sid = :sid AND path = :path AND removed_ms IS NOT NULL
+);
+
+-- name: recordings_in_all()^
+SELECT COUNT(*) FROM recordings;
+
+-- name: newest_settled(account)
+-- From calls_settled alone, from its end.
+SELECT settled_ms AS at_ms FROM calls
+WHERE account = :account AND settled_ms IS NOT NULL AND state <> 'purged'
+ORDER BY settled_ms DESC LIMIT 1;
+
+-- name: newest_tally()
+SELECT hour_ms AS at_ms FROM tallies ORDER BY hour_ms DESC LIMIT 1;

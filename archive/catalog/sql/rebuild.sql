@@ -19,7 +19,7 @@ CREATE TEMP TABLE IF NOT EXISTS told (
 );
 
 -- name: index_told()!
-CREATE INDEX IF NOT EXISTS temp.told_of_call ON told (account, sid);
+CREATE INDEX IF NOT EXISTS told_of_call ON told (account, sid);
 
 -- name: tell_call(account, sid, state, reason, day, due_ms, delete_by_ms, settled_ms, created_ms, began_ms, ended_ms, duration_s, talk_s, status, leg2_status, direction, from_number, to_number, exophone, group_name, told_url, wanted)*!
 -- The first that tells of a call is believed: manifests are read in the order of their age.
@@ -36,7 +36,8 @@ ON CONFLICT (account, sid) DO NOTHING;
 
 -- name: tell_sighting(account, sid, source, seen_ms)*!
 INSERT INTO sightings (account, sid, source, seen_ms) VALUES (:account, :sid, :source, :seen_ms)
-ON CONFLICT (account, sid, source) DO UPDATE SET seen_ms = MIN(seen_ms, excluded.seen_ms);
+ON CONFLICT (account, sid, source) DO UPDATE SET
+  seen_ms = CASE WHEN excluded.seen_ms < sightings.seen_ms THEN excluded.seen_ms ELSE sightings.seen_ms END;
 
 -- name: tell_recording(path, account, sid, object_name, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms)*!
 INSERT INTO told (

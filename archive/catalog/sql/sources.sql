@@ -42,7 +42,7 @@ SELECT COUNT(*) FROM (
   WHERE account = :account AND day BETWEEN :first_day AND :last_day
     AND COALESCE(created_ms, began_ms) BETWEEN :from_ms AND :to_ms
   LIMIT :most
-) AS some;
+) AS counted;
 
 -- name: first_heard(account)
 -- When each source was heard for the first time.

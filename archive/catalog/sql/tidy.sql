@@ -49,5 +49,7 @@ SELECT DISTINCT account, hour_ms FROM tallies WHERE hour_ms < :before_ms ORDER B
 SELECT hour_ms, host, name, label, amount FROM tallies
 WHERE account = :account AND hour_ms >= :first_ms AND hour_ms < :end_ms;
 
--- name: drop_tallies_of_hours(account, first_ms, end_ms)!
-DELETE FROM tallies WHERE account = :account AND hour_ms >= :first_ms AND hour_ms < :end_ms;
+-- name: take_tallies_of_hours(account, first_ms, end_ms)
+-- Taken and told in one step, so that each is summed up once, whoever else tidies.
+DELETE FROM tallies WHERE account = :account AND hour_ms >= :first_ms AND hour_ms < :end_ms
+RETURNING hour_ms, host, name, label, amount;

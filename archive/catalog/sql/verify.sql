@@ -14,7 +14,13 @@ CREATE TEMP TABLE IF NOT EXISTS findings (
 );
 
 -- name: index_findings()!
-CREATE INDEX IF NOT EXISTS temp.findings_of_bytes ON findings (sha256);
+CREATE INDEX IF NOT EXISTS findings_of_bytes ON findings (sha256);
+
+-- name: index_findings_of_call()!
+CREATE INDEX IF NOT EXISTS findings_of_call ON findings (sid);
+
+-- name: is_found(kind, account, sid)^
+SELECT EXISTS (SELECT 1 FROM findings WHERE sid = :sid AND account = :account AND kind = :kind);
 
 -- name: add_finding(kind, path, account, sid, sha256, detail, fault)!
 INSERT INTO findings (kind, path, account, sid, sha256, detail, fault)
