@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.history import SIDS_PER_REQUEST
+from archive.provider_time import spoken_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -143,7 +144,7 @@ def describe(risk: Risk, account: Account) -> str:
     """Say in a sentence what is at risk; '' where nothing is."""
     if not risk.calls or risk.first is None:
         return ""
-    begin = f"{risk.first.astimezone(account.zone):%Y-%m-%d %H:%M}"
+    begin = spoken_time(risk.first, account.zone)
     if not risk.works:
         text = f"no workers run, and {risk.calls:,} recordings will be deleted within 24 hours"
     else:

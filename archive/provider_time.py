@@ -46,6 +46,11 @@ def format_time(moment: datetime, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def spoken_time(moment: datetime, zone: ZoneInfo) -> str:
+    """Write an aware time for people, with its zone: ``2026-11-24 19:02 IST``."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
 def day_of(moment: datetime | None, zone: ZoneInfo) -> str:
     """Return the day (``YYYY-MM-DD``) a moment falls on in the account's zone; empty if unknown."""
     return "" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d")

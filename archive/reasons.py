@@ -29,7 +29,9 @@ _SYMPTOMS: Final[dict[Symptom, str]] = {
     Symptom.API_SERVER_ERROR: "the provider's API answered with an error of its own",
     Symptom.API_TOO_MANY: "the provider's API kept answering that it is asked too often",
     Symptom.API_NONSENSE: "the provider's API gave an answer that makes no sense",
-    Symptom.API_UNAUTHORISED: "the provider's API did not accept the key and token",
+    Symptom.API_UNAUTHORISED: (
+        "the provider's API did not accept the key and token, or does not know the account"
+    ),
     Symptom.API_PAYMENT: "the provider's API said that the plan does not allow it",
     Symptom.API_FORBIDDEN: "the provider's API forbade the request",
     Symptom.API_REFUSED: "the provider's API refused to be asked for this call",

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 from archive import tallies
 from archive.call import State
 from archive.catalog.metrics import OfAccount, OfAll  # noqa: TC001 - the same
+from archive.room import days_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -212,8 +213,8 @@ def _of_disks(disks: Disks, bytes_a_day: float | None) -> Iterator[Metric]:
     if disks.root in disks.free:
         spare = max(0, disks.free[disks.root] - disks.min_free)
         yield _Gauge("callvault_disk_spare_bytes").add(spare).family
-        if bytes_a_day:
-            yield _Gauge("callvault_disk_days_left").add(spare / bytes_a_day).family
+        if (left := days_left(spare, bytes_a_day)) is not None:
+            yield _Gauge("callvault_disk_days_left").add(left).family
     yield _Gauge("callvault_catalog_bytes").add(disks.catalog).family
     yield _Gauge("callvault_spool_bytes").add(disks.spool).family
 

@@ -51,7 +51,7 @@ class Met(StrEnum):
 
 
 _HOW: Final = {
-    Met.REFUSED: "does not accept the key and token",
+    Met.REFUSED: "does not accept the key and token, or does not know the account",
     Met.HINDERED: "lets nothing through",
     Met.OUT_OF_REACH: "cannot be reached",
 }
@@ -87,11 +87,7 @@ class Answer(msgspec.Struct, frozen=True):
         """Say it, for one line."""
         if self.symptom is None:
             return f"{self.region} answered: it knows the account, and takes the key and token"
-        how = {
-            Met.REFUSED: "does not accept the key and token",
-            Met.HINDERED: "lets nothing through",
-        }
-        return f"{self.region} {how.get(self.met, 'cannot be reached')}: {self.detail}"
+        return f"{self.region} {_HOW[self.met]}: {self.detail}"
 
 
 class _Once:

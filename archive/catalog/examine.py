@@ -11,7 +11,7 @@ import msgspec
 
 from archive.catalog.database import Tx, check_driver, file_of, is_on_a_server
 from archive.catalog.sqlite import catalog_errors, newest_version, queries
-from archive.clock import from_ms, to_ms
+from archive.clock import from_ms
 from archive.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -49,14 +49,6 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     archived_at: datetime | None
     listed_at: datetime | None
     usual: int
-
-
-class Written(msgspec.Struct, frozen=True):
-    """What was archived in a time, and when the first of it was."""
-
-    recordings: int
-    bytes: int
-    first: datetime | None
 
 
 @contextmanager
@@ -158,12 +150,6 @@ def hashes(tx: Tx, account: str, sid: str) -> dict[str, str]:
     """Return the SHA-256 of each recording of a call by its object name."""
     rows = tx.rows("sha256_of", account=account, sid=sid)
     return {row["object_name"]: row["sha256"] for row in rows}
-
-
-def written(tx: Tx, begin: datetime, end: datetime) -> Written:
-    """Return what was archived in a time."""
-    row = tx.row("archived_between", from_ms=to_ms(begin), to_ms=to_ms(end))
-    return Written(row["recordings"], row["bytes"], _moment(row["first_ms"]))
 
 
 def night(tx: Tx, account: str, day: str, *, first_day: str, before: str) -> Night:

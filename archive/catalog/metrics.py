@@ -10,7 +10,7 @@ import msgspec
 from archive.catalog import balance, pauses, tallies, troubles, watch
 from archive.catalog.forecast import risks
 from archive.clock import from_ms, to_ms
-from archive.tallies import RECORDING_BYTES, Count
+from archive.room import bytes_a_day
 from archive.timings import HEARTBEAT_S
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from archive.catalog.database import Tx
     from archive.catalog.watch import Backlog
     from archive.forecast import Risk
+    from archive.tallies import Count
 
-LATELY: Final = timedelta(days=7)
-"""How long back it is looked at how much a day brings."""
-_DAY: Final = timedelta(days=1)
 _SILENT: Final = timedelta(seconds=5 * HEARTBEAT_S)
 
 
@@ -103,15 +101,5 @@ def of_all(tx: Tx, now: datetime) -> OfAll:
             for row in tx.rows("last_runs")
         ),
         totals=tuple(tallies.totals(tx)),
-        bytes_a_day=_bytes_a_day(tx, now),
+        bytes_a_day=bytes_a_day(tallies.written_lately(tx, now), now),
     )
-
-
-def _bytes_a_day(tx: Tx, now: datetime) -> float | None:
-    found = [one for one in tallies.between(tx, now - LATELY, now) if one.name == RECORDING_BYTES]
-    total = sum(one.amount for one in found)
-    if not total:
-        return None
-    # An archive that is younger than a week is measured by the days that it has.
-    days = (now - min(one.hour for one in found)) / _DAY
-    return total / max(1.0, days)

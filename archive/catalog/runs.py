@@ -62,6 +62,11 @@ def end(tx: Tx, run: Begun, *, code: int, note: str, now: datetime) -> None:
     )
 
 
+def forget(tx: Tx, run: Begun) -> None:
+    """Take back that a run has begun, whether or not that was noted."""
+    tx.run("forget_run", id=run.id)
+
+
 def last(tx: Tx, *commands: str, codes: Collection[int] | None = None) -> Run | None:
     """Return the run of one of these commands that began last, or None.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.clock import from_ms, to_ms
-from archive.tallies import Count
+from archive.room import SPAN, Written
+from archive.tallies import RECORDING_BYTES, Count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,6 +62,13 @@ def between(tx: Tx, begin: datetime, end: datetime) -> list[HourCount]:
         HourCount(from_ms(row["hour_ms"]), row["account"], row["name"], row["label"], row["amount"])
         for row in found
     ]
+
+
+def written_lately(tx: Tx, now: datetime) -> Written:
+    """Return the bytes of recordings that came within the last week, and since when they did."""
+    found = [one for one in between(tx, now - SPAN, now) if one.name == RECORDING_BYTES]
+    since = min((one.hour for one in found), default=None)
+    return Written(sum(one.amount for one in found), since)
 
 
 def _hour(moment: datetime) -> int:

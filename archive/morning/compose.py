@@ -29,9 +29,10 @@ from archive.morning.measures import bars_of, even_bounds, gather, spread_of
 from archive.morning.remedies import MISSING, WITHOUT, flagged_of, reasons_of
 from archive.morning.usual import former_days, usual_calls, usual_shares
 from archive.morning.verdict import Held, Seen, Usual, judge
+from archive.room import days_left
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from archive.catalog.morning import Part
@@ -53,7 +54,8 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand beside the catalog's days.
 
     ``named``: commands have to name an account. ``free`` are the bytes left on the archive's disk,
-    None where that cannot be told. ``written`` is what was written to it on each of the last days.
+    None where that cannot be told. ``written`` is what was written to it on each of the last days,
+    ``pace`` how many bytes a day bring, None where that is not known.
     """
 
     made_at: datetime
@@ -64,6 +66,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()
     troubles: tuple[str, ...] = ()
     written: Mapping[str, int] = {}
+    pace: float | None = None
     free: int | None = None
     min_free: int = 0
 
@@ -90,7 +93,7 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
     )
     sources = tuple(part.sources for part in parts)
     size = sum(part.balance.bytes for part in parts)
-    room = _room(now, size)
+    room = _room(now)
     seen = Seen(
         day=day,
         over=all(part.end <= now.made_at for part in parts),
@@ -254,14 +257,8 @@ def _past(parts: Sequence[Part], day: str, written: Mapping[str, int]) -> tuple[
     )
 
 
-def _room(now: Now, size: int) -> Room | None:
+def _room(now: Now) -> Room | None:
     if now.free is None:
         return None
-    pace = _mean(now.written.values()) or size
-    left = max(0, now.free - now.min_free)
-    return Room(free=now.free, min_free=now.min_free, days_left=left / pace if pace else None)
-
-
-def _mean(figures: Iterable[int]) -> float:
-    known = list(figures)
-    return sum(known) / len(known) if known else 0.0
+    left = days_left(now.free - now.min_free, now.pace)
+    return Room(free=now.free, min_free=now.min_free, days_left=left)

@@ -11,6 +11,7 @@ import msgspec
 from archive.errors import Exit
 from archive.morning.facts import Level, Note, Verdict
 from archive.morning.usual import Oddity, is_bare, oddity
+from archive.room import spoken_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -280,4 +281,5 @@ def _of_room(room: Room | None) -> Iterator[Note]:
     if room.free < room.min_free:
         yield Note(text="the archive's disk has less room than min_free", alarm=True)
     elif room.days_left is not None and room.days_left < _SHORT_DAYS:
-        yield Note(text=f"the archive's disk is full in {room.days_left:.0f} days at this pace")
+        left = spoken_days(room.days_left)
+        yield Note(text=f"the archive's disk is full in {left} at this pace")

@@ -164,6 +164,37 @@ def test_a_real_disk_without_inodes_or_room(alone: Vault) -> None:
     assert {"space", "flush"} <= set(_failed(done))
 
 
+def test_a_full_disk_under_the_catalog_is_told_with_what_to_do(alone: Vault) -> None:
+    """It is another one than that of the recordings."""
+    with disk_of(alone.catalog.parent, "8M"):
+        alone.good("enqueue", "sids", "0123456789abcdef")
+        with pytest.raises(OSError, match="No space left"):
+            (alone.catalog.parent / "ballast").write_bytes(b"\0" * 16_000_000)
+        done = alone.run("doctor", "--json", "--offline")
+    assert done.code == 7, done
+    wrong = _failed(done)
+    assert {"space-state", "flush-state"} <= set(wrong) <= {"catalog", "space-state", "flush-state"}
+    assert wrong["space-state"].startswith("make room")
+    assert wrong["flush-state"].startswith("make room")
+
+
+@pytest.mark.parametrize("holds", ["no database at all\n" * 2000, ""])
+def test_a_catalog_that_cannot_be_read_is_told_once(alone: Vault, holds: str) -> None:
+    """What looks into it is skipped, and points there."""
+    alone.catalog.parent.mkdir(parents=True, exist_ok=True)
+    if holds:
+        alone.catalog.write_text(holds)
+    else:
+        alone.catalog.mkdir()
+    done = alone.run("doctor", "--json", "--offline")
+    assert done.code == 7, done
+    lines = _lines(done)
+    assert list(_failed(done)) == ["catalog"]
+    see = [name for name, line in lines.items() if line["said"].endswith("see catalog")]
+    assert {"soundness", "lock", "books", "pauses", "troubles", "days-left", "late"} <= set(see)
+    assert {"runs", "night"} <= set(see)
+
+
 def test_a_provider_that_is_away_costs_no_exit_of_the_key(alone: Vault) -> None:
     """The key is not blamed, and what needs no provider is told as always."""
     done = alone.run("doctor", "--json")

@@ -124,6 +124,24 @@ async def test_an_account_of_the_other_region_is_found_there(tmp_path: Path) -> 
     assert len(wrong.requests) == 1
 
 
+@pytest.mark.parametrize("body", ["<html>Please log in</html>", '{"ok": true}'])
+async def test_a_page_in_the_apis_place_is_no_answer_of_the_provider(
+    tmp_path: Path, body: str
+) -> None:
+    """A portal or a proxy says 200 to everything, and so does a wrong api_base: no key passes."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=body, content_type="text/html")
+
+    async with serving(answer) as seen:
+        world = _world(tmp_path, {"sid": "a1", "api_base": f"http://{seen.host}"})
+        lines = await _lines(world, provider.checks(world))
+    assert lines["provider"].result is Result.FAILED
+    assert "it is not the provider's API that does: the answer" in lines["provider"].said
+    assert "api_base" in lines["provider"].do
+    assert lines["credentials"].result is Result.SKIPPED
+
+
 @pytest.mark.parametrize(("ahead", "expected"), [(0, "passed"), (120, "warned"), (-600, "failed")])
 async def test_the_clock_is_held_against_the_date_of_an_answer(
     tmp_path: Path, ahead: int, expected: str

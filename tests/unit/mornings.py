@@ -89,6 +89,7 @@ def a_morning(*, clean: bool = False) -> Morning:
             waited_ms=5_000,
         ),
         written={DAY: 30_000_000, "2026-02-08": 20_000_000},
+        pace=25_000_000.0,
         free=10**12,
         min_free=10**9,
     )

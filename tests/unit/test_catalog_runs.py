@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive.catalog import runs
+from archive.catalog.database import open_database
 from archive.catalog.runs import Run
 from archive.clock import system_clock
 from archive.errors import Exit
@@ -96,7 +97,9 @@ def test_commands_note_their_runs(vaulted: Vaulted) -> None:
     """As typed, without options; with figures where it went well, with the error where not."""
     before = system_clock() - timedelta(seconds=1)
     vaulted.terminal.says("enqueue", "sids", *SIDS[:3])
-    vaulted.terminal.refuses("enqueue", "cdr", "nowhere.csv")
+    export = vaulted.folder / "calls.csv"
+    export.write_text(f"Sid\n{SIDS[3]}\n")
+    vaulted.terminal.refuses("enqueue", "cdr", str(export), "nowhere.csv")
     vaulted.terminal.says("verify")
     told = kept(vaulted.books)
     expected = [
@@ -105,7 +108,7 @@ def test_commands_note_their_runs(vaulted: Vaulted) -> None:
     ]
     assert expected == [(run.command, run.code, run.note) for run in (told[0], told[2])]
     assert told[1].code == Exit.USAGE
-    assert "nowhere.csv" in told[1].note
+    assert "1 of 2 files" in told[1].note
     assert all(run.ended is not None and before <= run.began <= run.ended for run in told)
 
 
@@ -118,11 +121,34 @@ def test_what_only_looks_is_no_run(books: Books, terminal: Terminal, words: list
     assert kept(books) == []
 
 
-def test_a_mistake_is_noted_as_one(vaulted: Vaulted) -> None:
-    """The code is the one that the command ends with."""
-    vaulted.terminal.refuses("verify", "--sample", "nothing")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify", "--sample", "nothing"],
+        ["verify", "--day", "2026-13-01"],
+        ["enqueue", "cdr", "nowhere.csv"],
+        ["catalog", "backup", "nowhere/copy.db"],
+        ["report", "--send", "--day", "someday"],
+    ],
+)
+def test_what_was_typed_wrongly_is_no_run(vaulted: Vaulted, words: list[str]) -> None:
+    """Nothing was done, and no report tells of a failed run in the morning."""
+    assert vaulted.terminal.refuses(*words).exit_code == Exit.USAGE
+    assert kept(vaulted.books) == []
+
+
+def test_a_backup_holds_no_run_of_its_own(vaulted: Vaulted) -> None:
+    """Restored, it would tell of a backup that goes on for ever; here it is noted as ended."""
+    file = vaulted.folder / "copy.db"
+    vaulted.terminal.says("catalog", "backup", str(file))
     (run,) = kept(vaulted.books)
-    assert (run.code, run.note) == (Exit.USAGE, "--sample 'nothing' is no share")
+    copy = open_database(file)
+    try:
+        with copy.read() as tx:
+            assert runs.last(tx, "catalog backup") is None
+    finally:
+        copy.close()
+    assert (run.command, run.code) == ("catalog backup", 0)
 
 
 def test_a_note_makes_no_catalog(vaulted: Vaulted) -> None:

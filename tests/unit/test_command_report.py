@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -114,7 +115,8 @@ def test_status_lists_the_workers_of_all_hosts(books: Books, terminal: Terminal)
     said = terminal.says("status").splitlines()
     at = next(number for number, line in enumerate(said) if line.startswith("WORKERS"))
     _, one, two, trouble = said[at:]
-    assert trouble.startswith("TROUBLE: worker on two")
+    since = (now - timedelta(seconds=300)).astimezone(ZoneInfo("Asia/Kolkata"))
+    assert trouble.startswith(f"TROUBLE: worker on two since {since:%Y-%m-%d %H:%M} IST: ")
     assert one.split()[:6] == ["one", "7", "0", "0", "10", "100"]
     assert two.split()[:6] == ["two", "7", "0", "0", "20", "100"]
     assert (one.split()[-1], two.split()[-3:]) == ("0.1.0", ["5", "min", "0.2.0"])
@@ -123,6 +125,16 @@ def test_status_lists_the_workers_of_all_hosts(books: Books, terminal: Terminal)
         ("one", "0.1.0", 10.0),
         ("two", "0.2.0", 20.0),
     ]
+
+
+def test_a_day_that_has_not_begun_has_no_report(books: Books, terminal: Terminal) -> None:
+    """Nothing is known of it, which would look like a complete day; that of today has begun."""
+    today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Kolkata")).date()
+    books.add(called(SIDS[0]))
+    refused = terminal.refuses("report", "--day", f"{today + timedelta(days=2)}")
+    assert (refused.exit_code, "has not begun" in refused.message) == (Exit.USAGE, True)
+    assert "yesterday" in refused.hint
+    assert "Call recordings of" in terminal.says("report", "--day", "today")
 
 
 def test_status_says_what_will_be_deleted_before_its_turn(books: Books, terminal: Terminal) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,9 +184,26 @@ def _run(code: int | None, *, command: str = "work", hours: int = 9) -> Run:
 )
 def test_how_each_command_ended_last_is_told(seen: list[Run], expected: Result) -> None:
     """One that failed and then did not is well."""
-    found = night.judge_runs(seen, NOW)
+    found = night.judge_runs(seen, NOW, ACCOUNT.zone)
     assert found.result is expected
     assert bool(found.do) is (expected in {Result.FAILED, Result.WARNED})
+
+
+def test_times_are_told_in_the_accounts_zone_with_its_name() -> None:
+    """Whatever the machine's own zone is; a night and a run of one output are comparable."""
+    began = datetime(2026, 2, 10, 13, 32, tzinfo=UTC)
+    run = Run(id="a", host="h1", command="work", began=began, ended=began, code=0, note="")
+    found = night.judge_runs([run], NOW, ACCOUNT.zone)
+    assert found.said == "work of 2026-02-10 19:02 IST ended with 0"
+    settled = night.judge_night(_night(settled_at=began), ACCOUNT, _DAY, NOW)
+    assert settled.said.endswith("the last at 2026-02-10 19:02 IST")
+
+
+def test_what_doctor_fetched_is_kept_nowhere() -> None:
+    """What the workers' remedy says of the quarantine is not true of a check."""
+    found = judge_recording(Got(sid="s1", symptom=Symptom.BODY_NOT_AUDIO, detail="html"))
+    assert "This check keeps nothing" in found.do
+    assert "it is kept in" not in found.do
 
 
 @pytest.mark.parametrize(

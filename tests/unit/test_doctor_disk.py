@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.catalog.examine import Written
+from archive.room import Written
 from worker.doctor import disk, trial
 from worker.doctor.check import Result
 from worker.doctor.disk import Room, RootFacts
@@ -50,34 +50,49 @@ def test_files_need_inodes(total: int, free: int, expected: Result) -> None:
     assert disk.judge_inodes(_room(inodes=total, inodes_free=free)).result is expected
 
 
-def test_days_left_follow_from_a_week() -> None:
-    """7 GiB in seven days, and 30 GiB of room: 30 days."""
-    written = Written(1000, 7 * _GIB, _NOW - timedelta(days=7))
-    assert disk.days_left(written, 30 * _GIB, _NOW) == pytest.approx(30)
-
-
-def test_a_young_archive_is_measured_since_its_beginning() -> None:
-    """Its first day is not spread over a week."""
-    written = Written(1000, _GIB, _NOW - timedelta(days=1))
-    assert disk.days_left(written, 30 * _GIB, _NOW) == pytest.approx(30)
-
-
-@given(
-    st.integers(0, 2**50),
-    st.integers(-(2**50), 2**50),
-    st.timedeltas(timedelta(days=-1), timedelta(days=30)),
+@pytest.mark.parametrize(
+    ("rooms", "expected", "word"),
+    [
+        ([], Result.SKIPPED, "see space"),
+        ([_room(free=50 * _GIB)], Result.PASSED, "free on /srv"),
+        ([_room(free=50 * _GIB), _room(free=500 * 2**20)], Result.WARNED, "524.3 MB of"),
+        ([_room(free=50 * _GIB), _room(free=0)], Result.FAILED, "0 B of"),
+        ([_room(inodes_free=10)], Result.FAILED, "10 inodes are free on /srv"),
+        ([_room(inodes=0, inodes_free=0)], Result.PASSED, "free on /srv"),
+    ],
 )
-def test_days_left_are_never_negative(size: int, free: int, age: timedelta) -> None:
-    """Whatever the catalog says, clocks that were set back included."""
-    left = disk.days_left(Written(1, size, _NOW - age), free, _NOW)
-    assert left is None or left >= 0
+def test_the_disks_of_state_and_catalog_need_room_as_well(
+    rooms: list[Room], expected: Result, word: str
+) -> None:
+    """Where they are other ones: the one that is full counts."""
+    found = disk.judge_others(rooms)
+    assert found.result is expected
+    assert word in found.said
+    assert bool(found.do) is (expected in {Result.FAILED, Result.WARNED})
 
 
-def test_nothing_archived_says_nothing_of_days() -> None:
-    """And few days left are told."""
-    assert disk.days_left(Written(0, 0, None), _GIB, _NOW) is None
-    found = [disk.judge_days_left(left).result for left in (None, 13.9, 14.0)]
-    assert found == [Result.SKIPPED, Result.WARNED, Result.PASSED]
+def test_a_disk_is_looked_at_once(tmp_path: Path) -> None:
+    """And not at all where it is that of the recordings, which has a check of its own."""
+    here = [tmp_path / "state", tmp_path / "state" / "catalog"]
+    assert disk.rooms_beside(tmp_path / "recordings", here) == []
+    (beside,) = disk.rooms_beside(Path("/proc"), here)
+    assert beside.place == str(tmp_path)
+
+
+def test_few_days_left_are_told() -> None:
+    """By the week's pace above what is to be left free; nothing without one."""
+    week = Written(7 * _GIB, _NOW - timedelta(days=7))
+    found = [disk.judge_days_left(week, days * _GIB, _NOW) for days in (13, 14, 10**6)]
+    assert [one.result for one in found] == [Result.WARNED, Result.PASSED, Result.PASSED]
+    assert found[0].said == "at the rate of the last 7 days there is room for 13 days"
+    assert found[2].said.endswith("for more than 10 years")
+    none = disk.judge_days_left(Written(0, None), _GIB, _NOW)
+    assert (none.result, none.said) == (
+        Result.SKIPPED,
+        "nothing was archived in the last 7 days",
+    )
+    young = disk.judge_days_left(Written(_GIB, _NOW - timedelta(minutes=9)), _GIB, _NOW)
+    assert (young.result, "less than a day ago" in young.said) == (Result.SKIPPED, True)
 
 
 def _root(**more: Any) -> RootFacts:  # noqa: ANN401 - fields of facts

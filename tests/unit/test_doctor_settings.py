@@ -127,6 +127,19 @@ def test_a_secret_in_the_file_fails_and_is_not_shown(tmp_path: Path, text: str, 
     assert not [word for word in ("key-of-main", "wordword", "0123456789abcdef") if word in said]
 
 
+@pytest.mark.parametrize("text", [None, "[accounts"])
+async def test_no_file_is_called_free_of_secrets_that_was_not_read(
+    tmp_path: Path, text: str | None
+) -> None:
+    """Neither one that is not there nor one that is no TOML."""
+    file = tmp_path / "config.toml"
+    if text is not None:
+        file.write_text(text)
+    for world in (World(environment={}), look_around(file, {})):
+        (check,) = (one for one in settings.checks(world) if one.name == "secrets")
+        assert (await check.look()).result is Result.SKIPPED
+
+
 @given(st.text(min_size=16, max_size=40).filter(str.strip))
 def test_whatever_a_key_is_it_is_cut_out(key: str) -> None:
     """Wherever it stands in what a check says."""

@@ -157,7 +157,7 @@ def status_of(books: Books, now: datetime, backfill: Backfill = NIGHTS) -> list[
 def test_status_and_explain_tell_of_the_hours(books: Books) -> None:
     """How many wait and from when on they are fetched, by the account's clock."""
     books.add(aged(1, 10 * DAY, NOON), aged(2, HOUR, NOON), aged(3, 29 * DAY, NOON), now=NOON)
-    said = "calls of main wait for the backfill hours, from 2026-11-23 22:00 on"
+    said = "calls of main wait for the backfill hours, from 2026-11-23 22:00 IST on"
     assert status_of(books, NOON) == [f"1 {said}"]
     assert status_of(books, NOON + 11 * HOUR) == status_of(books, NOON, ALWAYS) == []
 

@@ -72,7 +72,9 @@ def fill(exposed: Exposed) -> None:
     exposed.pause()
     exposed.meet("queue")
     exposed.hear(Source.WEBHOOK)
+    exposed.now -= 24 * HOUR
     exposed.download(1000)
+    exposed.now += 24 * HOUR
     exposed.run("work", 0)
     exposed.run("work", 6)
     exposed.count(
@@ -176,6 +178,13 @@ def test_the_days_that_the_disk_lasts_follow_from_the_last_week() -> None:
     found = values(exposition(None, disks, up=False, version="1"))
     assert found["callvault_disk_spare_bytes", ()] == 1_000
     assert not [key for key in found if key[0] == "callvault_disk_days_left"]
+
+
+def test_an_archive_of_hours_has_no_pace_yet(exposed: Exposed) -> None:
+    """What came within minutes is not what comes all day long."""
+    exposed.download(10**10)
+    exposed.now += 23 * HOUR
+    assert ("callvault_disk_days_left", ()) not in told(exposed)
 
 
 def test_a_young_archive_is_measured_by_the_days_that_it_has(exposed: Exposed) -> None:

@@ -83,3 +83,9 @@ def test_every_symptom_of_the_api_can_be_said() -> None:
     assert {Met.REFUSED, Met.HINDERED, Met.OUT_OF_REACH} == {
         Answer(EAST, symptom).met for symptom in symptoms
     }
+
+
+def test_a_404_names_both_that_it_can_mean() -> None:
+    """The wrong region knows no such account, and says nothing of the key."""
+    said = Answer(EAST, REFUSED, "HTTP 404 (No such account)").words()
+    assert "the key and token, or does not know the account: HTTP 404 (No such account)" in said

@@ -119,7 +119,7 @@ def _say_tidied(done: Tidied, *, dry_run: bool) -> None:
         click.echo("the time was over before all was dropped; the next run goes on", err=True)
 
 
-@catalog.command(cls=Noted)
+@catalog.command(cls=Noted, at_end=True)
 @click.argument("target", required=False, type=click.Path(path_type=Path), metavar="[FILE|FOLDER]")
 @click.option(
     "--keep", type=click.IntRange(min=1), help="Remove all but the newest so many in the folder."

@@ -110,8 +110,10 @@ def sids(
     with open_desk(settings, account, dry_run=dry_run) as (desk, _):
         taken = desk.take_rows(sid_rows(lines, "sids"), Source.SIDS, said.rejected)
     said.report(taken, "Sids", dry_run=dry_run)
+    if taken.rejected and taken.rejected == taken.rows:
+        return Exit.USAGE
     note_of_run(counted(taken, "Sids"))
-    return Exit.USAGE if taken.rejected and taken.rejected == taken.rows else Exit.COMPLETE
+    return Exit.COMPLETE
 
 
 enqueue.add_command(by_range)

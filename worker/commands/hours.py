@@ -45,7 +45,7 @@ def held_text(held: Held) -> str:
     """Say it in a sentence."""
     return (
         f"{held.calls:,} calls of {held.account} wait for the backfill hours, "
-        f"from {held.opens:%Y-%m-%d %H:%M} on"
+        f"from {held.opens:%Y-%m-%d %H:%M %Z} on"
     )
 
 

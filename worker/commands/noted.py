@@ -28,12 +28,22 @@ _PATIENCE_S: Final = 5.0
 class Noted(click.Command):
     """A command each of whose runs is noted, but for one that was only asked what it would do.
 
-    ``only`` names the flag without which it has no end, and is not noted.
+    Nor is one kept that ended with a mistake of who typed it before anything was done.
+
+    ``only`` names the flag without which it has no end, and is not noted. ``at_end`` is for what
+    copies the catalog: its beginning is not noted, since the copy would have it for ever.
     """
 
-    def __init__(self, *args: Any, only: str = "", **kwargs: Any) -> None:  # noqa: ANN401 - click's
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - click's
+        only: str = "",
+        at_end: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - click's
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._only = only
+        self._at_end = at_end
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
         """Run the command between two notes."""
@@ -41,7 +51,8 @@ class Noted(click.Command):
             return super().invoke(ctx)
         where = load_settings(ctx.obj, os.environ).catalog.url
         run = runs.begun(_typed(ctx), host=socket.gethostname(), now=system_clock())
-        _write(where, lambda tx: runs.begin(tx, run))
+        if not self._at_end:
+            _write(where, lambda tx: runs.begin(tx, run))
         code, error = int(Exit.UNEXPECTED), ""
         try:
             result = super().invoke(ctx)
@@ -56,9 +67,12 @@ class Noted(click.Command):
             code = 128 + 2
             raise
         finally:
-            note = (error or str(ctx.meta.get(_NOTE, "")))[:_LONGEST]
-            now = system_clock()
-            written = _write(where, lambda tx: runs.end(tx, run, code=code, note=note, now=now))
+            figures = str(ctx.meta.get(_NOTE, ""))
+            note, now = (error or figures)[:_LONGEST], system_clock()
+            if code == Exit.USAGE and not figures:
+                written = _write(where, lambda tx: runs.forget(tx, run))
+            else:
+                written = _write(where, lambda tx: runs.end(tx, run, code=code, note=note, now=now))
             # Who has met an error has said what is wrong.
             if not (written or error):
                 click.echo("note: the catalog could not be told how this run ended", err=True)

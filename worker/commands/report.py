@@ -15,7 +15,7 @@ from archive.clock import system_clock
 from archive.errors import CallvaultError, Exit, InputError
 from archive.forecast import describe
 from archive.morning.facts import Level
-from archive.provider_time import day_of
+from archive.provider_time import day_of, spoken_time
 from worker.commands.hours import held_text
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
@@ -81,8 +81,9 @@ def status(
     else:
         for line in (*_lines(counted, held, reasons=False), *worker_lines(processes)):
             click.echo(line)
+        zone = settings.accounts[name or next(iter(settings.accounts))].zone
         for trouble in troubles:
-            since = trouble.since.astimezone().isoformat(" ", "seconds")
+            since = spoken_time(trouble.since, zone)
             what = f"{trouble.what} on {trouble.host} since {since}: {trouble.detail}"
             click.echo(f"{painted('TROUBLE', BAD, bold=True)}: {what}")
         for one in in_hours:
@@ -127,6 +128,10 @@ def report(
     if day is None and (send or check or form in {"html", "markdown"}):
         day = "yesterday"
     chosen = None if day is None else parse_day(settings, account, day)
+    if chosen and chosen > _last_day(settings):
+        raise InputError(
+            f"the day {chosen} has not begun", hint="name one that has: today, yesterday or before"
+        )
     if not chosen:
         if send or check or form in {"html", "markdown"}:
             raise InputError(
@@ -148,6 +153,12 @@ def report(
         raise _unbalanced()
     complete = morning.verdict.level is Level.COMPLETE
     return Exit.COMPLETE if complete or not check else Exit.PERMANENT_LOSSES
+
+
+def _last_day(settings: Settings) -> str:
+    """Return the day that it is by now where the sun rises first."""
+    now = system_clock()
+    return max(day_of(now, account.zone) for account in settings.accounts.values())
 
 
 def _form(form: str | None, *, as_json: bool) -> str:
@@ -201,8 +212,8 @@ def _source_lines(settings: Settings, told: list[Sources]) -> Iterator[str]:
         zone = settings.accounts[one.account].zone
         lines = list(source_lines(one.brought, zone))
         if lines:
-            begin, end = (moment.astimezone(zone) for moment in (one.begin, one.end))
-            yield f"calls of {one.account}, {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}:"
+            begin = f"{one.begin.astimezone(zone):%Y-%m-%d %H:%M}"
+            yield f"calls of {one.account}, {begin} to {spoken_time(one.end, zone)}:"
         yield from lines
 
 

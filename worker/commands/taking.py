@@ -85,8 +85,8 @@ def take_files(
         if dry_run:
             now, chosen = system_clock(), settings.accounts[name]
             ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
-    note_of_run(counted(total, "rows read"))
     if total.rows or not said.refused:
+        note_of_run(counted(total, "rows read"))
         said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
     _raise_refused(said, files=count, bad=bad)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -14,20 +15,21 @@ from archive.accounts import MUMBAI, SINGAPORE
 from archive.api import ApiTroubleError
 from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
-from archive.wire import error_message
+from archive.wire import NonsenseError, error_message, read_page
 
 if TYPE_CHECKING:
     from archive.accounts import Account, Credentials
     from archive.api import Kind
     from archive.clock import Clock
 
-_BODY: Final = 65_536
+_BODY: Final = 2**20
 _PATIENCE: Final = aiohttp.ClientTimeout(total=8, sock_connect=5)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one request. ``status`` is 0 where nothing did, and ``words`` says why.
 
+    ``nonsense`` says why an answer of 200 is not what the API promises; empty where it is.
     ``date`` is the provider's clock, None where it told none that can be read; ``sent_at`` and
     ``came_at`` are ours. ``limit`` and ``remaining`` are requests a minute, where they are told.
     """
@@ -35,6 +37,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     base: str
     status: int
     words: str = ""
+    nonsense: str = ""
     date: datetime | None = None
     sent_at: datetime
     came_at: datetime
@@ -58,11 +61,12 @@ async def ask(
             url, headers=headers, timeout=_PATIENCE, allow_redirects=False
         ) as response:
             came = clock()
-            body = await response.content.read(_BODY)
+            body = await _read(response)
             return Answer(
                 base=account.api_base,
                 status=response.status,
                 words=error_message(body),
+                nonsense=_nonsense(body, account) if response.status == HTTPStatus.OK else "",
                 date=read_date(response.headers.get("Date", "")),
                 sent_at=sent,
                 came_at=came,
@@ -74,6 +78,24 @@ async def ask(
     except (aiohttp.ClientError, OSError) as error:
         _, words = failure_of(error)
     return Answer(base=account.api_base, status=0, words=words, sent_at=sent, came_at=clock())
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Return what came, as far as one call of the listing can be long."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _BODY:
+            break
+    return bytes(body)
+
+
+def _nonsense(body: bytes, account: Account) -> str:
+    try:
+        read_page(body, account.zone, walking=False)
+    except NonsenseError as error:
+        return str(error)
+    return ""
 
 
 def failure_of(error: Exception) -> tuple[Failure, str]:

@@ -11,6 +11,7 @@ import msgspec
 from archive.catalog import balance, examine, pauses, troubles
 from archive.catalog.database import file_of, is_on_a_server, name_of
 from archive.catalog.examine import LongReadError, looking_at
+from archive.errors import CallvaultError
 from archive.reasons import meaning_of
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
 from worker.doctor.mounts import Mount, mount_of
@@ -38,6 +39,7 @@ _LOCK_LINE: Final = re.compile(
 )
 _NEEDS: Final = frozenset({"catalog"})
 _NONE: Final = "there is no catalog yet; the first command makes it"
+_UNREADABLE: Final = "the catalog cannot be read: see catalog"
 
 
 def checks(world: World) -> Iterator[Check]:
@@ -57,12 +59,31 @@ def checks(world: World) -> Iterator[Check]:
 
 def usable(world: World) -> str:
     """Return why the catalog cannot be read by queries of ours; nothing where it can. Blocks."""
-    where = world.settings.catalog.url
-    if not examine.is_made(where):
-        return _NONE
-    with looking_at(where, within_s=READ_S) as tx:
-        found, ours = examine.version(tx)
+    versions = _versions(world)
+    if isinstance(versions, str):
+        return versions
+    found, ours = versions
     return "" if found == ours else f"the catalog is of version {found}, this program's is {ours}"
+
+
+def readable(world: World) -> str:
+    """Return why not even the catalog's version can be read; nothing where it can. Blocks."""
+    versions = _versions(world)
+    return versions if isinstance(versions, str) else ""
+
+
+def _versions(world: World) -> tuple[int, int] | str:
+    """What keeps this one look from being made is told by ``catalog``, which makes it as well."""
+    where = world.settings.catalog.url
+    try:
+        if not examine.is_made(where):
+            return _NONE
+        with looking_at(where, within_s=READ_S) as tx:
+            return examine.version(tx)
+    except LongReadError:
+        raise
+    except (CallvaultError, OSError):
+        return _UNREADABLE
 
 
 class CatalogFacts(msgspec.Struct, frozen=True):
@@ -143,9 +164,9 @@ async def _soundness(world: World) -> Found:
     if is_on_a_server(where):
         return skipped("a server looks after its own files")
 
-    def look() -> list[str] | None:
-        if not examine.is_made(where):
-            return None
+    def look() -> list[str] | str:
+        if why := readable(world):
+            return why
         with looking_at(where, within_s=READ_S) as tx:
             return examine.damage(tx)
 
@@ -153,7 +174,7 @@ async def _soundness(world: World) -> Found:
         damage = await aside(look)
     except LongReadError as error:
         return skipped(f"{error.message}; callvault catalog check reads all of it")
-    return skipped(_NONE) if damage is None else judge_damage(damage)
+    return skipped(damage) if isinstance(damage, str) else judge_damage(damage)
 
 
 def judge_damage(damage: Sequence[str]) -> Found:
@@ -170,9 +191,9 @@ def judge_damage(damage: Sequence[str]) -> Found:
 async def _lock(world: World) -> Found:
     where = world.settings.catalog.url
 
-    def look() -> tuple[bool, str] | None:
-        if not examine.is_made(where):
-            return None
+    def look() -> tuple[bool, str] | str:
+        if why := readable(world):
+            return why
         if examine.can_write(where, within_s=_LOCK_S):
             return True, ""
         if is_on_a_server(where):
@@ -180,7 +201,7 @@ async def _lock(world: World) -> Found:
         return False, _holder(world.proc, _beside(file_of(where), "-shm"))
 
     seen = await aside(look)
-    return skipped(_NONE) if seen is None else judge_lock(is_free=seen[0], holder=seen[1])
+    return skipped(seen) if isinstance(seen, str) else judge_lock(is_free=seen[0], holder=seen[1])
 
 
 def judge_lock(*, is_free: bool, holder: str) -> Found:

@@ -7,6 +7,7 @@ for them; here is what they have in common.
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Awaitable, Callable  # noqa: TC003 - msgspec reads the types of fields
 from enum import StrEnum
@@ -26,6 +27,9 @@ LIMIT_S: Final = 12.0
 """How long a check may take, unless it says otherwise."""
 TOTAL_S: Final = 30.0
 """How long all of them may take together."""
+
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Group(StrEnum):
@@ -163,6 +167,8 @@ def _broken(error: Exception) -> Found:
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         said = f"the system says: {error.strerror or type(error).__name__}{where}"
+        if error.errno in _NO_ROOM:
+            return failed(said, "make room on the disk that it looks at: df -h, and df -i")
         return failed(said, "see the system's log, and whether the place is mounted and ours")
     return failed(f"the check itself failed: {type(error).__name__}: {error}", "report this")
 

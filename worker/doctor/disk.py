@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog import balance, examine
+from archive.catalog import balance, tallies
 from archive.catalog.examine import looking_at
 from archive.layout import PARTS
+from archive.room import bytes_a_day, days_left, spoken_days
+from worker.commands.options import human_bytes
 from worker.doctor.catalog import READ_S, usable
 from worker.doctor.check import Check, Found, Group, Once, aside, failed, passed, skipped, warned
 from worker.doctor.settings import look_at_folder
 from worker.doctor.trial import judge_flush, judge_links, judge_names, try_flushes, try_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from archive.catalog.examine import Written
+    from archive.room import Written
     from worker.doctor.world import World
 
 _SCARCE: Final = 0.05
 _FEW: Final = 1000
-_SPAN: Final = timedelta(days=7)
-_SHORTEST: Final = timedelta(hours=1)
+_LITTLE: Final = 64 * 2**20
+"""What catalog, queue and callbacks may need within minutes."""
 _SOON_DAYS: Final = 14.0
 _ROOT: Final = frozenset({"archive"})
 
@@ -85,11 +86,21 @@ def checks(world: World) -> Iterator[Check]:
     yield need(name="root", look=partial(_root, world), needs=both, fatal=True)
     yield need(name="space", look=space, fatal=True)
     yield need(name="inodes", look=inodes, fatal=True)
+    # A full disk under the catalog stops work as one under the recordings does.
+    yield need(
+        name="space-state", look=partial(_space_state, world), needs=both | {"queue"}, fatal=True
+    )
     yield need(name="days-left", look=partial(_days_left, world), needs=both)
     yield need(name="flush", look=flush)
     yield make(name="flush-state", look=flush_state, needs=frozenset({"queue"}))
     yield need(name="links", look=links, fatal=True)
     yield need(name="names", look=names)
+
+
+async def _space_state(world: World) -> Found:
+    file = world.settings.catalog_file
+    places = [world.settings.queue.state, *([] if file is None else [file.parent])]
+    return judge_others(await aside(partial(rooms_beside, world.settings.archive.root, places)))
 
 
 class RootFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,13 +165,53 @@ def room_of(place: Path) -> Room:
     )
 
 
+def rooms_beside(root: Path, places: Iterable[Path]) -> list[Room]:
+    """Look at the room on the disks of some places, each once, but for that of the root; blocks."""
+    seen = {_device(root)}
+    found = []
+    for place in places:
+        if (device := _device(place)) not in seen:
+            seen.add(device)
+            found.append(room_of(place))
+    return found
+
+
+def _device(place: Path) -> int:
+    return Path(look_at_folder(place).nearest).stat().st_dev
+
+
+def judge_others(rooms: Sequence[Room]) -> Found:
+    """Tell whether catalog, queue and callbacks can be written, where they lie on other disks."""
+    if not rooms:
+        return skipped("state and catalog are on the disk of [archive] root: see space")
+    said = "; ".join(_told(room) for room in rooms)
+    for room in rooms:
+        if room.free < _LITTLE:
+            return failed(said, _make_room(room))
+        if room.inodes > 0 and room.inodes_free < _FEW:
+            return failed(
+                f"{said}; {room.inodes_free:,} inodes are free on {room.place}",
+                f"remove small files: df -i {room.place}",
+            )
+    tight = next((room for room in rooms if room.free < 10 * _LITTLE), None)
+    return warned(said, _make_room(tight)) if tight else passed(said)
+
+
+def _told(room: Room) -> str:
+    return f"{human_bytes(room.free)} of {human_bytes(room.total)} are free on {room.place}"
+
+
+def _make_room(room: Room) -> str:
+    return f"make room, see what takes it: du -xh --max-depth=2 {room.place} | sort -h | tail"
+
+
 def judge_space(room: Room, min_free: int) -> Found:
     """Tell whether there is room enough for work to go on."""
     said = f"{room.free / 1e9:,.1f} of {room.total / 1e9:,.1f} GB are free on {room.place}"
     if room.free < min_free:
         return failed(
             f"{said}, less than min_free ({min_free / 1e9:,.1f} GB): work pauses",
-            f"make room, see what takes it: du -xh --max-depth=2 {room.place} | sort -h | tail",
+            _make_room(room),
         )
     if room.free < 2 * min_free:
         return warned(f"{said}, nearly down to min_free ({min_free / 1e9:,.1f} GB)", "make room")
@@ -183,41 +234,28 @@ async def _days_left(world: World) -> Found:
     def look() -> tuple[Written, int] | str:
         if why := usable(world):
             return why
-        now = world.effects.clock()
         with looking_at(world.settings.catalog.url, within_s=READ_S) as tx:
-            written = examine.written(tx, now - _SPAN, now)
+            written = tallies.written_lately(tx, world.effects.clock())
         return written, room_of(world.settings.archive.root).free
 
     seen = await aside(look)
     if isinstance(seen, str):
         return skipped(seen)
     written, free = seen
-    left = days_left(
-        written, free - world.settings.archive.min_free, world.effects.clock(), span=_SPAN
-    )
-    return judge_days_left(left)
+    spare = free - world.settings.archive.min_free
+    return judge_days_left(written, spare, world.effects.clock())
 
 
-def days_left(
-    written: Written, free: int, now: datetime, *, span: timedelta = _SPAN
-) -> float | None:
-    """Return for how many days there is room at the rate of the last days; None if none is known.
-
-    An archive that began within that time is measured since its beginning.
-    """
-    if written.first is None or written.bytes <= 0:
-        return None
-    since = max(min(now - written.first, span), _SHORTEST)
-    return max(0, free) / (written.bytes / (since / timedelta(days=1)))
-
-
-def judge_days_left(left: float | None) -> Found:
+def judge_days_left(written: Written, spare: int, now: datetime) -> Found:
     """Tell whether the disk will be full soon."""
-    if left is None:
+    if not written.bytes:
         return skipped("nothing was archived in the last 7 days")
+    left = days_left(spare, bytes_a_day(written, now))
+    if left is None:
+        return skipped("archiving began less than a day ago, which says nothing of the next days")
+    said = f"at the rate of the last 7 days there is room for {spoken_days(left)}"
     if left < _SOON_DAYS:
         return warned(
-            f"at the rate of the last 7 days there is room for {left:.1f} days",
-            "give it a larger disk, or move older days away and keep their SHA256SUMS",
+            said, "give it a larger disk, or move older days away and keep their SHA256SUMS"
         )
-    return passed(f"at the rate of the last 7 days there is room for {min(left, 9999):,.0f} days")
+    return passed(said)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from archive.catalog import examine, runs
 from archive.catalog.examine import looking_at
 from archive.errors import Exit
-from archive.provider_time import day_of
+from archive.provider_time import day_of, spoken_time
 from worker.doctor.catalog import READ_S, usable
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
 
@@ -58,13 +59,14 @@ async def _runs(world: World) -> Found:
             return runs.between(tx, now - _WEEK, now)
 
     seen = await aside(look)
-    return skipped(seen) if isinstance(seen, str) else judge_runs(seen, now)
+    zone = next((account.zone for account in world.accounts), ZoneInfo("UTC"))
+    return skipped(seen) if isinstance(seen, str) else judge_runs(seen, now, zone)
 
 
-def judge_runs(seen: Sequence[Run], now: datetime) -> Found:
+def judge_runs(seen: Sequence[Run], now: datetime, zone: ZoneInfo) -> Found:
     """Tell how each command ended that was run last: what fails night after night shows here."""
     last = {run.command: run for run in sorted(seen, key=lambda run: run.began)}
-    said = "; ".join(_told(run, now) for run in last.values())
+    said = "; ".join(_told(run, now, zone) for run in last.values())
     broken = [run for run in last.values() if run.code in _BROKEN]
     short = [run for run in last.values() if run.code in _SHORT or _is_lost(run, now)]
     if not last:
@@ -76,8 +78,8 @@ def judge_runs(seen: Sequence[Run], now: datetime) -> Found:
     return passed(said)
 
 
-def _told(run: Run, now: datetime) -> str:
-    began = f"{run.began.astimezone():%Y-%m-%d %H:%M}"
+def _told(run: Run, now: datetime, zone: ZoneInfo) -> str:
+    began = spoken_time(run.began, zone)
     if run.code is None:
         end = "was never ended" if _is_lost(run, now) else "goes on"
     else:
@@ -140,4 +142,4 @@ def judge_night(night: Night, account: Account, day: str, now: datetime) -> Foun
 def _said(moment: datetime | None, account: Account) -> str:
     if moment is None:
         return "never"
-    return f"at {moment.astimezone(account.zone):%Y-%m-%d %H:%M}"
+    return f"at {spoken_time(moment, account.zone)}"

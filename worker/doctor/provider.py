@@ -116,6 +116,12 @@ def judge_answer(own: Answer, account: Account) -> Found:
         )
     if own.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return failed(f"{where} answers {own.status}{_words(own)}", "try again later")
+    if own.nonsense:
+        return failed(
+            f"{where} answers 200, and it is not the provider's API that does: {own.nonsense}",
+            "see whether a proxy or a portal is in between, and whether api_base is right: "
+            f"curl -sS {own.base}",
+        )
     return passed(f"{where} answers within {spoken_ms(own.came_at - own.sent_at)}")
 
 
@@ -123,11 +129,11 @@ def judge_credentials(asked: Asked, account: Account) -> Found:
     """Tell whether the provider takes the key, and if not, whether the other region does."""
     own, other = asked.own, asked.other
     where = f"{own.base} ({account.region})"
-    if own.status == HTTPStatus.OK:
+    if _takes(own):
         return passed(f"{where} takes the key and token of {account.sid}")
-    if not _is_a_judgement(own.status):
+    if own.nonsense or not _is_a_judgement(own.status):
         return skipped("the provider did not answer to them")
-    if other is not None and other.status == HTTPStatus.OK:
+    if other is not None and _takes(other):
         region = _REGIONS.get(other.base, "the other region")
         return failed(
             f"{where} answers {own.status}{_words(own)}, and {other.base} ({region}) takes them: "
@@ -138,6 +144,10 @@ def judge_credentials(asked: Asked, account: Account) -> Found:
     symptom = _HINTS.get(own.status)
     hint = RULES[symptom].hint if symptom else f"check api_base: does {own.base} belong to Exotel?"
     return failed(f"{where} answers {own.status}{_words(own)}{both}", hint)
+
+
+def _takes(answer: Answer) -> bool:
+    return answer.status == HTTPStatus.OK and not answer.nonsense
 
 
 def _words(answer: Answer) -> str:

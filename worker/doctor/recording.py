@@ -50,6 +50,11 @@ _BOUNDS: Final = Bounds(
 )
 _PATIENCE: Final = timedelta(seconds=8)
 _DAY: Final = timedelta(days=1)
+_HERE: Final[dict[str, str]] = {
+    Symptom.BODY_NOT_AUDIO: "see whether a proxy or a portal is in between. This check keeps "
+    "nothing: what comes to workers in a recording's place lies in .quarantine"
+}
+"""What is another thing to do than where workers met it."""
 _GONE: Final = frozenset({Symptom.CALL_UNKNOWN, Symptom.FETCH_GONE})
 
 
@@ -220,7 +225,8 @@ def _judge_setback(got: Got) -> Found:
     meaning = meaning_of(got.symptom)
     words = f" ({got.detail})" if got.detail else ""
     said = f"the recording of {got.sid} did not come: {meaning.words}{words}"
-    do = meaning.remedy or f"try it again, or another: callvault explain {got.sid}"
+    again = f"try it again, or another: callvault explain {got.sid}"
+    do = _HERE.get(got.symptom, meaning.remedy) or again
     # One recording that is no longer there, or not yet, says nothing of the others.
     passing = got.symptom in {*_GONE, "no-recording-yet", Symptom.FETCH_NOT_YET}
     return warned(said, do) if passing else failed(said, do)

@@ -38,9 +38,6 @@ def checks(world: World) -> Iterator[Check]:
         path = world.file
         return judge_file(path, await aside(lambda: look_at_file(path)), os.geteuid())
 
-    async def secrets() -> Found:
-        return judge_leaks(world.leaks)
-
     async def zones() -> Found:
         return judge_zones(has_database=_has_zone(), own=_has_system_zones())
 
@@ -55,12 +52,20 @@ def checks(world: World) -> Iterator[Check]:
     yield make(name="settings", look=settings, fatal=True)
     yield make(name="file", look=file)
     yield make(name="user", look=partial(_user, world), needs=frozenset({"archive", "catalog"}))
-    yield make(name="secrets", look=secrets)
+    yield make(name="secrets", look=partial(_secrets, world))
     yield make(name="zones", look=zones, fatal=True)
     needs = frozenset({"queue", "catalog"})
     yield make(name="folders", look=folders, needs=needs, fatal=True)
     for account in world.accounts:
         yield make(name="retention", look=partial(_retention, account), account=account.name)
+
+
+async def _secrets(world: World) -> Found:
+    if world.file is None:
+        return skipped("there is no file")
+    if world.gathered is None and not world.leaks:
+        return skipped("the file cannot be read: see settings")
+    return judge_leaks(world.leaks)
 
 
 async def _retention(account: Account) -> Found:

@@ -14,7 +14,9 @@ from archive.morning.compose import PAST_DAYS, Now, compose
 from archive.morning.effort import AFTER, work_of, written_by_day
 from archive.morning.facts import Ran
 from archive.morning.verdict import Held
+from archive.provider_time import spoken_time
 from archive.reasons import meaning_of
+from archive.room import bytes_a_day
 from archive.tree import free_bytes
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
                     held=tuple(_held(tx, account)),
                     troubles=tuple(_troubles(tx, now, chosen)),
                     written=written_by_day(counted, names, zone),
+                    # The disk is that of all accounts, whichever are told of.
+                    pace=bytes_a_day(tallies.written_lately(tx, now), now),
                     free=_free(settings),
                     min_free=int(settings.archive.min_free),
                 ),
@@ -102,8 +106,7 @@ def _ran(run: runs.Run) -> Ran:
 def _troubles(tx: Tx, now: datetime, chosen: Sequence[Account]) -> Iterable[str]:
     zone = chosen[0].zone
     for one in troubles.troubles(tx, now):
-        since = f"{one.since.astimezone(zone):%Y-%m-%d %H:%M}"
-        yield f"{one.what} on {one.host} since {since}: {one.detail}"
+        yield f"{one.what} on {one.host} since {spoken_time(one.since, zone)}: {one.detail}"
 
 
 def _free(settings: Settings) -> int | None:

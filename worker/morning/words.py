@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from archive.call import State
 from archive.morning.compose import fewer_shares
+from archive.room import spoken_days
 from worker.commands.options import human_bytes
 from worker.commands.sources import silence_text
 from worker.morning.document import (
@@ -155,7 +156,7 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     yield from _work(morning, brief=True)
     yield from _days_before(morning)
     if room := morning.room:
-        left = "" if room.days_left is None else f"{room.days_left:,.0f} days at this pace"
+        left = "" if room.days_left is None else f"{spoken_days(room.days_left)} at this pace"
         yield Figure("disk", human_bytes(room.free), f"free; {left}" if left else "free")
 
 

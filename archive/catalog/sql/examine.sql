@@ -1,10 +1,5 @@
 -- What `doctor` looks at. Read from a connection that can write nothing.
 
--- name: archived_between(from_ms, to_ms)^
--- What was put on disk in a time.
-SELECT COUNT(*) AS recordings, COALESCE(SUM(bytes), 0) AS bytes, MIN(archived_ms) AS first_ms
-FROM recordings WHERE archived_ms >= :from_ms AND archived_ms <= :to_ms;
-
 -- name: newest_recordings(account, sid, largest, most)
 -- The recordings that were archived last, or those of one call.
 SELECT sid, object_name, sha256, bytes FROM recordings

@@ -10,6 +10,9 @@ VALUES (:id, :host, :command, :began_ms, :ended_ms, :code, :note)
 ON CONFLICT (id) DO UPDATE SET
   ended_ms = excluded.ended_ms, code = excluded.code, note = excluded.note;
 
+-- name: forget_run(id)!
+DELETE FROM runs WHERE id = :id;
+
 -- name: runs_between(begin_ms, end_ms)
 SELECT id, host, command, began_ms, ended_ms, code, note FROM runs
 WHERE began_ms >= :begin_ms AND began_ms < :end_ms ORDER BY began_ms, id;
