@@ -33,7 +33,7 @@ _HOUR_MS: Final = 3_600_000
 _KNOWN_MS: Final = 5 * 60_000
 """A call that a source told of within this of its end became known in time."""
 _FIRST: Final = 3
-_LISTING: Final = frozenset({"enqueue range", "reconcile", "run"})
+_LISTING: Final = frozenset({"enqueue range", "reconcile", "run --from"})
 """Commands that read the listing."""
 _EXOPHONES: Final = 20
 

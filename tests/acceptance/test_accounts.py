@@ -163,7 +163,7 @@ def test_a_night_archives_what_it_can_and_says_whom_it_could_not_ask(
     assert "other: 40 calls listed: 40 calls new" in done.out
     assert archived(vault, "other") == 40
     (ended,) = vault.rows("SELECT command, code, note FROM runs")
-    assert ended[:2] == ("run", 7)
+    assert ended[:2] == ("run --from", 7)
     assert ended[2].startswith("main: asking")
     vault.provider.heal()
     assert vault.run(*night, **KEYS).code == 0

@@ -92,7 +92,7 @@ def _well(exposed: Exposed, step: int) -> None:
     exposed.request("answered", 30)
     exposed.count(Count("main", SETTLED, "archived", 5))
     if step == 0:
-        exposed.run("run")
+        exposed.run("run --from")
 
 
 def _call(exposed: Exposed, *, days_old: float = 0.01) -> None:
@@ -186,7 +186,7 @@ PLAYS: Final = {
     "CallvaultCatalogUnreadable": Play(_at(1, _break), 5),
     "CallvaultMetricsOld": Play(_quiet, 12, lambda text, step: AGAIN if step > 1 else text),
     "CallvaultMetricsGone": Play(_quiet, 8, lambda text, step: None if step > 1 else text),
-    "CallvaultNightDidNotRun": Play(_at(0, lambda exposed: exposed.run("run")), 318),
+    "CallvaultNightDidNotRun": Play(_at(0, lambda exposed: exposed.run("run --from")), 318),
     "CallvaultRunFailed": Play(_at(1, lambda exposed: exposed.run("work", 6)), 10),
 }
 """By the name of the alert that has to fire at the end, and not at the first step."""

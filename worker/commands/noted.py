@@ -15,7 +15,7 @@ from archive.errors import CallvaultError, CatalogError, Exit
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from archive.catalog.database import Tx
 
@@ -31,18 +31,21 @@ class Noted(click.Command):
     Nor is one kept that ended with a mistake of who typed it before anything was done.
 
     ``only`` names the flag without which it has no end, and is not noted. ``at_end`` is for what
-    copies the catalog: its beginning is not noted, since the copy would have it for ever.
+    copies the catalog: its beginning is not noted, since the copy would have it for ever. ``named``
+    are the options, by their parameters, that make another thing of it, so that they are noted.
     """
 
     def __init__(
         self,
         *args: Any,  # noqa: ANN401 - click's
         only: str = "",
+        named: Mapping[str, str] | None = None,
         at_end: bool = False,
         **kwargs: Any,  # noqa: ANN401 - click's
     ) -> None:
         super().__init__(*args, **kwargs)
         self._only = only
+        self._named = named or {}
         self._at_end = at_end
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
@@ -50,7 +53,10 @@ class Noted(click.Command):
         if ctx.params.get("dry_run") or not (ctx.params[self._only] if self._only else True):
             return super().invoke(ctx)
         where = load_settings(ctx.obj, os.environ).catalog.url
-        run = runs.begun(_typed(ctx), host=socket.gethostname(), now=system_clock())
+        more = [option for name, option in self._named.items() if ctx.params.get(name)]
+        run = runs.begun(
+            " ".join([_typed(ctx), *more]), host=socket.gethostname(), now=system_clock()
+        )
         if not self._at_end:
             _write(where, lambda tx: runs.begin(tx, run))
         code, error = int(Exit.UNEXPECTED), ""

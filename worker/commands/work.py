@@ -48,7 +48,7 @@ def work(config: Path | None, *, drain: bool, progress: bool | None, as_json: bo
     return _work(settings, drain=drain, progress=progress, as_json=as_json)
 
 
-@click.command(cls=Noted, only="drain")
+@click.command(cls=Noted, only="drain", named={"start": "--from"})
 @click.argument("files", nargs=-1, metavar="[CDR_EXPORT]...", type=click.Path())
 @click.option(
     "--account",
