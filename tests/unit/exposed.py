@@ -52,10 +52,10 @@ class Exposed:
         """Tell the time."""
         return self.now
 
-    def count(self, *counts: Count) -> None:
+    def count(self, *counts: Count, ago: timedelta = timedelta(0)) -> None:
         """Count what processes did."""
         with self.books.database.write() as tx:
-            tallies.add(tx, counts, host="here", now=self.now)
+            tallies.add(tx, counts, host="here", now=self.now - ago)
 
     def request(self, outcome: str, amount: int = 1) -> None:
         """Count requests to the provider."""
