@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +20,11 @@ from worker.completion import complete_account
 from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from archive.accounts import Account
     from archive.catalog.balance import Balance
+    from archive.catalog.database import Tx
     from archive.catalog.pauses import Paused
     from archive.catalog.troubles import Trouble
     from archive.forecast import Risk
@@ -79,6 +82,20 @@ def in_its_colour(state: State, text: str) -> str:
     return painted(text, colour) if colour else text
 
 
+@contextmanager
+def _read(settings: Settings) -> Iterator[Tx]:
+    database = open_database(settings.catalog.url)
+    try:
+        with database.read() as tx:
+            yield tx
+    finally:
+        database.close()
+
+
+def _chosen(settings: Settings, account: str | None) -> list[Account]:
+    return [one for name, one in settings.accounts.items() if account in {None, name}]
+
+
 def read_balance(
     settings: Settings, *, account: str | None = None, day: str | None = None
 ) -> tuple[Balance, list[Paused]]:
@@ -87,20 +104,14 @@ def read_balance(
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = open_database(settings.catalog.url)
-    try:
-        with database.read() as tx:
-            others = f"account:{account}" if account else None
-            held = [
-                paused
-                for paused in pauses.pauses(tx)
-                if others is None
-                or not paused.scope.startswith("account:")
-                or paused.scope == others
-            ]
-            return balance.balance(tx, account=account, day=day), held
-    finally:
-        database.close()
+    others = f"account:{account}" if account else None
+    with _read(settings) as tx:
+        held = [
+            paused
+            for paused in pauses.pauses(tx)
+            if others is None or not paused.scope.startswith("account:") or paused.scope == others
+        ]
+        return balance.balance(tx, account=account, day=day), held
 
 
 def print_json(document: object) -> None:
@@ -119,13 +130,9 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = open_database(settings.catalog.url)
-    try:
-        with database.read() as tx:
-            now = system_clock()
-            return troubles.troubles(tx, now), troubles.beating(tx, now)
-    finally:
-        database.close()
+    with _read(settings) as tx:
+        now = system_clock()
+        return troubles.troubles(tx, now), troubles.beating(tx, now)
 
 
 def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
@@ -134,13 +141,8 @@ def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = open_database(settings.catalog.url)
-    try:
-        with database.read() as tx:
-            return risks(tx, chosen, system_clock(), settings.backfill)
-    finally:
-        database.close()
+    with _read(settings) as tx:
+        return risks(tx, _chosen(settings, account), system_clock(), settings.backfill)
 
 
 def read_held_back(settings: Settings, *, account: str | None = None) -> list[Held]:
@@ -149,13 +151,8 @@ def read_held_back(settings: Settings, *, account: str | None = None) -> list[He
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    chosen = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = open_database(settings.catalog.url)
-    try:
-        with database.read() as tx:
-            return read_held(tx, chosen, settings.backfill, system_clock())
-    finally:
-        database.close()
+    with _read(settings) as tx:
+        return read_held(tx, _chosen(settings, account), settings.backfill, system_clock())
 
 
 def status_document(
