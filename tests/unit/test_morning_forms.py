@@ -209,6 +209,14 @@ def test_ticks_reach_over_what_they_measure(most: float) -> None:
     assert marks[0] == 0
     assert marks[-1] >= most
     assert 2 <= len(marks) <= 6
+    assert all(mark == round(mark) for mark in marks)
+
+
+def test_small_figures_have_whole_ticks() -> None:
+    """Nine calls are measured by two, and not by two and a half."""
+    assert ticks(9) == [0, 5, 10]
+    assert ticks(8) == [0, 2, 4, 6, 8]
+    assert ticks(3) == [0, 1, 2, 3]
 
 
 def test_columns_are_as_high_as_their_figures() -> None:

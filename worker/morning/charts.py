@@ -53,12 +53,14 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ticks(most: float) -> list[float]:
-    """Return round figures from 0 on, the last not below the most."""
+    """Return round whole figures from 0 on, the last not below the most."""
     if most <= 0:
         return [0.0, 1.0]
     raw = most / _LINES
     power = 10.0 ** floor(log10(raw))
-    step = max(1.0, next(factor for factor in _STEPS if factor * power >= raw) * power)
+    steps = (factor * power for factor in _STEPS)
+    # Half a call is none: 2.5 of them would be written as 2.
+    step = max(1.0, next(one for one in steps if one >= raw and (one < 1 or one.is_integer())))
     return [step * number for number in range(ceil(most / step) + 1)]
 
 
