@@ -62,6 +62,8 @@ def code_of(error: BaseException) -> int:
             code = error.exit_code
         case OSError() if error.errno in _DISK:
             click.echo(f"callvault: writing the output: {error.strerror}", err=True)
+            # Else the interpreter tries once more at its end, and takes that for its exit code (120).
+            _to_nowhere(1)
             code = Exit.FATAL
     if code is None:
         raise error
@@ -109,10 +111,14 @@ def _clean(text: str) -> str:
 
 def _leave_pipe() -> int:
     # What is still in the buffers has nobody to go to; the interpreter would try at its end.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number in filter(_is_broken, (1, 2)):
-        os.dup2(nowhere, number)
+    _to_nowhere(*filter(_is_broken, (1, 2)))
     return READER_GONE
+
+
+def _to_nowhere(*numbers: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in numbers:
+        os.dup2(nowhere, number)
 
 
 def reader_is_gone() -> bool:
