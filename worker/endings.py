@@ -62,7 +62,7 @@ def code_of(error: BaseException) -> int:
             code = error.exit_code
         case OSError() if error.errno in _DISK:
             click.echo(f"callvault: writing the output: {error.strerror}", err=True)
-            # Else the interpreter tries once more at its end, and takes that for its exit code (120).
+            # Else the interpreter tries once more at its end, and ends with its own code (120).
             _to_nowhere(1)
             code = Exit.FATAL
     if code is None:
