@@ -21,6 +21,7 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from archive.errors import QueueError
 from archive.timings import JOB_TIMEOUT_S
@@ -134,8 +135,9 @@ _BY_WORDS: Final = {
 
 def name_trouble(error: RedisError | OSError) -> Trouble:
     """Say what is wrong with Redis. Its own words are kept: they hold no password."""
-    # On a socket redis-py makes a connection error of whatever was wrong with user or password.
-    if isinstance(error.__cause__, RedisError):
+    # On a socket redis-py makes a connection error of whatever was wrong with user or password. With
+    # a command that a transaction refused it is the other way round: the cause says less.
+    if isinstance(error, RedisConnectionError) and isinstance(error.__cause__, RedisError):
         error = error.__cause__
     said = f"({type(error).__name__}: {error})"
     for words, trouble in _BY_WORDS.items():

@@ -6,6 +6,7 @@ import pytest
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ExecAbortError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -46,3 +47,10 @@ def test_each_trouble_has_its_words(error: RedisError | OSError, text: str, hint
     assert text in trouble.text
     assert str(error) in trouble.text
     assert hint in trouble.hint
+
+
+def test_what_a_transaction_refused_is_told_as_what_it_is() -> None:
+    """redis-py raises the refusal itself, and the transaction's end as its cause."""
+    error = ReadOnlyError("You can't write against a read only replica.")
+    error.__cause__ = ExecAbortError("Transaction discarded because of previous errors.")
+    assert name_trouble(error).text.startswith("Redis is read-only")
