@@ -135,8 +135,8 @@ _BY_WORDS: Final = {
 
 def name_trouble(error: RedisError | OSError) -> Trouble:
     """Say what is wrong with Redis. Its own words are kept: they hold no password."""
-    # On a socket redis-py makes a connection error of whatever was wrong with user or password. With
-    # a command that a transaction refused it is the other way round: the cause says less.
+    # On a socket redis-py makes a connection error of whatever was wrong with user or password. Of
+    # what a transaction refused it is the other way round: there the cause says less.
     if isinstance(error, RedisConnectionError) and isinstance(error.__cause__, RedisError):
         error = error.__cause__
     said = f"({type(error).__name__}: {error})"
