@@ -108,7 +108,7 @@ class Repairer:
     def _mark(self, finding: Finding) -> str:
         """Let a list be written anew."""
         with self._database.write() as tx:
-            day_rows.mark_day(tx, finding.path.rpartition("/")[0])
+            day_rows.mark_again(tx, finding.path.rpartition("/")[0])
         return MARKED
 
     def _let_go(self, finding: Finding) -> str:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 """Version of the on-disk format, in every sidecar."""
+FIRST: Final = 1
+"""The number of a root that is the only one."""
 _PROBE: Final = 2**16
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -98,14 +100,15 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """The files below one root.
+    """The files below one root, which the catalog knows by its ``number``.
 
     Raises:
         StoreError: the root cannot be made or written to.
     """
 
-    def __init__(self, root: Path, *, sidecar: bool = True) -> None:
+    def __init__(self, root: Path, *, sidecar: bool = True, number: int = FIRST) -> None:
         self.root = root
+        self.number = number
         self._sidecar = sidecar
         self._lasting: set[Path] = set()
         try:
@@ -173,8 +176,11 @@ class Store:
         """Return the proof of a recording that lies in its place already, and is what it should be.
 
         That is told by the catalog, where it has the recording (``kept``), else by the sidecar: a
-        crash between the publishing and the catalog's commit leaves such a file.
+        crash between the publishing and the catalog's commit leaves such a file. One that lies in
+        another host's root is there, as far as can be told here.
         """
+        if kept is not None and kept.root not in {0, self.number}:
+            return kept
         if kept is not None and self._is_lasting(PurePosixPath(kept.path), kept.sha256):
             return kept
         for suffix in SUFFIXES:

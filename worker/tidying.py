@@ -22,6 +22,7 @@ from archive.purging import doubt_of_clock, horizon, too_many
 from archive.store import Store
 from archive.tree import check_root
 from jobs.purging import Purged, Purger, amount_due
+from worker.places import stand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,7 @@ async def tidy_all(
         check_root(settings.archive.root)
         catalog = await Catalog.open(settings.catalog.url)
         try:
+            await stand(settings, catalog)
             await _purge(settings, done, catalog, clock, dry_run=dry_run)
         finally:
             await catalog.close()

@@ -27,6 +27,7 @@ from worker.commands.report import parse_day
 from worker.completion import complete_day
 from worker.logs import configure_logging
 from worker.meter import Meter
+from worker.places import stand_at_root
 from worker.screen import wants_bar
 from worker.settings import Settings, load_settings
 
@@ -76,6 +77,7 @@ def verify(
     pace = Pace(None if limit_rate is None else parse_rate(limit_rate))
     database = _open(settings)
     try:
+        stand_at_root(settings, database)
         scope = _scope(settings, database, sample=sample, day=day, account=account)
         with Meter("verifying", total=_total(database, scope), shows_bar=shows_bar) as meter:
             seen = Verifier(
@@ -223,6 +225,8 @@ def _print(database: Database, seen: Seen, *, repaired: bool) -> None:
     counted = _summary(database)
     for kind, count in sorted(counted["found"].items()):
         click.echo(f"{count:>12,}  {kind}")
+    if seen.elsewhere:
+        click.echo(f"{seen.elsewhere:>12,}  in other hosts' roots, to be verified there")
     if not counted["faults"]:
         click.echo("all right: every file that was read is what the catalog says")
     elif not repaired:
