@@ -32,11 +32,12 @@ from archive.layout import (
     sidecar_path,
     stem_of,
 )
+from archive.placing import flush_folder, place
 from archive.proof import Proof
 from archive.regular import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from zoneinfo import ZoneInfo
@@ -102,12 +103,22 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """The files below one root, which the catalog knows by its ``number``.
 
+    ``link`` gives a file a second name, and never overwrites.
+
     Raises:
         StoreError: the root cannot be made or written to.
     """
 
-    def __init__(self, root: Path, *, sidecar: bool = True, number: int = FIRST) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        sidecar: bool = True,
+        number: int = FIRST,
+        link: Callable[[Path, Path], None] = os.link,
+    ) -> None:
         self.root = root
+        self._link = link
         self.number = number
         self._sidecar = sidecar
         self._lasting: set[Path] = set()
@@ -230,7 +241,8 @@ class Store:
                 f"looking into the archive's root {self.root}: {error.strerror}",
                 hint="check that its disk is mounted",
             ) from error
-        return [name for name in names if not name.startswith("probe.")]
+        # With a dot begins what NFS keeps of a removed file that somebody has open.
+        return [name for name in names if not name.startswith(("probe.", "."))]
 
     def quarantine(self, place: Place, body: bytes | Path, reason: str) -> None:
         """Keep what came in a recording's place: its source is about to be deleted.
@@ -244,8 +256,9 @@ class Store:
         else:
             kept = folder / f"{place.stem}.{_sha256(body)[:12]}.{reason}"
             body.replace(kept)
-        for lasting in (kept, *self._chain(folder)):
-            self._bring_to_disk(lasting)
+        self._bring_to_disk(kept)
+        for lasting in self._chain(folder):
+            self._flush_folder(lasting)
 
     def _quarantine_of(self, account: str) -> Path:
         folder = self.root / QUARANTINE / account
@@ -281,8 +294,7 @@ class Store:
     def _place(self, pending: Pending) -> set[Path]:
         final = self.root / pending.path
         # If it exists it is the right one, left by a run that was cut short: it stays.
-        with suppress(FileExistsError):
-            os.link(self.part(pending.lease, pending.place), final)
+        place(self.part(pending.lease, pending.place), final, link=self._link)
         return {final.parent}
 
     def _discard(self, pending: Pending) -> None:
@@ -324,11 +336,11 @@ class Store:
                 self._note_lasting((self.root / pending.path).parent)
 
     def _bring_to_disk(self, path: Path) -> None:
-        """Bring a file's bytes, or a folder's names, to the disk."""
+        """Bring a file's bytes to the disk."""
         _flush_file(path)
 
     def _flush_folder(self, folder: Path) -> None:
-        self._bring_to_disk(folder)
+        flush_folder(folder)
 
     def _try_flush_folder(self, folder: Path) -> OSError | None:
         try:
@@ -382,7 +394,7 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 def _flush_file(path: Path) -> None:
-    """Bring a file's bytes, or a folder's names, to the disk."""
+    """Bring a file's bytes to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

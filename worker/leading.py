@@ -10,9 +10,10 @@ from archive.catalog import troubles
 from archive.errors import CatalogError, QueueError, StoreError
 from jobs.daykeeper import DayKeeper
 from jobs.dispatcher import Dispatcher
-from jobs.leader import Leader, housekeeping, lead
+from jobs.leader import Leader, housekeeping, lead, root_keeping
 from jobs.queue import JobQueue
 from jobs.rescue import Rescuer
+from jobs.rootkeeper import RootKeeper
 from worker.places import host_name
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def lead_until(
     patience_s: float | None = None,
     crew: Crew | None = None,
 ) -> None:
-    """Dispatch, rescue and write day files while this host leads, until ``stopping``.
+    """Dispatch and rescue while this host leads, and see to its root, until ``stopping``.
 
     Calls of these ``accounts`` are dispatched: those that have a key and token. ``crew`` learns
     whether there is work to be begun, and what keeps it from that.
@@ -62,7 +63,8 @@ async def lead_until(
     )
     rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=catalog.clock)
     async with DayKeeper(catalog, settings.archive.root) as keeper:
-        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick, write_days=keeper.tick)
+        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick)
+        root = RootKeeper(redis=pool, catalog=catalog, store=store, keeper=keeper)
         leader = Leader(pool)
         if crew is not None:
             # Who does not lead cannot tell: what waits is the leader's to see to.
@@ -73,7 +75,17 @@ async def lead_until(
                 crew.meets(trouble.message if trouble else "")
             await write_down(catalog, trouble, host=host_name(settings))
 
-        await lead(leader, duties, stopping, patience_s=patience_s, tell=tell)
+        try:
+            await lead(
+                leader,
+                duties,
+                stopping,
+                beside=root_keeping(root.tick),
+                patience_s=patience_s,
+                tell=tell,
+            )
+        finally:
+            await root.leave()
 
 
 async def write_down(catalog: Catalog, trouble: CallvaultError | None, *, host: str) -> None:

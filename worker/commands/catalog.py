@@ -25,6 +25,7 @@ from worker.commands.options import (
     print_json,
     say_of_files,
 )
+from worker.commands.roots import join, list_roots
 from worker.logs import configure_logging
 from worker.places import host_name
 from worker.redact import clean_text
@@ -225,6 +226,10 @@ def copy_catalog(source: str, target: str, *, as_json: bool) -> int:
     else:
         click.echo(f"moved to {name_of(target)}; name it in [catalog] url and start the workers")
     return Exit.COMPLETE
+
+
+catalog.add_command(list_roots)
+catalog.add_command(join)
 
 
 def _check_there(settings: Settings) -> None:

@@ -13,7 +13,6 @@ from archive.call import State
 from archive.catalog import balance, pauses, troubles
 from archive.catalog.database import open_database
 from archive.catalog.forecast import risks
-from archive.clock import system_clock
 from archive.forecast import sum_of
 from worker.commands.hours import read_held
 from worker.completion import complete_account
@@ -21,6 +20,7 @@ from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from archive.accounts import Account
     from archive.catalog.balance import Balance
@@ -83,11 +83,11 @@ def in_its_colour(state: State, text: str) -> str:
 
 
 @contextmanager
-def _read(settings: Settings) -> Iterator[Tx]:
+def _read(settings: Settings) -> Iterator[tuple[Tx, datetime]]:
     database = open_database(settings.catalog.url)
     try:
         with database.read() as tx:
-            yield tx
+            yield tx, database.clock()
     finally:
         database.close()
 
@@ -105,7 +105,7 @@ def read_balance(
         CatalogError: the catalog cannot be read.
     """
     others = f"account:{account}" if account else None
-    with _read(settings) as tx:
+    with _read(settings) as (tx, _):
         held = [
             paused
             for paused in pauses.pauses(tx)
@@ -130,8 +130,7 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    with _read(settings) as tx:
-        now = system_clock()
+    with _read(settings) as (tx, now):
         return troubles.troubles(tx, now), troubles.beating(tx, now)
 
 
@@ -141,8 +140,8 @@ def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    with _read(settings) as tx:
-        return risks(tx, _chosen(settings, account), system_clock(), settings.backfill)
+    with _read(settings) as (tx, now):
+        return risks(tx, _chosen(settings, account), now, settings.backfill)
 
 
 def read_held_back(settings: Settings, *, account: str | None = None) -> list[Held]:
@@ -151,8 +150,8 @@ def read_held_back(settings: Settings, *, account: str | None = None) -> list[He
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    with _read(settings) as tx:
-        return read_held(tx, _chosen(settings, account), settings.backfill, system_clock())
+    with _read(settings) as (tx, now):
+        return read_held(tx, _chosen(settings, account), settings.backfill, now)
 
 
 def status_document(
