@@ -119,9 +119,9 @@ def _known(tx: Tx) -> list[Root]:
     ]
 
 
-def is_one_of_several(tx: Tx) -> bool:
-    """Tell whether there is more than one root."""
-    return len(tx.rows("all_roots")) > 1
+def has_recordings(tx: Tx, root: int) -> bool:
+    """Tell whether the catalog has a recording in a root."""
+    return bool(tx.value("some_of_root", root=root))
 
 
 def held(tx: Tx) -> list[Held]:
