@@ -54,10 +54,8 @@ def judge_clocks(ahead_s: Mapping[str, float]) -> Found:
     off = {host: s for host, s in sorted(ahead_s.items()) if abs(s) >= APART_S}
     if not off:
         return passed(f"the clocks of {', '.join(sorted(ahead_s))} agree with the catalog's")
-    said = ", ".join(
-        f"{host} is {abs(s):,.0f} s {'ahead of' if s > 0 else 'behind'} it"
-        for host, s in off.items()
-    )
+    words = {True: "ahead of", False: "behind"}
+    said = ", ".join(f"{host} is {abs(s):,.0f} s {words[s > 0]} it" for host, s in off.items())
     return warned(
         f"not all clocks agree with the catalog's server: {said}",
         "work goes by the server's; set theirs right (timedatectl set-ntp true): logs, times of "
