@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archive.catalog import balance, metrics
-from archive.catalog.database import open_database
 from archive.errors import CatalogError
 from archive.tallies import CALLBACKS, CALLBACKS_TAKEN, Tallies
 from jobs.spool import waiting_bytes
 from worker.build import host_name
 from worker.exposition import CONTENT_TYPE, Disks, Reading, exposition
+from worker.opening import open_to_look
 from worker.tallying import write_tallies
 from worker.version import VERSION
 
@@ -76,7 +76,7 @@ class Reader:
             CatalogError: it cannot be read.
         """
         if self._database is None:
-            self._database = open_database(self._settings.catalog.url)
+            self._database = open_to_look(self._settings)
         database, now = self._database, self._clock()
         if not database.is_in_its_place():
             self.close()

@@ -18,7 +18,6 @@ import structlog
 
 from archive.call import State
 from archive.catalog import balance, pauses, processes, tallies
-from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import (
     CallvaultError,
@@ -41,6 +40,7 @@ from worker.child import run_child
 from worker.ending import hopeless, waits_for_hours
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.opening import open_shared
 from worker.outlook import Watch, correct_deletion_days, hold_up
 from worker.progress import RunState
 from worker.pulse import Crew
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from archive.accounts import Account
     from archive.catalog.balance import Tally
     from archive.catalog.pauses import Paused
+    from archive.catalog.writer import Catalog
     from archive.store import Store
     from worker.progress import Progress
 
@@ -117,7 +118,7 @@ class Supervisor:
         settings = self._settings
         check_environment(settings.accounts.values(), self._environment)
         self._accounts, self._left_out = usable_accounts(settings.accounts, self._environment)
-        catalog = await Catalog.open(settings.catalog.url)
+        catalog = await open_shared(settings)
         try:
             store = await open_store(settings, catalog)
             if not (self._drain and await self._is_settled(catalog)):

@@ -180,6 +180,11 @@ def tally(tx: Tx, accounts: Iterable[str], now: datetime) -> Tally:
     return Tally(states=states, waiting=waiting["calls"], next_due=due)
 
 
+def knows_calls(tx: Tx) -> bool:
+    """Tell whether any call is known, whatever became of it."""
+    return bool(tx.value("knows_calls"))
+
+
 def has_recordings(tx: Tx) -> bool:
     """Tell whether any recording is archived."""
     return bool(tx.value("has_recordings"))

@@ -11,12 +11,12 @@ import msgspec
 
 from archive.call import State
 from archive.catalog import balance, pauses, troubles
-from archive.catalog.database import open_database
 from archive.catalog.forecast import risks
 from archive.clock import system_clock
 from archive.forecast import sum_of
 from worker.commands.hours import read_held
 from worker.completion import complete_account
+from worker.opening import open_to_look
 from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def in_its_colour(state: State, text: str) -> str:
 
 @contextmanager
 def _read(settings: Settings) -> Iterator[Tx]:
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.read() as tx:
             yield tx

@@ -45,6 +45,10 @@ SELECT COUNT(*) AS calls, MIN(due_ms) AS next_ms FROM calls
 WHERE account IN (SELECT value FROM json_each(:accounts))
   AND state = 'expected' AND due_ms > :now_ms;
 
+-- name: knows_calls()^
+-- Whether any call is known, or was: rows of calls are never deleted.
+SELECT EXISTS (SELECT 1 FROM calls);
+
 -- name: has_recordings()^
 SELECT EXISTS (SELECT 1 FROM recordings);
 
