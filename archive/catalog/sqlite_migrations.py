@@ -55,6 +55,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def migrations() -> list[str]:
+    """Return the texts of the migrations, the first one first."""
     folder = resources.files(PACKAGE) / "migrations"
     return [file.read_text() for file in sorted(folder.iterdir(), key=lambda file: file.name)]
 

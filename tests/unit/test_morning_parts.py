@@ -23,6 +23,8 @@ from tests.unit.terminal import TWO_ACCOUNTS, Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.unit.books import Books
+
 BEGIN = datetime(2026, 2, 9, 18, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -77,8 +79,9 @@ def test_what_waits_is_helped_by_a_run() -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.EXPECTED])
-def test_each_command_that_is_told_can_be_run(tmp_path: Path, state: State) -> None:
+def test_each_command_that_is_told_can_be_run(tmp_path: Path, books: Books, state: State) -> None:
     """Whatever the reason is called, and with the account where there are several."""
+    assert books.balance().known == 0
     terminal = Terminal(tmp_path, TWO_ACCOUNTS)
     assert terminal.tells("status")["known"] == 0
     reason = "url-untrusted" if state is State.FAILED else "a rule's name; rm -rf"

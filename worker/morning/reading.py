@@ -63,6 +63,7 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
                     pace=bytes_a_day(tallies.written_lately(tx, now), now),
                     free=_free(settings),
                     min_free=int(settings.archive.min_free),
+                    known=not names.isdisjoint(accounts_with_calls(tx)),
                 ),
             )
     finally:

@@ -20,12 +20,13 @@ from worker.morning.document import (
     Table,
     plain,
 )
-from worker.morning.say import change, clock, counted, day_name, days_of, share, short_day
+from worker.morning.head import headed
+from worker.morning.say import change, clock, counted, days_of, share, short_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archive.morning.facts import Counts, Margins, Morning, Reason, Share, Verdict
+    from archive.morning.facts import Counts, Margins, Morning, Reason, Share
 
 _REASONS: Final = 2
 _FEW: Final = 5
@@ -39,23 +40,8 @@ _WORDS: Final = {State.EXPECTED: _WAITING, State.LEASED: _WAITING}
 def document_of(morning: Morning) -> Document:
     """Put a day into words."""
     zone = ZoneInfo(morning.timezone)
-    made = morning.made_at.astimezone(zone)
-    return Document(
-        title=f"Call recordings of {day_name(morning.day)}",
-        level=morning.verdict.level,
-        sentence=plain(morning.verdict.sentence),
-        notes=tuple(_notes(morning.verdict)),
-        sections=tuple(section for section in _sections(morning, zone) if section.blocks),
-        made=f"as of {made:%Y-%m-%d %H:%M} {morning.timezone}",
-    )
-
-
-def _notes(verdict: Verdict) -> Iterator[Item]:
-    """Yield what should be known; of what the sentence itself says only the command is left."""
-    for note in verdict.notes:
-        head = "" if verdict.sentence.endswith(f": {note.text}") else plain(note.text)
-        if head or note.command:
-            yield Item(head, command=plain(note.command))
+    sections = (section for section in _sections(morning, zone) if section.blocks)
+    return headed(morning, tuple(sections))
 
 
 def _sections(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
