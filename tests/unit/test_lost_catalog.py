@@ -36,13 +36,13 @@ LOOKING = [
     "verify",
     "retry --failed",
     "resume",
-    "pause --why moving",
     "purge --dry-run",
     "catalog check",
     "catalog backup",
     "catalog tidy",
 ]
 WORKING = [
+    "pause --why moving",
     f"enqueue sids {SIDS[0]}",
     f"enqueue range --from {TODAY} --to {TODAY}",
     "poll",

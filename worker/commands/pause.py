@@ -11,7 +11,7 @@ from archive.catalog import pauses
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from worker.commands.options import account_option, json_option, print_json
-from worker.opening import open_to_look
+from worker.opening import open_to_look, open_to_work
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def pause(config: Path | None, *, why: str, account: str | None, as_json: bool) 
         )
     settings = load_settings(config, os.environ)
     scope = _scope(settings, account)
-    database = open_to_look(settings)
+    database = open_to_work(settings)
     try:
         with database.write() as tx:
             pauses.pause_by_operator(tx, scope, why=why, now=system_clock())
