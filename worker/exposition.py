@@ -25,6 +25,7 @@ from archive import tallies
 from archive.call import State
 from archive.catalog.metrics import OfAccount, OfAll  # noqa: TC001 - the same
 from archive.room import days_left
+from worker.timers import Timed  # noqa: TC001 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -125,6 +126,11 @@ GAUGES: Final = {
     "callvault_last_good_run_timestamp_seconds": Told(
         "When a run of a command last ended with 0", ("command",)
     ),
+    "callvault_timer_last_good_timestamp_seconds": Told(
+        "The same of a command that a timer of this host runs; before the first, when the timer "
+        "was enabled",
+        ("timer", "command"),
+    ),
     "callvault_disk_free_bytes": Told("Free bytes of the disk that a path is on", ("path",)),
     "callvault_disk_spare_bytes": Told(
         "Free bytes of the recordings' disk above [archive] min_free; at 0 work pauses"
@@ -152,13 +158,17 @@ class Disks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of the catalog, and when. ``balanced`` is None where it was not counted yet."""
+    """What was read of the catalog, and when. ``balanced`` is None where it was not counted yet.
+
+    ``timers`` are those of the host that reads.
+    """
 
     at: datetime
     host: str
     accounts: tuple[OfAccount, ...]
     all: OfAll
     balanced: bool | None
+    timers: tuple[Timed, ...]
 
 
 def exposition(reading: Reading | None, disks: Disks, *, up: bool, version: str) -> bytes:
@@ -199,6 +209,7 @@ def _families(reading: Reading | None, disks: Disks, *, up: bool, version: str) 
         yield _Gauge("callvault_books_balanced").add(int(reading.balanced)).family
     yield from _of_accounts(reading)
     yield from _of_all(reading)
+    yield from _of_runs(reading)
     names = [one.name for one in reading.accounts]
     for name, counted in COUNTERS.items():
         yield _counter(name, counted, reading.all.totals, names)
@@ -264,6 +275,10 @@ def _of_all(reading: Reading) -> Iterator[Metric]:
         beats.add(at.timestamp(), host)
     for gauge in (heard, paused, trouble, workers, beats):
         yield gauge.family
+
+
+def _of_runs(reading: Reading) -> Iterator[Metric]:
+    found = reading.all
     ended = _Gauge("callvault_last_run_timestamp_seconds")
     code = _Gauge("callvault_last_run_exit_code")
     good = _Gauge("callvault_last_good_run_timestamp_seconds")
@@ -272,7 +287,13 @@ def _of_all(reading: Reading) -> Iterator[Metric]:
         code.add(run.code, run.command)
         if run.good is not None:
             good.add(run.good.timestamp(), run.command)
-    for gauge in (ended, code, good):
+    timed = _Gauge("callvault_timer_last_good_timestamp_seconds")
+    goods = {run.command: run.good for run in found.runs}
+    for one in reading.timers:
+        # A good run of long before the timer says nothing of it.
+        last = max(one.since, goods.get(one.command) or one.since)
+        timed.add(last.timestamp(), one.timer, one.command)
+    for gauge in (ended, code, good, timed):
         yield gauge.family
 
 
