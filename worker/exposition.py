@@ -94,7 +94,13 @@ GAUGES: Final = {
     "callvault_books_balanced": Told("1 if the books balance, counted every ten minutes at most"),
     "callvault_calls": Told("Known calls", ("account", "state")),
     "callvault_due_calls": Told("Calls whose time to be looked at has come", ("account",)),
-    "callvault_not_ready_calls": Told("Calls that wait for the provider", ("account",)),
+    "callvault_not_ready_calls": Told(
+        "Calls that wait for the provider to process their recording", ("account",)
+    ),
+    "callvault_try_again_calls": Told(
+        "Calls that wait for a further try after a trouble", ("account",)
+    ),
+    "callvault_held_calls": Told("Calls that wait for the backfill hours", ("account",)),
     "callvault_oldest_due_seconds": Told(
         "For how long the first of the due calls waits; 0 if none does", ("account",)
     ),
@@ -234,6 +240,8 @@ def _of_accounts(reading: Reading) -> Iterator[Metric]:
     calls = _Gauge("callvault_calls")
     due = _Gauge("callvault_due_calls")
     not_ready = _Gauge("callvault_not_ready_calls")
+    again = _Gauge("callvault_try_again_calls")
+    held = _Gauge("callvault_held_calls")
     oldest = _Gauge("callvault_oldest_due_seconds")
     settled = _Gauge("callvault_last_settled_timestamp_seconds")
     risk = _Gauge("callvault_at_risk_calls")
@@ -244,6 +252,8 @@ def _of_accounts(reading: Reading) -> Iterator[Metric]:
             calls.add(number, one.name, state.value)
         due.add(one.backlog.due, one.name)
         not_ready.add(one.backlog.later, one.name)
+        again.add(one.backlog.again, one.name)
+        held.add(one.backlog.held, one.name)
         since = one.backlog.oldest_due
         waited = 0.0 if since is None else (reading.at - since).total_seconds()
         oldest.add(max(0.0, waited), one.name)
@@ -252,7 +262,7 @@ def _of_accounts(reading: Reading) -> Iterator[Metric]:
         past.add(one.risk.already_past, one.name)
         if one.backlog.next_deletion is not None:
             deletion.add(one.backlog.next_deletion.timestamp(), one.name)
-    for gauge in (calls, due, not_ready, oldest, settled, risk, past, deletion):
+    for gauge in (calls, due, not_ready, again, held, oldest, settled, risk, past, deletion):
         yield gauge.family
 
 

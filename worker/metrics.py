@@ -88,7 +88,7 @@ class Reader:
         accounts = []
         for account in self._settings.accounts.values():
             with database.read() as tx:
-                accounts.append(metrics.of_account(tx, account, now))
+                accounts.append(metrics.of_account(tx, account, now, self._settings.backfill))
         with database.read() as tx:
             rest = metrics.of_all(tx, now)
         self._count_books(database)
