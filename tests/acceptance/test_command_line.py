@@ -195,9 +195,13 @@ def shell(vault: Vault, line: str, **environment: str) -> tuple[int, str, str]:
     return done.code, done.out, done.err
 
 
-@pytest.mark.parametrize("words", ["report", "report --json", "--help", "find --csv", "nonsense"])
+@pytest.mark.parametrize(
+    "words", ["report", "report --json", "--help", "find --csv", "verify", "nonsense"]
+)
 def test_a_reader_that_has_gone_ends_it_quietly(alone: Vault, words: str) -> None:
     """``callvault report | head -0``: no message, and the code of a program that SIGPIPE ends."""
+    alone.root.mkdir(exist_ok=True)
+    alone.good("status")
     read, write = os.pipe()
     os.close(read)
     stream = {"stderr" if words == "nonsense" else "stdout": write}

@@ -53,6 +53,7 @@ def test_a_mail_has_the_report_as_text_and_the_page_beside_it() -> None:
     assert text.get_content().startswith("INCOMPLETE: ")
     assert page.get_filename() == "callvault-2026-02-09.html"
     assert page.get_content().startswith("<!DOCTYPE html>")
+    assert document.get_content_type() == "application/json"
     assert msgspec.json.decode(document.get_content())["day"] == "2026-02-09"
 
 
