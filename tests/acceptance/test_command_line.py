@@ -200,7 +200,7 @@ def shell(vault: Vault, line: str, **environment: str) -> tuple[int, str, str]:
 )
 def test_a_reader_that_has_gone_ends_it_quietly(alone: Vault, words: str) -> None:
     """``callvault report | head -0``: no message, and the code of a program that SIGPIPE ends."""
-    alone.root.mkdir(exist_ok=True)
+    (alone.root / ".parts").mkdir(parents=True, exist_ok=True)
     alone.good("status")
     read, write = os.pipe()
     os.close(read)
