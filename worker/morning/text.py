@@ -63,7 +63,7 @@ def _figure(figure: Figure) -> Iterator[str]:
 
 def _item(item: Item, mark: str) -> Iterator[str]:
     yield from wrap(item.head, _WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark))
-    for line in item.lines:
+    for line in item.all_lines:
         yield from wrap(line, _WIDTH, initial_indent="      ", subsequent_indent="      ")
     if item.command:
         # Not wrapped: it is there to be copied.
