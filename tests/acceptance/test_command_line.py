@@ -360,6 +360,7 @@ def test_a_terminal_is_shown_colours(alone: Vault) -> None:
     alone.good("pause", "--why", "moving")
 
     assert ESCAPE in on_terminal(alone, "status")
+    assert ESCAPE in on_terminal(alone, "report", "--day", "yesterday")
     assert ESCAPE not in on_terminal(alone, "status", NO_COLOR="1")
     assert ESCAPE not in on_terminal(alone, "status", CLICOLOR="0")
 

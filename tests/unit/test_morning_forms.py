@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from click import unstyle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -218,6 +219,18 @@ def test_no_label_reaches_over_the_edge(columns: int, letters: int, digits: int)
     assert middles[0] - letters * 8.1 / 2 >= 0
     assert middles[-1] + letters * 8.1 / 2 <= 420.1
     assert all(after - before > letters * 8.1 for before, after in pairwise(middles))
+
+
+@pytest.mark.parametrize(
+    ("level", "colour"), [(Level.COMPLETE, 32), (Level.INCOMPLETE, 33), (Level.ALARM, 31)]
+)
+def test_the_verdict_has_the_colour_of_its_level(level: Level, colour: int) -> None:
+    """On a terminal; without the colours it is the text that is sent."""
+    verdict = Verdict(level=level, sentence="It stands so. " * 9, notes=())
+    morning = msgspec.structs.replace(a_morning(), verdict=verdict)
+    coloured = render(morning, "text", coloured=True)
+    assert coloured.startswith(f"\x1b[{colour}m\x1b[1mIt stands so.")
+    assert render(morning, "text") == unstyle(coloured)
 
 
 def test_few_named_shares_and_the_others_are_all() -> None:

@@ -147,7 +147,7 @@ def report(
         told = {**document, "day": chosen, "account": name, "sources": morning.sources}
         text = json_line({**told, "morning": morning, "sent": sent})
     else:
-        text = render(morning, form)
+        text = render(morning, form, coloured=True)
     _put(text, form, output)
     if morning.faults:
         raise _unbalanced()

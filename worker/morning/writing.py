@@ -14,7 +14,7 @@ from archive.morning.facts import Level
 from worker.morning.markdown import render_markdown
 from worker.morning.page import render_page
 from worker.morning.pictures import pictures
-from worker.morning.text import render_text
+from worker.morning.text import render_coloured, render_text
 from worker.morning.words import document_of
 from worker.sending.parcel import Attachment, Parcel
 
@@ -28,8 +28,11 @@ FORMS: Final = ("text", "markdown", "json", "html")
 _SUFFIXES: Final = {"html": "html", "markdown": "md", "json": "json"}
 
 
-def render(morning: Morning, form: str) -> str:
-    """Return a report in one of `FORMS`; in JSON it has the facts alone."""
+def render(morning: Morning, form: str, *, coloured: bool = False) -> str:
+    """Return a report in one of `FORMS`; in JSON it has the facts alone.
+
+    ``coloured`` is text for a terminal; `click.echo` and `click.unstyle` take the colours out.
+    """
     match form:
         case "html":
             return render_page(document_of(morning), pictures(morning))
@@ -37,7 +40,8 @@ def render(morning: Morning, form: str) -> str:
             return render_markdown(document_of(morning))
         case "json":
             return json_line(morning)
-    return render_text(document_of(morning))
+    document = document_of(morning)
+    return render_coloured(document) if coloured else render_text(document)
 
 
 def json_line(document: object) -> str:
