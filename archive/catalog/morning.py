@@ -124,10 +124,12 @@ def _first(
 ) -> dict[tuple[State, str], tuple[str, ...]]:
     found = {}
     for state in MISSING:
-        for reason in (*balance.reasons[state], ""):
-            if balance.states[state]:
-                rows = tx.rows("day_first", state=state.value, reason=reason, most=_FIRST, **where)
-                found[state, reason] = tuple(row["sid"] for row in rows)
+        named = balance.reasons[state]
+        # Of those without a reason there may be none, which would be found out by reading them all.
+        without = [""] if sum(named.values()) < balance.states[state] else []
+        for reason in (*named, *without):
+            rows = tx.rows("day_first", state=state.value, reason=reason, most=_FIRST, **where)
+            found[state, reason] = tuple(row["sid"] for row in rows)
     return found
 
 

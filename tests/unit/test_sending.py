@@ -79,6 +79,13 @@ def test_a_message_keeps_a_chats_bounds(headline: str, lines: list[str], times: 
     assert "<" not in body["text"]
 
 
+def test_a_message_that_is_cut_says_so() -> None:
+    """A report of many accounts has more than a chat takes."""
+    long = chat_message(a_parcel(text="ALARM: it burns\n" + "and burns on\n" * 5_000))
+    assert (len(long["blocks"]), "and more" in long["blocks"][-1]["text"]["text"]) == (12, True)
+    assert len(chat_message(a_parcel())["blocks"]) == 2
+
+
 def test_a_message_says_the_headline_once() -> None:
     """The text of a report begins with it, in as many lines as it takes."""
     body = chat_message(parcel_of(a_morning(), ()))
