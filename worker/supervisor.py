@@ -18,6 +18,7 @@ import structlog
 
 from archive.call import State
 from archive.catalog import balance, pauses, processes, tallies
+from archive.catalog.held import read_held
 from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import (
@@ -32,6 +33,7 @@ from archive.errors import (
 )
 from archive.outbound import check_environment
 from archive.tallies import REQUESTS
+from archive.waits import waiting_text
 from jobs.daykeeper import settle_days, write_changed_days
 from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
@@ -207,6 +209,9 @@ class Supervisor:
         tally = await self._tally(catalog)
         _, size = await catalog.read(processes.work_since, self._started_at)
         held = await catalog.read(pauses.pauses)
+        now, settings = system_clock(), self._settings
+        in_hours = await catalog.read(read_held, self._accounts.values(), settings.backfill, now)
+        zone = next(iter(settings.accounts.values())).zone
         self._progress.update(
             RunState(
                 tally=tally,
@@ -215,6 +220,8 @@ class Supervisor:
                 requests=await catalog.read(tallies.total_of, REQUESTS) - self._asked_before,
                 at_risk=self._at_risk,
                 held=tuple(held),
+                in_hours=sum(one.calls for one in in_hours),
+                waiting=waiting_text(tally.waits, in_hours, now=now, zone=zone),
             )
         )
         if not self._drain:

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.call import State
+from archive.catalog import balance
+from archive.catalog.held import read_held
 from archive.clock import from_ms, to_ms
+from archive.hours import ALWAYS, opens_at
 from archive.verdicts import Symptom
+from archive.waits import for_provider, for_try
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from archive.accounts import Account
     from archive.catalog.database import Tx
+    from archive.hours import Backfill
 
 RETRIED: Final = "retried"
 _LOOKS: Final = 500
@@ -45,8 +51,9 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls of an account that wait: for a worker (due), or for the provider (later).
+    """Calls of an account that wait: for a worker (due), the provider (later) or a further try.
 
+    ``held`` are those that wait for the backfill hours, which begin at ``opens``; they are not due.
     ``oldest_due`` is since when the first of the due ones waits, ``next_due`` when the next one is
     due, ``next_deletion`` when the provider deletes the next recording of one that waits.
     """
@@ -54,6 +61,9 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     due: int
     later: int
+    again: int
+    held: int
+    opens: datetime | None
     oldest_due: datetime | None
     next_due: datetime | None
     next_deletion: datetime | None
@@ -92,14 +102,20 @@ def workers(tx: Tx) -> list[Worker]:
     ]
 
 
-def backlog(tx: Tx, account: str, now: datetime) -> Backlog:
+def backlog(tx: Tx, account: Account, now: datetime, backfill: Backfill = ALWAYS) -> Backlog:
     """Count what waits. Millions of calls take a while."""
-    row = tx.row("backlog", account=account, now_ms=to_ms(now))
+    row = tx.row("backlog", account=account.name, now_ms=to_ms(now))
+    waits = balance.waits(tx, [account.name], now)
+    held = sum(one.calls for one in read_held(tx, [account], backfill, now))
+    due = max(0, row["due"] - held)
     return Backlog(
-        account=account,
-        due=row["due"],
-        later=row["later"],
-        oldest_due=_moment(row["oldest_ms"]),
+        account=account.name,
+        due=due,
+        later=for_provider(waits),
+        again=for_try(waits),
+        held=held,
+        opens=opens_at(backfill, account.zone, now) if held else None,
+        oldest_due=_moment(row["oldest_ms"]) if due else None,
         next_due=_moment(row["next_ms"]),
         next_deletion=_moment(row["delete_ms"]),
     )

@@ -45,8 +45,8 @@ AT_WORK = """\
  ███████████████████████████████████████▓▓▓▓▓▓▓▓▀░░░░░  90.1 % of 2,000 settled
  █ 1,500 archived  ▓ 300 absent  ▀ 2 lost  ░ 198 waiting
 
- WAITING  due now  not ready yet  next due  next deletion
- main         150             48  17:30:40   12 Feb 18:30
+ WAITING  due now  not ready yet  to try again  next due  next deletion
+ main         150             41             7  17:30:40   12 Feb 18:30
 
  WORKERS  pid  batches  calls  rec/min  recordings  beat  version
  here      77        2    150       88       1,200   1 s    0.1.0
@@ -91,7 +91,10 @@ def counted(at: datetime = NOW, **states: int) -> Counted:
     waiting = Backlog(
         account="main",
         due=150,
-        later=48,
+        later=41,
+        again=7,
+        held=0,
+        opens=None,
         oldest_due=NOW - 9 * SECOND,
         next_due=NOW + 40 * SECOND,
         next_deletion=NOW + timedelta(days=2, hours=1),
@@ -132,6 +135,18 @@ def test_work_on_a_usual_terminal() -> None:
     """Throughput, the balance, what waits, who works, and what went wrong last: 24 lines of 80."""
     assert seen(facts()) == AT_WORK
     assert AT_WORK.count("\n") == 24
+
+
+def test_what_waits_for_the_backfill_hours_is_told_with_their_beginning() -> None:
+    """Below what waits otherwise, and in the one line of what is no terminal."""
+    (one,) = counted().backlogs
+    held = msgspec.structs.replace(one, due=0, held=1_200, opens=NOW + timedelta(hours=4))
+    shown = facts(counted=msgspec.structs.replace(counted(), backlogs=(held,)))
+    expected = " HOURS main 1,200 calls wait for the backfill hours, from 21:30:00 on\n"
+    assert expected in seen(shown)
+    line = plain_line(shown, Shape(80, 24, UNICODE, ZONE))
+    assert "; 1,200 wait for the backfill hours" in line
+    assert "backfill" not in seen(facts())
 
 
 def test_what_is_wrong_stands_before_what_waits_with_its_remedy() -> None:

@@ -28,6 +28,7 @@ from worker.commands.options import (
     read_held_back,
     read_risks,
     read_troubles,
+    read_waiting,
     status_document,
 )
 from worker.commands.sources import read_sources, source_lines
@@ -86,6 +87,8 @@ def status(
             since = spoken_time(trouble.since, zone)
             what = f"{trouble.what} on {trouble.host} since {since}: {trouble.detail}"
             click.echo(f"{painted('TROUBLE', BAD, bold=True)}: {what}")
+        if text := read_waiting(settings, account=name):
+            click.echo(f"waiting: {text}")
         for one in in_hours:
             click.echo(f"{painted('HOURS', WARNING, bold=True)}: {held_text(one)}")
         for risk in at_risk:

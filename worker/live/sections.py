@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from archive.catalog.watch import InVain
+    from archive.catalog.watch import Backlog, InVain
     from worker.live.facts import Facts, Working
     from worker.live.view import Shape
 
@@ -173,7 +173,7 @@ def _broken(text: str, room: int) -> tuple[str, str]:
 
 
 def waiting(facts: Facts, shape: Shape) -> list[Line]:
-    """What waits, for a worker or for the provider."""
+    """What waits, for a worker, the provider, a further try or the backfill hours."""
     backlogs = facts.counted.backlogs
     now = facts.at
 
@@ -181,16 +181,27 @@ def waiting(facts: Facts, shape: Shape) -> list[Line]:
         found = [getattr(one, name) for one in backlogs]
         return [Span("-" if m is None else clock_time(m, now, shape.zone)) for m in found]
 
-    return table(
+    lines = table(
         [
             Column("WAITING", [Span(clean_name(one.account), "bold") for one in backlogs]),
             Column("due now", [Span(f"{one.due:,}") for one in backlogs], right=True),
             Column("not ready yet", [Span(f"{one.later:,}") for one in backlogs], right=True),
+            Column("to try again", [Span(f"{one.again:,}") for one in backlogs], right=True),
             Column("next due", moments("next_due"), right=True),
             Column("next deletion", moments("next_deletion"), right=True),
         ],
         shape.width,
         shape.glyphs.more,
+    )
+    return [*lines, *(_held(one, facts, shape) for one in backlogs if one.opens is not None)]
+
+
+def _held(one: Backlog, facts: Facts, shape: Shape) -> Line:
+    opens = clock_time(one.opens or facts.at, facts.at, shape.zone)
+    return (
+        Span("HOURS ", "bold yellow"),
+        Span(f"{clean_name(one.account)} ", "bold"),
+        Span(f"{one.held:,} calls wait for the backfill hours, from {opens} on"),
     )
 
 
@@ -274,6 +285,8 @@ def plain_line(facts: Facts, shape: Shape) -> str:
         f"{now.recordings:,} recordings/min, {human_bytes(now.bytes_per_second)}/s",
         f"{len(facts.workers):,} {'worker' if len(facts.workers) == 1 else 'workers'}",
     ]
+    if held := sum(one.held for one in counted.backlogs):
+        parts.append(f"{held:,} wait for the backfill hours")
     if facts.mistake:
         parts.append(f"catalog: {clean(facts.mistake)}")
     parts += [f"paused: {clean_name(one.scope)}: {clean_name(one.reason)}" for one in facts.pauses]
