@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -69,13 +70,17 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InVain(msgspec.Struct, frozen=True):
-    """A look that brought no recording: ``what`` is lost, failed or retried."""
+    """A call whose looks brought no recording: ``what`` is lost, failed or retried.
+
+    ``at`` and ``reason`` are of the last look, ``tries`` counts the late ones that met a trouble.
+    """
 
     at: datetime
     account: str
     sid: str
     what: str
     reason: str
+    tries: int = 1
 
 
 def workers(tx: Tx) -> list[Worker]:
@@ -134,22 +139,34 @@ def archived_since(tx: Tx, accounts: Iterable[str], since: datetime) -> tuple[in
 
 
 def last_in_vain(tx: Tx, accounts: Iterable[str], most: int) -> list[InVain]:
-    """Return the last looks that brought no recording though there may be one, newest first.
+    """Return the last calls that got no recording though there may be one, each once.
 
-    Only the last few hundred of all accounts are gone through.
+    Those that are lost or failed stand first, then those that will be retried, each newest first.
+    Only the last few hundred looks of all accounts are gone through.
     """
-    names = list(accounts)
-    found = [
-        InVain(from_ms(row["settled_ms"]), row["account"], row["sid"], row["state"], row["reason"])
+    names = set(accounts)
+    looks = [
+        row
+        for row in tx.rows("last_looks", most=_LOOKS)
+        if row["reason"] in _SYMPTOMS and row["account"] in names
+    ]
+    tries = Counter((row["account"], row["sid"]) for row in looks)
+    settled = {
+        (row["account"], row["sid"]): (row["settled_ms"], row["state"], row["reason"])
         for row in tx.rows("last_in_vain", most=_LOOKS)
         if row["account"] in names
+    }
+    passing: dict[tuple[str, str], tuple[int, str, str]] = {}
+    for row in looks:
+        if row["state"] == State.EXPECTED:
+            # Newest first: what was met before it is only counted.
+            told = (row["at_ms"], RETRIED, row["reason"])
+            passing.setdefault((row["account"], row["sid"]), told)
+    found = [
+        InVain(from_ms(ms), account, sid, what, reason, max(1, tries[account, sid]))
+        for (account, sid), (ms, what, reason) in {**passing, **settled}.items()
     ]
-    found += [
-        InVain(from_ms(row["at_ms"]), row["account"], row["sid"], RETRIED, row["reason"])
-        for row in tx.rows("last_looks", most=_LOOKS)
-        if row["state"] == State.EXPECTED and row["reason"] in _SYMPTOMS and row["account"] in names
-    ]
-    return sorted(found, key=lambda one: one.at, reverse=True)[:most]
+    return sorted(found, key=lambda one: (one.what != RETRIED, one.at), reverse=True)[:most]
 
 
 def _moment(ms: int | None) -> datetime | None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from archive.morning.facts import Counts, Flagged, Margins, Ran, Room, Sources
 
 _VERIFY: Final = "verify"
-_INTERRUPTED: Final = 130
-"""By Ctrl-C: whoever did that knows."""
+_INTERRUPTED: Final = frozenset({130, 141})
+"""By Ctrl-C, or by who read the output to its end only: whoever did that knows."""
 _TIMES: Final = 3
 _NOTHING: Final = "no call of any day is known yet: nobody has told of one"
 _SHORT_DAYS: Final = 7
@@ -227,7 +227,7 @@ def _of_runs(runs: Iterable[Ran]) -> Iterator[Note]:
                 command="callvault verify --repair",
                 alarm=True,
             )
-        elif run.code and run.code != _INTERRUPTED:
+        elif run.code and run.code not in _INTERRUPTED:
             # Until a person has mended it, the next night ends in the same way.
             stuck = run.code in {Exit.USAGE, Exit.FATAL}
             yield Note(

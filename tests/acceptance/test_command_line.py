@@ -195,9 +195,12 @@ def shell(vault: Vault, line: str, **environment: str) -> tuple[int, str, str]:
     return done.code, done.out, done.err
 
 
-@pytest.mark.parametrize("words", ["report", "report --json", "--help", "find --csv", "nonsense"])
+@pytest.mark.parametrize(
+    "words", ["report", "report --json", "--help", "find --csv", "verify", "nonsense"]
+)
 def test_a_reader_that_has_gone_ends_it_quietly(empty: Vault, words: str) -> None:
     """``callvault report | head -0``: no message, and the code of a program that SIGPIPE ends."""
+    (empty.root / ".parts").mkdir(parents=True, exist_ok=True)
     read, write = os.pipe()
     os.close(read)
     stream = {"stderr" if words == "nonsense" else "stdout": write}
@@ -356,6 +359,7 @@ def test_a_terminal_is_shown_colours(alone: Vault) -> None:
     alone.good("pause", "--why", "moving")
 
     assert ESCAPE in on_terminal(alone, "status")
+    assert ESCAPE in on_terminal(alone, "report", "--day", "yesterday")
     assert ESCAPE not in on_terminal(alone, "status", NO_COLOR="1")
     assert ESCAPE not in on_terminal(alone, "status", CLICOLOR="0")
 

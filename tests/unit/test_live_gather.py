@@ -113,6 +113,18 @@ def test_a_look_that_met_a_trouble_is_told_and_one_that_came_too_early_is_not(
     assert [(one.sid, one.what) for one in gatherer.look().last] == [(SIDS[0], "retried")]
 
 
+def test_what_is_lost_stands_before_what_is_tried_again(books: Books, gatherer: Gatherer) -> None:
+    """However often that was, and each call once."""
+    books.add(*map(called, SIDS[:2]))
+    for at, (sid, state) in enumerate([(0, "expected"), (0, "lost"), *[(1, "expected")] * 3]):
+        look = "INSERT INTO looks VALUES ('main', ?, ?, ?, 'fetch-gone', 'x')"
+        books.sql(look, SIDS[sid], at, state)
+    lost = "UPDATE calls SET state = 'lost', reason = 'fetch-gone', settled_ms = 1 WHERE sid = ?"
+    books.sql(lost, SIDS[0])
+    told = [(one.sid, one.what, one.tries) for one in gatherer.look().last]
+    assert told == [(SIDS[0], "lost", 2), (SIDS[1], "retried", 3)]
+
+
 def test_minutes_are_of_calls_that_were_archived_in_them(
     books: Books, gatherer: Gatherer, hands: Hands
 ) -> None:

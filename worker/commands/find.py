@@ -88,7 +88,7 @@ def find(
     null: bool,
     **fields: Any,  # noqa: ANN401 - the fields of Wanted that are named as their options
 ) -> int:
-    """Print the calls that fit all that is asked for, earliest day first."""
+    """Print the calls that fit all that is asked for, earliest first."""
     if as_json + as_csv + paths > 1 or (null and not paths):
         raise InputError(
             "these options exclude each other", hint="choose one of --json, --csv, --paths [-0]"

@@ -12,6 +12,7 @@ from archive.catalog import runs
 from archive.catalog.database import open_database
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, NoCatalogError
+from worker.endings import READER_GONE
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ class Noted(click.Command):
             raise
         except (click.Abort, KeyboardInterrupt):
             code = 128 + 2
+            raise
+        except BrokenPipeError:
+            code = READER_GONE
             raise
         finally:
             figures = str(ctx.meta.get(_NOTE, ""))

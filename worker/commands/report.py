@@ -152,7 +152,7 @@ def report(
     if form == "json":
         text = json_line({**told.facts, "morning": morning, "sent": sent})
     else:
-        text = render(morning, form)
+        text = render(morning, form, coloured=True)
     _put(text, form, output)
     if told.error is not None:
         raise told.error

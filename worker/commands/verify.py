@@ -95,6 +95,9 @@ def verify(
         else:
             _print(database, seen, repaired=repair)
         return _code(database)
+    except BrokenPipeError:
+        # Nobody reads the findings any more: no fault of the archive's.
+        raise
     except OSError as error:
         raise StoreError(f"reading the archive: {error}") from error
     finally:

@@ -15,7 +15,7 @@ from worker.morning.head import headed
 from worker.morning.markdown import render_markdown
 from worker.morning.page import render_page
 from worker.morning.pictures import pictures
-from worker.morning.text import render_text
+from worker.morning.text import render_coloured, render_text
 from worker.morning.unreadable import Unreadable
 from worker.morning.words import document_of
 from worker.sending.parcel import Attachment, Parcel
@@ -31,8 +31,11 @@ FORMS: Final = ("text", "markdown", "json", "html")
 _SUFFIXES: Final = {"html": "html", "markdown": "md", "json": "json"}
 
 
-def render(told: Morning | Unreadable, form: str) -> str:
-    """Return a report in one of `FORMS`; in JSON it has the facts alone."""
+def render(told: Morning | Unreadable, form: str, *, coloured: bool = False) -> str:
+    """Return a report in one of `FORMS`; in JSON it has the facts alone.
+
+    ``coloured`` is text for a terminal; `click.echo` and `click.unstyle` take the colours out.
+    """
     match form:
         case "html":
             charts = {} if isinstance(told, Unreadable) else pictures(told)
@@ -41,7 +44,8 @@ def render(told: Morning | Unreadable, form: str) -> str:
             return render_markdown(_document(told))
         case "json":
             return json_line(told)
-    return render_text(_document(told))
+    document = _document(told)
+    return render_coloured(document) if coloured else render_text(document)
 
 
 def _document(told: Morning | Unreadable) -> Document:
