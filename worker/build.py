@@ -13,7 +13,6 @@ from archive.api import PATIENCE, Api
 from archive.bandwidth import Throttle
 from archive.body import USUAL, Bounds
 from archive.catalog import roots
-from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.fetch import Fetcher
 from archive.outbound import open_session as open_outbound
@@ -24,6 +23,7 @@ from archive.tallies import Tallies
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
+from worker.opening import open_shared
 from worker.places import host_name
 from worker.pulse import nobody
 from worker.secrets import credentials_for, usable_accounts
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from arq.connections import ArqRedis
 
     from archive.accounts import Account
+    from archive.catalog.writer import Catalog
     from archive.clock import Clock
     from worker.settings import Settings
 
@@ -169,7 +170,7 @@ async def open_parts(
     async with AsyncExitStack() as stack:
         only = len(settings.accounts) == 1
         accounts, _ = usable_accounts(settings.accounts, environment)
-        catalog = await Catalog.open(settings.catalog.url)
+        catalog = await open_shared(settings)
         stack.push_async_callback(catalog.close)
         effects = by_catalog(effects, catalog)
         capacity = Capacity(settings.worker.downloads, accounts=accounts)

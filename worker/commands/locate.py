@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from archive.catalog import roots
-from archive.catalog.database import open_database
 from archive.errors import Exit, InputError
 from worker.commands.options import json_option, print_json
+from worker.opening import open_to_look
 from worker.places import stand_at_root
 from worker.settings import load_settings
 
@@ -56,7 +56,7 @@ def locate(config: Path | None, *, sids: tuple[str, ...], as_json: bool) -> int:
     """
     settings = load_settings(config, os.environ)
     root = settings.archive.root
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         stand_at_root(settings, database)
         with database.read() as tx:

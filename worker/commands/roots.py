@@ -12,12 +12,13 @@ import click
 import msgspec
 
 from archive.catalog import roots as rows
-from archive.catalog.database import is_there, name_of, open_database, written
-from archive.errors import CatalogError, Exit, InputError
+from archive.catalog.database import written
+from archive.errors import Exit, InputError
 from archive.roots import RootFiles
 from archive.tree import check_root
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import counted, human_bytes, json_option, print_json
+from worker.opening import open_to_look
 from worker.places import host_name, root_here
 from worker.settings import Settings, load_settings
 
@@ -147,9 +148,7 @@ def _number_here(settings: Settings, database: Database) -> int:
 
 @contextmanager
 def _open(settings: Settings) -> Iterator[Database]:
-    if not is_there(settings.catalog.url):
-        raise CatalogError(f"there is no catalog {name_of(settings.catalog.url)}")
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         yield database
     finally:
