@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
@@ -13,6 +14,7 @@ from archive.catalog import dayfiles as rows
 from archive.catalog.tombstones import take_over
 from archive.clock import system_clock
 from archive.dayfiles import set_aside_manifest, write_checksums, write_manifest
+from archive.layout import MANIFEST
 from archive.manifest import BadLineError, day_of_folder, encode
 from archive.tombstones import unknown_tombstones
 
@@ -203,7 +205,11 @@ def _write_files(reader: Database, root: Path, folder: str) -> ChangedDay:
             return changed  # another writer was quicker
         if account:
             lines = rows.manifest_lines(tx, account, day)
-            write_manifest(root, folder, (encode(line) for line in lines))
+            first = next(lines, None)
+            # No folder is made for a day whose calls are all told of in other roots.
+            if first is not None or (root / folder / MANIFEST).exists():
+                told = chain([] if first is None else [first], lines)
+                write_manifest(root, folder, (encode(line) for line in told))
         if day or not account:
             write_checksums(root, folder, rows.recordings_below(tx, folder))
     return changed

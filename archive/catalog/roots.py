@@ -78,6 +78,7 @@ def register(
     if root is None:
         mark = mark or fresh_mark
         number = int(tx.rows("add_root", mark=mark)[0]["number"])
+        tx.run("mark_all_days_of_root", root=number)
     else:
         # A root that has nothing takes the mark of the folder that it is now.
         mark = root.mark if root.mark and not mark else mark or fresh_mark

@@ -223,6 +223,9 @@ def say_of_files(purged: Purged) -> None:
     """Say which files of former purges went, and what could not be removed, with its cause."""
     if purged.former:
         click.echo(f"{counted(purged.former, 'file')} of calls that were purged before, removed")
+    if purged.elsewhere:
+        of = counted(purged.elsewhere, "recording")
+        click.echo(f"files of {of} are in other hosts' roots; a purge there removes them")
     if not purged.left:
         return
     of = counted(purged.left, "recording")

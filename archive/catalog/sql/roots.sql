@@ -6,6 +6,14 @@ SELECT number, mark FROM roots ORDER BY number;
 -- name: add_root(mark)
 INSERT INTO roots (number, mark) SELECT MAX(number) + 1, :mark FROM roots RETURNING number;
 
+-- name: mark_all_days_of_root(root)!
+-- The lists of a new root are behind on all days.
+INSERT INTO days_of_roots (root, folder, changes)
+SELECT DISTINCT CAST(:root AS INTEGER),
+  account || CASE day WHEN '' THEN '' ELSE '/' || replace(day, '-', '/') END, 1
+FROM calls WHERE true
+ON CONFLICT (root, folder) DO UPDATE SET changes = days_of_roots.changes + 1;
+
 -- name: hold_roots()!
 -- Who changes roots is alone with them until the end of the transaction.
 UPDATE roots SET mark = mark WHERE number = 1;
