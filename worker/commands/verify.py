@@ -13,7 +13,6 @@ import msgspec
 
 from archive.catalog import balance
 from archive.catalog import verify as rows
-from archive.clock import system_clock
 from archive.errors import Exit, InputError, StoreError
 from archive.reading import Pace
 from archive.repair import FLAGGED, GOES, MARKED, MOVED, REQUEUED, REWRITTEN, TAKEN, Repairer
@@ -89,7 +88,7 @@ def verify(
                 progress=meter.add,
             ).run()
         if repair:
-            Repairer(database=database, root=settings.archive.root, clock=system_clock).run()
+            Repairer(database=database, root=settings.archive.root, clock=database.clock).run()
         faults = _summary(database)["faults"]
         note_of_run(f"{seen.read:,} recordings read, {seen.bytes_read:,} bytes, {faults:,} faults")
         if as_json:
