@@ -138,6 +138,9 @@ GAUGES: Final = {
         ("timer", "command"),
     ),
     "callvault_disk_free_bytes": Told("Free bytes of the disk that a path is on", ("path",)),
+    "callvault_state_disk_free_bytes": Told(
+        "Free bytes of the disk of catalog, queue and spool; of the fullest if they are several"
+    ),
     "callvault_disk_spare_bytes": Told(
         "Free bytes of the recordings' disk above [archive] min_free; at 0 work pauses"
     ),
@@ -154,9 +157,13 @@ _LABELS: Final = {
 
 
 class Disks(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes: free, by path; of the catalog's files; of the spool; and to be left free."""
+    """Bytes: free, by path; of the catalog's files; of the spool; and to be left free.
+
+    ``state`` is the least that is free on the disks of catalog, queue and spool; None: unknown.
+    """
 
     free: dict[str, int]
+    state: int | None = None
     root: str
     min_free: int
     catalog: int
@@ -227,6 +234,8 @@ def _of_disks(disks: Disks, bytes_a_day: float | None) -> Iterator[Metric]:
     for path, size in disks.free.items():
         free.add(size, path)
     yield free.family
+    if disks.state is not None:
+        yield _Gauge("callvault_state_disk_free_bytes").add(disks.state).family
     if disks.root in disks.free:
         spare = max(0, disks.free[disks.root] - disks.min_free)
         yield _Gauge("callvault_disk_spare_bytes").add(spare).family

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import threading
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,31 @@ async def test_a_caller_that_is_cancelled_leaves_a_file_to_adopt(tmp_path: Path)
         for _ in range(2):
             await has(store.done)
     assert proof(SIDS[0]) == store.adopt(place(SIDS[0]))
+
+
+async def test_an_error_whose_caller_was_cancelled_is_no_error_of_the_programs(
+    tmp_path: Path,
+) -> None:
+    """A full disk and a batch that is given back meanwhile: asyncio has nothing to complain of."""
+
+    class Full(HeldStore):
+        def _describe(self, pending: Pending) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(pending.place.sid))
+
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+    store = Full(tmp_path)
+    async with Publisher(store) as publisher:
+        caller = asyncio.create_task(publisher.publish(pending(SIDS[0])))
+        await has(store.begun)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        store.go.set()
+        with pytest.raises(OSError, match="No space left"):
+            await publisher.publish(pending(SIDS[1]))
+    gc.collect()
+    assert complaints == []
 
 
 async def test_a_publisher_that_ends_keeps_nobody_waiting(tmp_path: Path) -> None:
