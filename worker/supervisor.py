@@ -238,7 +238,7 @@ class Supervisor:
                 at_risk=self._at_risk,
                 held=tuple(held),
                 in_hours=sum(one.calls for one in in_hours),
-                waiting=waiting_text(tally.waits, in_hours, now=now, zone=zone),
+                waiting=waiting_text(tally.waits, in_hours, zone=zone),
             )
         )
         if not self._drain:

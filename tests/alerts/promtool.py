@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.alerts.promql import names
 from tests.alerts.rules import FOLDER, RULES, read_rules
-from tests.alerts.scenarios import PLAYS, STEP, perform
+from tests.alerts.scenarios import APART, BESIDE, PLAYS, STEP, apart, beside, perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,14 +40,29 @@ def document(told: Mapping[str, tuple[Store, int]]) -> str:
     )
 
 
+def two_installs(folder: Path) -> str:
+    """Write what two installs told, by the alert that fires of one of them, or of none."""
+    rules = {rule.name: rule for rule in read_rules()}
+    text = ""
+    for kind, alerts, perform_both in (("beside", BESIDE, beside), ("apart", APART, apart)):
+        for name in alerts:
+            (own := folder / f"{kind}-{name}").mkdir()
+            store, times = perform_both(name, own)
+            fired = 1 if perform_both is beside else 0
+            told = wanted(store, rules[name].expr)
+            text += "".join(_test(name, told, len(times), kind=kind, fired=fired))
+    return text
+
+
 def wanted(store: Store, expression: str) -> Store:
     """Return what an expression reads."""
     read = names(expression)
     return {series: values for series, values in store.items() if series.name in read}
 
 
-def _test(name: str, store: Store, steps: int) -> Iterator[str]:
-    yield f"  - name: {name}\n    interval: {STEP}s\n    input_series:\n"
+def _test(name: str, store: Store, steps: int, *, kind: str = "", fired: int = 1) -> Iterator[str]:
+    title = f"{name}, two installs {kind}" if kind else name
+    yield f"  - name: {title}\n    interval: {STEP}s\n    input_series:\n"
     for series, values in sorted(
         store.items(), key=lambda item: (item[0].name, sorted(item[0][1]))
     ):
@@ -56,7 +71,8 @@ def _test(name: str, store: Store, steps: int) -> Iterator[str]:
         yield f"        values: '{_values(cells)}'\n"
     yield "    promql_expr_test:\n"
     last = (steps - 1) * STEP
-    for at, samples in ((0, "[]"), (last, '[{labels: "{}", value: 1}]')):
+    at_the_end = f'[{{labels: "{{}}", value: {fired}}}]' if fired else "[]"
+    for at, samples in ((0, "[]"), (last, at_the_end)):
         yield f"""      - expr: count(ALERTS{{alertname="{name}", alertstate="firing"}})\n"""
         yield f"        eval_time: {at}s\n        exp_samples: {samples}\n"
 
@@ -80,7 +96,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             store = perform(PLAYS[rule.name], Path(folder))
         told[rule.name] = (wanted(store, rule.expr), PLAYS[rule.name].steps)
-    SHIPPED.write_text(document(told), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        both = two_installs(Path(folder))
+    SHIPPED.write_text(document(told) + both, encoding="utf-8")
     return 0
 
 

@@ -76,6 +76,15 @@ def _samples(text: bytes) -> list[tuple[Series, float]]:
     ]
 
 
+def of_installs(**told: Store) -> Store:
+    """Return what a Prometheus has of several targets, each by its name."""
+    return {
+        Series(series.name, series.labels | {("instance", name)}): values
+        for name, store in told.items()
+        for series, values in store.items()
+    }
+
+
 def _at(first: int, act: Callable[[Exposed], object]) -> Callable[[Exposed, int], None]:
     """Do something once, at a step."""
 
@@ -157,6 +166,19 @@ def _due_while_workers_beat(exposed: Exposed, step: int) -> None:
     _due(exposed, step)
 
 
+def _slowly(exposed: Exposed, step: int) -> None:
+    """Make two calls due, of which one is settled again and again."""
+    if step == 0:
+        for sid in SIDS[:2]:
+            exposed.books.add(called(sid, started_at=exposed.now), now=exposed.now)
+    settled_ms = round(exposed.now.timestamp() * 1000)
+    exposed.books.sql("UPDATE calls SET settled_ms = ? WHERE sid = ?", settled_ms, SIDS[1])
+
+
+def _failed_long_ago(exposed: Exposed) -> None:
+    exposed.run("work", 7, ago=2 * _DAY)
+
+
 def _old_call(exposed: Exposed) -> None:
     """Make a call known whose recording is deleted within hours, where nobody works."""
     _call(exposed, days_old=29.5)
@@ -223,6 +245,7 @@ PLAYS: Final = {
     "CallvaultTrouble": Play(_met, 6),
     "CallvaultBooksDoNotBalance": Play(_at(1, _unbalance), 4),
     "CallvaultDiskLow": Play(_disk(3 * 10**9), 6),
+    "CallvaultStateDiskFull": Play(_disk(3 * 10**7), 6),
     "CallvaultDiskFillsUp": Play(_fills_up, 28),
     "CallvaultListingSilent": Play(_at(0, lambda exposed: exposed.hear(Source.LISTING)), 18),
     "CallvaultWebhookSilent": Play(_at(0, lambda exposed: exposed.hear(Source.WEBHOOK)), 150),
@@ -243,9 +266,45 @@ MORE: Final = {
     "housekeeping that failed": ("CallvaultRunFailed", Play(_failing("catalog tidy"), 10)),
 }
 """Further ways in which an alert fires."""
+BESIDE: Final = (
+    "CallvaultNotArchiving",
+    "CallvaultNoWorkers",
+    "CallvaultMetricsGone",
+    "CallvaultRunFailed",
+)
+"""Alerts that fire of an install also where another one is well."""
+APART: Final = {
+    "CallvaultNotArchiving": (Play(_slowly, 12), Play(_quiet, 12)),
+    "CallvaultRunFailed": (
+        Play(_at(0, _failed_long_ago), 12),
+        Play(_at(0, lambda exposed: exposed.run("work")), 12),
+    ),
+}
+"""Two installs of which none is ill; what is read of both together would look so."""
 QUIET: Final = {
     "a drain by hand that is long over": Play(_at(0, _failed_yesterday), 30),
     "a run that was repeated and went well": Play(_repeated, 12),
     "a night by hand where no timer is": Play(_at(0, _by_hand), 30),
 }
 """At the end of each, no alert about runs fires."""
+
+
+def beside(alert: str, folder: Path) -> tuple[Store, list[int]]:
+    """Let one install be ill and another one well; return what is told of both, and when."""
+    play = PLAYS[alert]
+    return _both(folder, ill=play, well=Play(_well, play.steps))
+
+
+def apart(alert: str, folder: Path) -> tuple[Store, list[int]]:
+    """Let none of two installs be ill; return the same."""
+    one, other = APART[alert]
+    return _both(folder, one=one, other=other)
+
+
+def _both(folder: Path, **plays: Play) -> tuple[Store, list[int]]:
+    told = {}
+    for name, play in plays.items():
+        (own := folder / name).mkdir()
+        told[name] = perform(play, own)
+    steps = max(play.steps for play in plays.values())
+    return of_installs(**told), [step * STEP for step in range(steps)]

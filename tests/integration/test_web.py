@@ -139,6 +139,29 @@ async def test_what_is_no_callback_is_refused_without_a_word(tmp_path: Path) -> 
     assert set() == known(tmp_path)
 
 
+async def test_what_is_not_taken_is_logged_with_the_reason_and_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    """One warning each, with the account; a change of the provider's form does not go unseen."""
+    evil = "<script>x"
+    with capture_logs() as logs:
+        async with serving(tmp_path) as address:
+            good = f"{address}/hook/main/{SECRET}"
+            await post(good, data={"Status": evil})
+            await post(good, data=evil, headers={"Content-Type": "application/json"})
+            await post(good, data={"CallSid": evil * 10_000})
+            await post(good, data={"CallSid": SID})
+    said = [entry for entry in logs if entry["event"] == "a callback was not taken"]
+    assert [entry["reason"] for entry in said] == [
+        "it names no call",
+        "its body is of no form that callbacks have",
+        "its body is longer than [web] body",
+    ]
+    assert {("main", "warning")} == {(entry["account"], entry["log_level"]) for entry in said}
+    assert evil not in str(logs)
+    assert SECRET not in str(logs)
+
+
 async def test_callbacks_are_answered_while_the_catalog_is_locked(tmp_path: Path) -> None:
     """They wait in the spool, and are in the catalog when it is free."""
     async with serving(tmp_path) as address:

@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.alerts.promql import Series, UnknownError, evaluate, names
-from tests.alerts.promtool import SHIPPED, document, wanted
+from tests.alerts.promtool import SHIPPED, document, two_installs, wanted
 from tests.alerts.rules import FOLDER, RULES, fires, read_rules
-from tests.alerts.scenarios import MORE, PLAYS, QUIET, STEP, WELL, perform
+from tests.alerts.scenarios import (
+    APART,
+    BESIDE,
+    MORE,
+    PLAYS,
+    QUIET,
+    STEP,
+    WELL,
+    apart,
+    beside,
+    perform,
+)
 from worker.cli import cli
 from worker.exposition import COUNTERS, GAUGES
 
@@ -61,6 +72,34 @@ def test_what_was_made_good_or_is_long_over_alerts_nobody(name: str, tmp_path: P
         rule for rule in ALL if rule.name in {"CallvaultTimerDidNotRun", "CallvaultRunFailed"}
     ]
     assert [fires(rule, store, times)[times[-1]] for rule in of_runs] == [{}, {}]
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_an_install_that_is_ill_is_told_of_beside_one_that_is_well(
+    name: str, tmp_path: Path
+) -> None:
+    """Both with an account of the same name, in one Prometheus; only the ill one alerts."""
+    store, times = beside(name, tmp_path)
+    (rule,) = (rule for rule in ALL if rule.name == name)
+    found = fires(rule, store, times)
+    assert found[0] == {}
+    assert [dict(labels)["instance"] for labels in found[times[-1]]] == ["ill"]
+
+
+@pytest.mark.parametrize("name", APART)
+def test_two_installs_that_are_well_are_not_taken_for_one_that_is_ill(
+    name: str, tmp_path: Path
+) -> None:
+    """The calls of one are not held against the work of the other, nor its runs."""
+    store, times = apart(name, tmp_path)
+    (rule,) = (rule for rule in ALL if rule.name == name)
+    assert fires(rule, store, times)[times[-1]] == {}
+
+
+def test_promtool_is_shipped_what_two_installs_tell(tmp_path: Path) -> None:
+    """The same scenarios, for Prometheus' own tool."""
+    shipped = SHIPPED.read_text(encoding="utf-8")
+    assert two_installs(tmp_path) in shipped, "python -m tests.alerts.promtool"
 
 
 def test_no_alert_fires_while_all_is_well(tmp_path: Path) -> None:
@@ -120,6 +159,11 @@ STORE: Store = {A: {0: 1, 300: 4, 600: 2}, B: {0: 7, 300: 7}}
         ("increase(callvault_a[5m]) > 1", {A: 2}),
         ("callvault_a > 1 and on (account) callvault_a > 0", {A: 2}),
         ("callvault_a > 1 and callvault_a > 2", {}),
+        ("callvault_a > 1 unless callvault_a > 2", {A: 2}),
+        ("callvault_a unless callvault_a > 1", {}),
+        ("callvault_b > 1 or callvault_a > 1", {A: 2}),
+        ("count_over_time(callvault_a[10m]) unless callvault_a", {B: 2}),
+        ("count_over_time(callvault_a[10m])", {A: 3, B: 2}),
     ],
 )
 def test_the_small_language_means_what_prometheus_means(
@@ -132,10 +176,10 @@ def test_the_small_language_means_what_prometheus_means(
 
 @pytest.mark.parametrize(
     ("expression", "expected"),
-    [("sum(callvault_a) > 0", 11), ("absent(callvault_b)", 1)],
+    [("sum without (account, state) (callvault_a) > 0", 11), ("absent(callvault_b)", 1)],
 )
 def test_what_is_put_together_has_no_labels(expression: str, expected: float) -> None:
-    """A sum, and that something is not there."""
+    """A sum without those that there are, and that something is not there."""
     assert evaluate(expression, STORE, 300) == {frozenset(): expected}
 
 
@@ -143,7 +187,7 @@ def test_what_is_put_together_has_no_labels(expression: str, expected: float) ->
     "expression",
     [
         "rate(callvault_a[5m]) > 0",
-        "callvault_a > 0 or callvault_a < 1",
+        "sum(callvault_a) > 1",
         "callvault_a / callvault_a > 1",
         "sum by (x) (callvault_a) > 1",
         'callvault_a{state!~"x"} > 1',

@@ -165,7 +165,7 @@ def read_waiting(settings: Settings, *, account: str | None = None) -> str:
     accounts = _chosen(settings, account)
     with _read(settings) as (tx, now):
         found = balance.waits(tx, [one.name for one in accounts], now)
-    return waiting_text(found, (), now=now, zone=accounts[0].zone)
+    return waiting_text(found, (), zone=accounts[0].zone)
 
 
 def status_document(
