@@ -117,7 +117,8 @@ GAUGES: Final = {
         "When the provider deletes the next recording of a call that waits", ("account",)
     ),
     "callvault_source_last_heard_timestamp_seconds": Told(
-        "When a source of calls was last heard", ("account", "source")
+        "When a source of calls was last heard; before the first time, when it was listened to",
+        ("account", "source"),
     ),
     "callvault_paused": Told("1 for each pause in force", ("scope", "reason")),
     "callvault_trouble": Told("How many of it are met just now", ("what", "host")),

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from tests.alerts.promql import names
 from tests.alerts.rules import FOLDER, RULES, read_rules
-from tests.alerts.scenarios import APART, BESIDE, PLAYS, STEP, apart, beside, perform
+from tests.alerts.scenarios import BESIDE, INSTALLS, PLAYS, STEP, perform, perform_two
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.alerts.promql import Labels, Store
+    from tests.alerts.rules import Rule
 
 SHIPPED: Final = FOLDER / "callvault.rules.test.yml"
 _HEAD: Final = f"""\
@@ -40,18 +41,10 @@ def document(told: Mapping[str, tuple[Store, int]]) -> str:
     )
 
 
-def two_installs(folder: Path) -> str:
-    """Write what two installs told, by the alert that fires of one of them, or of none."""
-    rules = {rule.name: rule for rule in read_rules()}
-    text = ""
-    for kind, alerts, perform_both in (("beside", BESIDE, beside), ("apart", APART, apart)):
-        for name in alerts:
-            (own := folder / f"{kind}-{name}").mkdir()
-            store, times = perform_both(name, own)
-            fired = 1 if perform_both is beside else 0
-            told = wanted(store, rules[name].expr)
-            text += "".join(_test(name, told, len(times), kind=kind, fired=fired))
-    return text
+def of_two(kind: str, rule: Rule, store: Store, steps: int) -> str:
+    """Write what two installs told, of which one is ill beside the other, or both are apart."""
+    told = wanted(store, rule.expr)
+    return "".join(_test(rule.name, told, steps, kind=kind, fired=int(kind == BESIDE)))
 
 
 def wanted(store: Store, expression: str) -> Store:
@@ -96,8 +89,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             store = perform(PLAYS[rule.name], Path(folder))
         told[rule.name] = (wanted(store, rule.expr), PLAYS[rule.name].steps)
-    with tempfile.TemporaryDirectory() as folder:
-        both = two_installs(Path(folder))
+    rules = {rule.name: rule for rule in read_rules()}
+    both = ""
+    for kind, alert in INSTALLS:
+        with tempfile.TemporaryDirectory() as folder:
+            store, steps = perform_two(kind, alert, Path(folder))
+        both += of_two(kind, rules[alert], store, steps)
     SHIPPED.write_text(document(told) + both, encoding="utf-8")
     return 0
 

@@ -259,6 +259,14 @@ PLAYS: Final = {
 }
 """By the name of the alert that has to fire at the end, and not at the first step."""
 MORE: Final = {
+    "callbacks of which never one came": (
+        "CallvaultWebhookSilent",
+        Play(_at(0, lambda exposed: exposed.listen(Source.WEBHOOK)), 150),
+    ),
+    "a listing that was never read": (
+        "CallvaultListingSilent",
+        Play(_at(0, lambda exposed: exposed.listen(Source.LISTING)), 18),
+    ),
     "a night that ran once and no more": ("CallvaultTimerDidNotRun", Play(_at(0, _one_night), 30)),
     "nights that all end badly": ("CallvaultTimerDidNotRun", Play(_bad_nights, 30)),
     "an import that failed": ("CallvaultRunFailed", Play(_failing("enqueue cdr"), 10)),
@@ -266,21 +274,25 @@ MORE: Final = {
     "housekeeping that failed": ("CallvaultRunFailed", Play(_failing("catalog tidy"), 10)),
 }
 """Further ways in which an alert fires."""
-BESIDE: Final = (
-    "CallvaultNotArchiving",
-    "CallvaultNoWorkers",
-    "CallvaultMetricsGone",
-    "CallvaultRunFailed",
-)
-"""Alerts that fire of an install also where another one is well."""
-APART: Final = {
+BESIDE: Final = "beside"
+"""One install is ill, and one that is well stands beside it."""
+APART: Final = "apart"
+"""None of two installs is ill; what is read of both together would look so."""
+_BOTH: Final = {
     "CallvaultNotArchiving": (Play(_slowly, 12), Play(_quiet, 12)),
     "CallvaultRunFailed": (
         Play(_at(0, _failed_long_ago), 12),
         Play(_at(0, lambda exposed: exposed.run("work")), 12),
     ),
 }
-"""Two installs of which none is ill; what is read of both together would look so."""
+INSTALLS: Final = (
+    (BESIDE, "CallvaultNotArchiving"),
+    (BESIDE, "CallvaultNoWorkers"),
+    (BESIDE, "CallvaultMetricsGone"),
+    (BESIDE, "CallvaultRunFailed"),
+    *((APART, alert) for alert in _BOTH),
+)
+"""How two installs stand, and which alert that concerns."""
 QUIET: Final = {
     "a drain by hand that is long over": Play(_at(0, _failed_yesterday), 30),
     "a run that was repeated and went well": Play(_repeated, 12),
@@ -289,22 +301,12 @@ QUIET: Final = {
 """At the end of each, no alert about runs fires."""
 
 
-def beside(alert: str, folder: Path) -> tuple[Store, list[int]]:
-    """Let one install be ill and another one well; return what is told of both, and when."""
+def perform_two(kind: str, alert: str, folder: Path) -> tuple[Store, int]:
+    """Let two installs play; return what is told of both, and at how many steps."""
     play = PLAYS[alert]
-    return _both(folder, ill=play, well=Play(_well, play.steps))
-
-
-def apart(alert: str, folder: Path) -> tuple[Store, list[int]]:
-    """Let none of two installs be ill; return the same."""
-    one, other = APART[alert]
-    return _both(folder, one=one, other=other)
-
-
-def _both(folder: Path, **plays: Play) -> tuple[Store, list[int]]:
+    one, other = (play, Play(_well, play.steps)) if kind == BESIDE else _BOTH[alert]
     told = {}
-    for name, play in plays.items():
+    for name, part in (("one", one), ("other", other)):
         (own := folder / name).mkdir()
-        told[name] = perform(play, own)
-    steps = max(play.steps for play in plays.values())
-    return of_installs(**told), [step * STEP for step in range(steps)]
+        told[name] = perform(part, own)
+    return of_installs(**told), one.steps

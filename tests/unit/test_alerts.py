@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.alerts.promql import Series, UnknownError, evaluate, names
-from tests.alerts.promtool import SHIPPED, document, two_installs, wanted
+from tests.alerts.promtool import SHIPPED, document, of_two, wanted
 from tests.alerts.rules import FOLDER, RULES, fires, read_rules
 from tests.alerts.scenarios import (
-    APART,
     BESIDE,
+    INSTALLS,
     MORE,
     PLAYS,
     QUIET,
     STEP,
     WELL,
-    apart,
-    beside,
     perform,
+    perform_two,
 )
 from worker.cli import cli
 from worker.exposition import COUNTERS, GAUGES
@@ -74,32 +73,21 @@ def test_what_was_made_good_or_is_long_over_alerts_nobody(name: str, tmp_path: P
     assert [fires(rule, store, times)[times[-1]] for rule in of_runs] == [{}, {}]
 
 
-@pytest.mark.parametrize("name", BESIDE)
-def test_an_install_that_is_ill_is_told_of_beside_one_that_is_well(
-    name: str, tmp_path: Path
-) -> None:
-    """Both with an account of the same name, in one Prometheus; only the ill one alerts."""
-    store, times = beside(name, tmp_path)
+@pytest.mark.parametrize(("kind", "name"), INSTALLS)
+def test_each_of_two_installs_is_held_against_itself(kind: str, name: str, tmp_path: Path) -> None:
+    """In one Prometheus, with accounts of the same name: one that is ill alerts, and alone.
+
+    Nor does one that has calls alert as another has no work, or has run.
+    """
+    store, steps = perform_two(kind, name, tmp_path)
     (rule,) = (rule for rule in ALL if rule.name == name)
+    times = [step * STEP for step in range(steps)]
     found = fires(rule, store, times)
     assert found[0] == {}
-    assert [dict(labels)["instance"] for labels in found[times[-1]]] == ["ill"]
-
-
-@pytest.mark.parametrize("name", APART)
-def test_two_installs_that_are_well_are_not_taken_for_one_that_is_ill(
-    name: str, tmp_path: Path
-) -> None:
-    """The calls of one are not held against the work of the other, nor its runs."""
-    store, times = apart(name, tmp_path)
-    (rule,) = (rule for rule in ALL if rule.name == name)
-    assert fires(rule, store, times)[times[-1]] == {}
-
-
-def test_promtool_is_shipped_what_two_installs_tell(tmp_path: Path) -> None:
-    """The same scenarios, for Prometheus' own tool."""
+    installs = [dict(labels)["instance"] for labels in found[times[-1]]]
+    assert installs == (["one"] if kind == BESIDE else [])
     shipped = SHIPPED.read_text(encoding="utf-8")
-    assert two_installs(tmp_path) in shipped, "python -m tests.alerts.promtool"
+    assert of_two(kind, rule, store, steps) in shipped, "python -m tests.alerts.promtool"
 
 
 def test_no_alert_fires_while_all_is_well(tmp_path: Path) -> None:

@@ -54,8 +54,9 @@ def test_each_call_is_counted_once() -> None:
             (SPOILT, EARLY),
             (HELD,),
             (
-                "1,310 for the provider, next at 2026-02-10T17:31+05:30; 3 for a further try of body-digest, "
-                "next at 2026-02-10T17:42+05:30; 40 for the backfill hours, from 2026-02-11T09:30+05:30 on"
+                "1,310 for the provider, next at 2026-02-10T17:31+05:30; "
+                "3 for a further try of body-digest, next at 2026-02-10T17:42+05:30; "
+                "40 for the backfill hours, from 2026-02-11T09:30+05:30 on"
             ),
         ),
         (
@@ -72,5 +73,5 @@ def test_each_call_is_counted_once() -> None:
     ],
 )
 def test_it_is_said_in_one_line(waits: list[Wait], held: list[Held], expected: str) -> None:
-    """How many wait for what and until when, with the zone; the commonest troubles by their names."""
+    """How many wait for what and until when, in full; the commonest troubles by their names."""
     assert expected == waiting_text(waits, held, zone=ZONE)
