@@ -59,9 +59,8 @@ fuzz: $(VENV)/dev.done ## Meet odd answers of the API for SECONDS=20; SEED=… r
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel; CPU of the look at audio
-	$(BIN)/python -m bench.compare
-	$(BIN)/python -m bench.audio
+bench: $(VENV)/run.done ## Beside curl, aria2, aiohttp and arq, into docs/performance.md; QUICK=1 only sees that it runs
+	$(BIN)/python -m bench.compare $(if $(QUICK),--quick)
 
 # make chaos SEED=7 CALLS=5000 KILLS=200 FLUSHES=3; KILLS=0 FLUSHES=0 is the provider's faults alone.
 SEED    ?= 1
