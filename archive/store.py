@@ -1,9 +1,9 @@
 """The archive's files: publishing recordings in an order that a crash cannot make a lie of.
 
-The order is: part file written and flushed; sidecar written, flushed and published; audio
-published by ``link``, which never overwrites; folders flushed. Only then may the catalog say
-"archived". Many recordings go through each step together, so that a flush serves them all; the
-steps are never reordered. These functions block: call them in a thread.
+The order is: part file and sidecar written and flushed, in a folder of their own; sidecar
+published; audio published by ``link``, which never overwrites; folders flushed. Only then may the
+catalog say "archived". Many recordings go through each step together, so that a flush serves them
+all; the steps are never reordered. These functions block: call them in a thread.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Store:
         self._flush_folders(waiting, folders, results)
         for index, pending in waiting.items():
             results[index] = _proof(pending)
-            self._discard(pending)
+            self._discard(pending, "part")
         return [results[index] for index in range(len(group))]
 
     def adopt(self, place: Place, kept: Proof | None = None) -> Proof | None:
@@ -247,11 +247,16 @@ class Store:
         return folder
 
     def _write(self, pending: Pending) -> None:
+        """Write what is to be published, and have the disk begin with all of the group at once."""
         if pending.body is not None:
             _write_new(self.part(pending.lease, pending.place), pending.body)
+        if self._sidecar:
+            _write_new(self._described(pending), _sidecar(pending))
 
     def _flush(self, pending: Pending) -> None:
         self._bring_to_disk(self.part(pending.lease, pending.place))
+        if self._sidecar:
+            self._bring_to_disk(self._described(pending))
 
     def _clear(self, pending: Pending) -> set[Path]:
         """Make the folder, and move a file away that lies in the place and is another one."""
@@ -265,12 +270,11 @@ class Store:
 
     def _describe(self, pending: Pending) -> None:
         """Publish the sidecar, which is no proof before the audio is there."""
-        if not self._sidecar:
-            return
-        described = self.root / PARTS / part_name(pending.lease, pending.place.stem, "json")
-        _write_new(described, _sidecar(pending))
-        self._bring_to_disk(described)
-        described.replace(self.root / sidecar_path(pending.path))
+        if self._sidecar:
+            self._described(pending).replace(self.root / sidecar_path(pending.path))
+
+    def _described(self, pending: Pending) -> Path:
+        return self.root / PARTS / part_name(pending.lease, pending.place.stem, "json")
 
     def _place(self, pending: Pending) -> set[Path]:
         final = self.root / pending.path
@@ -279,14 +283,15 @@ class Store:
             os.link(self.part(pending.lease, pending.place), final)
         return {final.parent}
 
-    def _discard(self, pending: Pending) -> None:
-        for kind in ("part", "json"):
+    def _discard(self, pending: Pending, *kinds: str) -> None:
+        for kind in kinds or ("part", "json"):
             with suppress(OSError):  # what cannot be removed now is swept later
                 (self.root / PARTS / part_name(pending.lease, pending.place.stem, kind)).unlink()
 
     def _make_folder(self, folder: Path) -> set[Path]:
         """Make a folder with its parents; return what must be flushed for it to last."""
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
         return set() if folder in self._lasting else self._chain(folder)
 
     def _chain(self, folder: Path) -> set[Path]:
@@ -360,6 +365,18 @@ def _write_new(path: Path, content: bytes) -> None:
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
+        begin_to_flush(handle)
+
+
+def begin_to_flush(handle: int, start: int = 0, length: int = 0) -> None:
+    """Have the system begin to write a file to the disk; nothing is waited for, nothing promised.
+
+    So that flushes, one after the other, find most of their work done: of a group's, the first one
+    brings all that was begun to the disk. On Linux this advice begins to write what is dirty, and
+    drops no page of it (mm/fadvise.c, generic_fadvise).
+    """
+    with suppress(OSError):
+        os.posix_fadvise(handle, start, length, os.POSIX_FADV_DONTNEED)
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -30,17 +30,17 @@ class Cost(NamedTuple):
 
 
 def run(command: Sequence[str], *, where: Path, environment: Mapping[str, str]) -> Cost:
-    """Run a command and return what it cost.
+    """Run a command and return what it cost; what it prints is in ``output.log``.
 
     Raises:
         SystemExit: it failed; the text says what it printed.
     """
-    log = where / "output.log"
+    log = where / "errors.log"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
-    with log.open("wb") as output:
+    with (where / "output.log").open("wb") as output, log.open("wb") as errors:
         process = subprocess.Popen(
-            command, cwd=where, env=environment, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=where, env=environment, stdout=output, stderr=errors
         )
         watch = _Watch(process.pid)
         watch.start()
