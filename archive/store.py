@@ -21,6 +21,7 @@ import msgspec
 
 from archive.errors import StoreError
 from archive.flags import DAMAGES
+from archive.flushing import begin_to_flush, flush_file
 from archive.layout import (
     PARTS,
     QUARANTINE,
@@ -135,7 +136,7 @@ class Store:
         path = self.root / PARTS / part_name(lease, "probe", "part")
         try:
             _write_new(path, bytes(_PROBE))
-            _flush_file(path)
+            flush_file(path)
         finally:
             path.unlink(missing_ok=True)
 
@@ -324,7 +325,7 @@ class Store:
 
     def _bring_to_disk(self, path: Path) -> None:
         """Bring a file's bytes, or a folder's names, to the disk."""
-        _flush_file(path)
+        flush_file(path)
 
     def _flush_folder(self, folder: Path) -> None:
         self._bring_to_disk(folder)
@@ -368,37 +369,17 @@ def _write_new(path: Path, content: bytes) -> None:
         begin_to_flush(handle)
 
 
-def begin_to_flush(handle: int, start: int = 0, length: int = 0) -> None:
-    """Have the system begin to write a file to the disk; nothing is waited for, nothing promised.
-
-    So that flushes, one after the other, find most of their work done: of a group's, the first one
-    brings all that was begun to the disk. On Linux this advice begins to write what is dirty, and
-    drops no page of it (mm/fadvise.c, generic_fadvise).
-    """
-    with suppress(OSError):
-        os.posix_fadvise(handle, start, length, os.POSIX_FADV_DONTNEED)
-
-
 def _write_whole(path: Path, content: bytes) -> None:
     """Write a file that is there with all of its content or not at all."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         _write_new(fresh, content)
-        _flush_file(fresh)
+        flush_file(fresh)
         fresh.replace(path)
     except OSError:
         with suppress(OSError):
             fresh.unlink()
         raise
-
-
-def _flush_file(path: Path) -> None:
-    """Bring a file's bytes, or a folder's names, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sha256(path: Path) -> str:

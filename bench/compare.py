@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -22,6 +22,9 @@ from bench.material import SIZES
 from bench.page import write_page
 from bench.rounds import Cell, Measured, measure
 from worker.valkey_binary import find_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 _LATENCIES_MS: Final = (0, 20, 200)
@@ -49,7 +52,11 @@ def main() -> int:
     )
     parser.add_argument("--raw", type=Path, help="also write what was measured, as JSON")
     parser.add_argument("--quick", action="store_true", help="only see that it runs; keep nothing")
+    parser.add_argument("--page-of", nargs="+", type=Path, help="only write the page of such JSON")
     chosen = parser.parse_args()
+    if chosen.page_of:
+        write_page(_PAGE, _join(chosen.page_of), "python -m bench.compare, in several runs")
+        return 0
     if words := missing():
         print(words, file=sys.stderr)
         return 2
@@ -106,6 +113,17 @@ def _quick(where: Path) -> int:
 def _keep(measured: Measured, raw: Path | None) -> None:
     if raw is not None:
         raw.write_bytes(msgspec.json.encode(measured))
+
+
+def _join(files: Iterable[Path]) -> Measured:
+    """Return what several runs measured as if it were of one."""
+    runs = [msgspec.json.decode(file.read_bytes(), type=Measured) for file in files]
+    return Measured(
+        turns=[turn for run in runs for turn in run.turns],
+        starts=[start for run in runs for start in run.starts],
+        floods=[flood for run in runs for flood in run.floods],
+        network=runs[0].network,
+    )
 
 
 def _say(text: str) -> None:

@@ -36,8 +36,8 @@ class Contestant(NamedTuple):
 CALLVAULT: Final = Contestant("callvault")
 CURL_PARALLEL: Final = Contestant("curl --parallel", script="curl_parallel.sh")
 CONTESTANTS: Final = (
-    Contestant("curl | jq, one by one", script="curl_jq.sh", lanes=1, most=250),
-    Contestant("xargs -P32 curl | jq", processes=32, script="xargs_curl.sh", lanes=32, most=600),
+    Contestant("curl | jq, one by one", script="curl_jq.sh", lanes=1, most=100),
+    Contestant("xargs -P32 curl | jq", processes=32, script="xargs_curl.sh", lanes=32, most=300),
     CURL_PARALLEL,
     Contestant("aria2c -j64", script="aria2.sh"),
     Contestant("aiohttp script", script="plain_aiohttp.sh"),

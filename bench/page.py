@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.material import SIZES, size_named
 from bench.plots import chart
-from bench.summary import Line, cells_of, lines_of
+from bench.summary import Line, cells_of, lines_of, without_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,9 +58,10 @@ def _parts(measured: Measured, command: str, plots: dict[str, str]) -> Iterator[
     yield f"Command: `{command}`  \n" + "  \n".join(_machine(measured))
     for name in plots:
         yield f"![{name.replace('-', ' ')}](performance/{name}.svg)"
-    for size, latency_ms in cells_of(measured.turns):
+    turns = [*measured.turns, *without_start(measured.turns, measured.starts)]
+    for size, latency_ms in cells_of(turns):
         yield f"### {size}, {latency_ms} ms\n\n{_HEAD}" + "\n".join(
-            map(_row, lines_of(measured.turns, (size, latency_ms), size_named(size).about))
+            map(_row, lines_of(turns, (size, latency_ms), size_named(size).about))
         )
     yield (
         "### What the server could have given\n\n"

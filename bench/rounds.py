@@ -64,9 +64,10 @@ class Flood(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """All turns, and what the server could have given."""
+    """All turns, what callvault takes for one recording, and what the server could have given."""
 
     turns: list[Turn]
+    starts: list[Turn]
     floods: list[Flood]
     network: str
 
@@ -82,6 +83,7 @@ def measure(
     """Measure all contestants in each cell; what they fetch lies below ``where`` meanwhile."""
     netem = has_netem()
     turns: list[Turn] = []
+    starts: list[Turn] = []
     floods: list[Flood] = []
     scratch = Path(tempfile.mkdtemp(prefix="callvault-bench-", dir=where))
     try:
@@ -93,10 +95,13 @@ def measure(
                     for contestant in contestants:
                         turn = _turn(contestant, cell, server, length, scratch)
                         turns.append(turn)
+                        if not contestant.script:
+                            one = msgspec.structs.replace(cell, count=1)
+                            starts.append(_turn(contestant, one, server, length, scratch))
                         say(_line(turn, number))
     finally:
         shutil.rmtree(scratch)
-    return Measured(turns, floods, "netem" if netem else "nginx")
+    return Measured(turns, starts, floods, "netem" if netem else "nginx")
 
 
 @contextmanager

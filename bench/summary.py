@@ -36,6 +36,35 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     mb_per_second: float
 
 
+def without_start(turns: Iterable[Turn], starts: Sequence[Turn]) -> list[Turn]:
+    """Return turns without what the same contestant takes, in its median, for one recording.
+
+    Those of whom that is not known are left out. At least a tenth of a turn is left of it.
+    """
+    rest = []
+    for turn in turns:
+        begun = [
+            start
+            for start in starts
+            if (start.contestant, start.processes, start.size, start.latency_ms)
+            == (turn.contestant, turn.processes, turn.size, turn.latency_ms)
+        ]
+        if not begun:
+            continue
+        wall_s = turn.wall_s - statistics.median(start.wall_s for start in begun)
+        cpu_s = turn.cpu_s - statistics.median(start.cpu_s for start in begun)
+        name = f"{turn.contestant}, without its start"
+        rest.append(
+            msgspec.structs.replace(
+                turn,
+                contestant=name,
+                wall_s=max(wall_s, 0.1 * turn.wall_s),
+                cpu_s=max(cpu_s, 0.1 * turn.cpu_s),
+            )
+        )
+    return rest
+
+
 def cells_of(turns: Iterable[Turn]) -> list[tuple[str, int]]:
     """Return the cells in the order they were measured."""
     return list(dict.fromkeys((turn.size, turn.latency_ms) for turn in turns))

@@ -7,6 +7,7 @@ can start one with ``arq worker.main.WorkerSettings`` as well; it then dispatche
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -63,6 +64,7 @@ _HEALTH_S: Final = 15
 _NOTE_S: Final = 3
 QUEUE_LOST: Final = 75
 """The exit code of a process that lost Redis (``EX_TEMPFAIL``): its supervisor waits for that."""
+_GC: Final = (20_000, 20, 20)
 _log = structlog.get_logger()
 
 
@@ -329,6 +331,9 @@ def main() -> int:
         quiet=QUIET_VARIABLE in os.environ,
         secrets=secrets_in(os.environ, settings.queue.url),
     )
+    # What is there when work begins stays; looking at it again and again finds nothing.
+    gc.freeze()
+    gc.set_threshold(*_GC)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_supervised(settings))
