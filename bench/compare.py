@@ -51,6 +51,7 @@ def main() -> int:
         "--where", type=Path, default=Path(), help="a folder on the disk to measure"
     )
     parser.add_argument("--raw", type=Path, help="also write what was measured, as JSON")
+    parser.add_argument("--fast", action="store_true", help="leave out those who are slow")
     parser.add_argument("--quick", action="store_true", help="only see that it runs; keep nothing")
     parser.add_argument("--page-of", nargs="+", type=Path, help="only write the page of such JSON")
     chosen = parser.parse_args()
@@ -62,12 +63,15 @@ def main() -> int:
         return 2
     if chosen.quick:
         return _quick(chosen.where)
+    contestants = [one for one in CONTESTANTS if not (chosen.fast and one.lanes)]
     cells = [
         Cell(size, latency, max(1, round(_COUNTS[size] * chosen.share)))
         for latency in chosen.latencies
         for size in chosen.sizes
     ]
-    measured = measure(cells, chosen.rounds, where=chosen.where.resolve(), say=_say)
+    measured = measure(
+        cells, chosen.rounds, where=chosen.where.resolve(), say=_say, contestants=contestants
+    )
     _keep(measured, chosen.raw)
     write_page(_PAGE, measured, f"python -m bench.compare {' '.join(sys.argv[1:])}".strip())
     return 0

@@ -87,7 +87,8 @@ def _line(mine: list[Turn], base: list[Turn], length: float) -> Line:
         return statistics.median(map(figure, mine))
 
     def against(figure: Callable[[Turn], float]) -> float:
-        pairs = zip(mine, base, strict=True)
+        # Who is left out of some rounds was there in the first ones.
+        pairs = zip(mine, base, strict=False)
         return statistics.median(figure(turn) / figure(other) for turn, other in pairs)
 
     rates = [_per_second(turn) for turn in mine]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from bench.compare import missing
-from bench.plots import chart
 
 _ROOT = Path(__file__).parents[2]
 
@@ -27,10 +26,3 @@ def test_everybody_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("callvault (") == 3
     assert not list(tmp_path.iterdir())
-
-
-def test_a_chart_has_a_line_for_each_series() -> None:
-    """Each series is drawn and named."""
-    picture = chart("Rates", ["small", "large"], {"one": [1.0, 10.0], "two": [2.0, 2000.0]})
-    assert picture.count("<polyline") == 2
-    assert ">two</text>" in picture
