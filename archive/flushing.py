@@ -22,7 +22,7 @@ def begin_to_flush(handle: int, start: int = 0, length: int = 0) -> None:
 
 
 def flush_file(path: Path) -> None:
-    """Bring a file's bytes, or a folder's names, to the disk."""
+    """Bring a file's bytes to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -342,13 +342,8 @@ class Store:
                 self._note_lasting((self.root / pending.path).parent)
 
     def _bring_to_disk(self, path: Path) -> None:
-<<<<<<< HEAD
-        """Bring a file's bytes, or a folder's names, to the disk."""
-        flush_file(path)
-=======
         """Bring a file's bytes to the disk."""
-        _flush_file(path)
->>>>>>> main
+        flush_file(path)
 
     def _flush_folder(self, folder: Path) -> None:
         flush_folder(folder)
@@ -405,18 +400,6 @@ def _write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-<<<<<<< HEAD
-=======
-def _flush_file(path: Path) -> None:
-    """Bring a file's bytes to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
->>>>>>> main
 def _sha256(path: Path) -> str:
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
