@@ -14,10 +14,10 @@ from bench.plots import chart
 from bench.summary import Line, cells_of, lines_of, without_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from bench.rounds import Measured
+    from bench.rounds import Measured, Turn
 
 _BEGIN: Final = "<!-- what make bench wrote begins here -->"
 _END: Final = "<!-- what make bench wrote ends here -->"
@@ -59,7 +59,7 @@ def _parts(measured: Measured, command: str, plots: dict[str, str]) -> Iterator[
     for name in plots:
         yield f"![{name.replace('-', ' ')}](performance/{name}.svg)"
     turns = [*measured.turns, *without_start(measured.turns, measured.starts)]
-    for size, latency_ms in cells_of(turns):
+    for size, latency_ms in _in_order(turns):
         yield f"### {size}, {latency_ms} ms\n\n{_HEAD}" + "\n".join(
             map(_row, lines_of(turns, (size, latency_ms), size_named(size).about))
         )
@@ -72,6 +72,11 @@ def _parts(measured: Measured, command: str, plots: dict[str, str]) -> Iterator[
             for flood in measured.floods
         )
     )
+
+
+def _in_order(turns: Iterable[Turn]) -> list[tuple[str, int]]:
+    """Return the cells, the least latency and the smallest recordings first."""
+    return sorted(cells_of(turns), key=lambda cell: (cell[1], size_named(cell[0]).about))
 
 
 def _row(line: Line) -> str:
@@ -92,6 +97,8 @@ def _short(figure: float) -> str:
 def _plots(measured: Measured) -> Iterator[tuple[str, str]]:
     for latency_ms in dict.fromkeys(turn.latency_ms for turn in measured.turns):
         rates = _series(measured, latency_ms, lambda line: line.per_second)
+        if len(rates[0]) == 1:
+            continue  # a point is no line
         title = f"Recordings a second, round trip {latency_ms} ms"
         yield f"rate-{latency_ms}-ms", chart(title, *rates)
         if not latency_ms:
@@ -102,13 +109,14 @@ def _plots(measured: Measured) -> Iterator[tuple[str, str]]:
 def _series(
     measured: Measured, latency_ms: int, figure: Callable[[Line], float]
 ) -> tuple[list[str], dict[str, list[float]]]:
-    cells = [cell for cell in cells_of(measured.turns) if cell[1] == latency_ms]
+    cells = [cell for cell in _in_order(measured.turns) if cell[1] == latency_ms]
     series: dict[str, list[float]] = {}
     for cell in cells:
         for line in lines_of(measured.turns, cell, 1):
             name = f"{line.contestant} ({line.processes})"
             series.setdefault(name, []).append(figure(line))
-    return [size for size, _ in cells], series
+    whole = {name: line for name, line in series.items() if len(line) == len(cells)}
+    return [size for size, _ in cells], whole
 
 
 def _machine(measured: Measured) -> Iterator[str]:

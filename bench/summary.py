@@ -37,32 +37,23 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def without_start(turns: Iterable[Turn], starts: Sequence[Turn]) -> list[Turn]:
-    """Return turns without what the same contestant takes, in its median, for one recording.
+    """Return turns without the CPU that the same contestant takes for one recording (the median).
 
-    Those of whom that is not known are left out. At least a tenth of a turn is left of it.
+    Those of whom that is not known are left out. The time by the clock stays what it was: a batch
+    of one waits for others, and what a run begins with overlaps with what it does.
     """
     rest = []
     for turn in turns:
-        begun = [
-            start
-            for start in starts
-            if (start.contestant, start.processes, start.size, start.latency_ms)
-            == (turn.contestant, turn.processes, turn.size, turn.latency_ms)
-        ]
-        if not begun:
-            continue
-        wall_s = turn.wall_s - statistics.median(start.wall_s for start in begun)
-        cpu_s = turn.cpu_s - statistics.median(start.cpu_s for start in begun)
-        name = f"{turn.contestant}, without its start"
-        rest.append(
-            msgspec.structs.replace(
-                turn,
-                contestant=name,
-                wall_s=max(wall_s, 0.1 * turn.wall_s),
-                cpu_s=max(cpu_s, 0.1 * turn.cpu_s),
-            )
-        )
+        begun = [start.cpu_s for start in starts if _place_of(start) == _place_of(turn)]
+        if begun:
+            name = f"{turn.contestant}, CPU without its start"
+            cpu_s = turn.cpu_s - statistics.median(begun)
+            rest.append(msgspec.structs.replace(turn, contestant=name, cpu_s=cpu_s))
     return rest
+
+
+def _place_of(turn: Turn) -> tuple[str, int, str, int]:
+    return turn.contestant, turn.processes, turn.size, turn.latency_ms
 
 
 def cells_of(turns: Iterable[Turn]) -> list[tuple[str, int]]:

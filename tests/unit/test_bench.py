@@ -40,13 +40,13 @@ def test_ratios_are_of_turns_of_one_round() -> None:
 
 
 def test_a_start_is_taken_from_those_who_have_one() -> None:
-    """What one recording takes is taken off; a turn that is no longer leaves a tenth of itself."""
+    """The CPU that one recording takes is taken off, and the time stays."""
     turns = [turn(BASE, wall_s=1.0), turn("ours", wall_s=3.0), turn("ours", wall_s=1.0)]
     starts = [turn("ours", wall_s=1.0, cpu_s=0.25, count=1)]
     rest = without_start(turns, starts)
-    assert [one.wall_s for one in rest] == [2.0, 0.1]
+    assert [one.wall_s for one in rest] == [3.0, 1.0]
     assert {0.75} == {one.cpu_s for one in rest}
-    assert {"ours, without its start"} == {one.contestant for one in rest}
+    assert {"ours, CPU without its start"} == {one.contestant for one in rest}
 
 
 def test_a_chart_has_a_line_for_each_series() -> None:
