@@ -39,6 +39,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 """
 _AFTER_TROUBLE_S: Final = 1.0
+_COUNTS_S: Final = 60.0
 _UNKNOWN: Final = "-"
 _log = structlog.get_logger()
 
@@ -170,10 +171,12 @@ def housekeeping(
     dispatch: Callable[[], Awaitable[object]],
     rescue: Callable[[], Awaitable[object]],
     write_days: Callable[[], Awaitable[object]],
+    add_counts_up: Callable[[], Awaitable[object]],
 ) -> list[Duty]:
     """Return the leader's duties in the order in which they matter."""
     return [
         Duty("rescue", RESCUE_S, rescue),
         Duty("dispatch", DISPATCH_S, dispatch),
         Duty("day files", RESCUE_S, write_days, longest_rest_s=math.inf),
+        Duty("counts", _COUNTS_S, add_counts_up),
     ]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from archive.catalog import troubles
+from archive.catalog import counts, troubles
 from archive.clock import system_clock
 from archive.errors import CatalogError, QueueError, StoreError
 from jobs.daykeeper import DayKeeper
@@ -63,7 +63,12 @@ async def lead_until(
     )
     rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=system_clock)
     async with DayKeeper(catalog, settings.archive.root) as keeper:
-        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick, write_days=keeper.tick)
+        duties = housekeeping(
+            dispatch=dispatcher.tick,
+            rescue=rescuer.tick,
+            write_days=keeper.tick,
+            add_counts_up=partial(catalog.write, counts.add_up),
+        )
         leader = Leader(pool)
         if crew is not None:
             # Who does not lead cannot tell: what waits is the leader's to see to.

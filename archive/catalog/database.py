@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from archive.errors import CatalogError, InputError
 from archive.timings import LOCK_S
@@ -39,6 +39,9 @@ class Tx:
 
     ``queries`` are what aiosql made of them for this kind of connection.
     """
+
+    counts_what_is_added: ClassVar[bool] = False
+    """Whether new rows are counted without our doing: see `archive.catalog.counts`."""
 
     def __init__(self, connection: Any, queries: Any) -> None:  # noqa: ANN401 - each driver's own
         self.connection = connection

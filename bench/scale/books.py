@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
-from archive.catalog.database import open_database
+from archive.catalog.counts import recount
+from archive.catalog.database import open_database, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,6 +126,7 @@ def make_file(path: Path, size: Size) -> None:
         line.execute(text)
     line.execute("PRAGMA journal_mode = WAL").fetchall()
     line.close()
+    _count(path)
 
 
 def make_on_server(url: str, size: Size) -> None:
@@ -143,8 +146,15 @@ def make_on_server(url: str, size: Size) -> None:
             line.execute(text.encode())
         for text in aside:
             line.execute(text.encode())
+        _count(url)
         line.execute("VACUUM ANALYZE")
         line.execute("CHECKPOINT")
+
+
+def _count(where: str | Path) -> None:
+    """Keep the counts of what was made behind the triggers' backs."""
+    with closing(open_database(where)) as database:
+        written(database, recount)
 
 
 def _put_aside(line: psycopg.Connection[tuple[str, ...]]) -> list[str]:

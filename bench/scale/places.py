@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from tests.postgresql import Server
 
-_WAITING_OF_KEPT: Final = 100
-"""One of so many waits in a catalog of an archive; in one of a backlog all do."""
+_WAITING: Final = 100_000
+"""So many wait in the catalog of an archive; in one of a backlog all do."""
 
 
 class Place(NamedTuple):
@@ -38,7 +38,7 @@ def place_of(folder: Path, calls: int, *, server: Server | None, backlog: bool =
     if noted.exists():
         url, size, made_s = json.loads(noted.read_text())
         return Place(url, Size(*size), made_s)
-    waiting = calls if backlog else calls // _WAITING_OF_KEPT
+    waiting = calls if backlog else min(calls, _WAITING)
     size = Size(calls, waiting, int(time.time() * 1000) // DAY_MS * DAY_MS)
     began = time.monotonic()
     if server is None:
