@@ -9,32 +9,52 @@ differ.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archive.call import State
 from archive.catalog.balance import Balance, balance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from archive.catalog.database import Tx
 
 
-@contextmanager
-def counting(tx: Tx, account: str, sids: Iterable[str]) -> Iterator[None]:
-    """Count the calls and the sightings of these Sids that are added meanwhile."""
-    if tx.counts_what_is_added:
-        yield
-        return
-    different = json.dumps(sorted(set(sids)))
-    last = tx.value("in_file_last_call")
-    seen = tx.value("seen_of", account=account, sids=different)
-    yield
-    tx.run("in_file_count_calls", after=last)
-    more = tx.value("seen_of", account=account, sids=different) - seen
-    if more:
-        tx.run("in_file_count_seen", account=account, calls=more)
+class Counting:
+    """Counts what one chunk adds: its calls, and then its sightings.
+
+    Where some of the calls were known, `before_sightings` is told before the sightings are added.
+    """
+
+    def __init__(self, tx: Tx, account: str) -> None:
+        self._tx = tx
+        self._account = account
+        self._on = not tx.counts_what_is_added
+        self._last = tx.value("in_file_last_call") if self._on else 0
+        self._known: str | None = None
+        self._seen = 0
+
+    def calls_added(self, new: int) -> None:
+        """Count the calls that were added."""
+        if self._on and new:
+            self._tx.run("in_file_count_calls", after=self._last)
+
+    def before_sightings(self, sids: Iterable[str]) -> None:
+        """Look which calls of a chunk were seen before, where some are known; else none was."""
+        if self._on:
+            self._known = json.dumps(sorted(set(sids)))
+            self._seen = self._look()
+
+    def sightings_added(self, added: int) -> None:
+        """Count the calls that a source has seen for the first time."""
+        if not (self._on and added):
+            return
+        more = added if self._known is None else self._look() - self._seen
+        if more:
+            self._tx.run("in_file_count_seen", account=self._account, calls=more)
+
+    def _look(self) -> int:
+        return int(self._tx.value("seen_of", account=self._account, sids=self._known))
 
 
 def quick_balance(tx: Tx, account: str | None = None) -> Balance:

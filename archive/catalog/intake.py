@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from archive.catalog.candidates import add_candidates, recall_untold
-from archive.catalog.counts import counting
+from archive.catalog.counts import Counting
 from archive.catalog.dayfiles import days_of_known, mark_days_of
 from archive.catalog.rows import NEW_COLUMNS, prepare
 from archive.clock import to_ms
@@ -63,33 +63,29 @@ def add_prepared(
     # Sorted by their Sid, since the rows that two of the trees keep apart by Sid then lie on pages
     # that are written once: with many rows that is half of the time.
     calls = sorted(calls, key=_sid)
-    with counting(tx, account.name, (str(values[1]) for values, _ in calls)):
-        new = _add(tx, calls, account=account, source=source, now=now)
-    told = [(str(values[1]), urls) for values, urls in calls if urls]
-    add_candidates(tx, told, account=account, source=source, now=now)
-    return Intake(new=new, known=len(calls) - new)
-
-
-def _add(
-    tx: Tx, calls: Sequence[NewCall], *, account: Account, source: Source, now: datetime
-) -> int:
-    """Add the calls and their sightings; return how many calls were new."""
     rows = [values for values, _ in calls]
+    counting = Counting(tx, account.name)
     new = tx.run_many("add_call", rows)
+    counting.calls_added(new)
     if new < len(rows):
         named = [dict(zip(NEW_COLUMNS, values, strict=True)) for values in rows]
         usual = [str(row["sid"]) for row in named if row["told_url"]]
         recall_untold(tx, usual, account=account, now=now)
         tx.run_many("fill_blanks", named)
+        counting.before_sightings(str(values[1]) for values in rows)
     seen = to_ms(now)
     sightings = [(account.name, values[1], source.value, seen) for values in rows]
-    if tx.run_many("add_sighting", sightings):
+    added = tx.run_many("add_sighting", sightings)
+    counting.sightings_added(added)
+    if added:
         days = {str(values[2]) for values in rows}
         if new < len(rows):
             # What is known already may stand on another day than this source says.
             days |= days_of_known(tx, account.name, (str(values[1]) for values in rows))
         mark_days_of(tx, account.name, days)
-    return new
+    told = [(str(values[1]), urls) for values, urls in calls if urls]
+    add_candidates(tx, told, account=account, source=source, now=now)
+    return Intake(new=new, known=len(rows) - new)
 
 
 def _sid(call: NewCall) -> str:
