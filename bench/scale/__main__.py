@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.scale.ask import Questions
+from bench.scale.load import load_of
 from bench.scale.places import place_of
 from bench.scale.product import Product
 from bench.scale.provider import provider
@@ -49,7 +50,7 @@ def main() -> None:
                 if "commands" in parts:
                     _commands(chosen.folder / "home", place, server, chosen.rounds)
                 if "work" in parts:
-                    _work(chosen, place_for_work(chosen.folder, place, server))
+                    _work(chosen, place_for_work(chosen.folder, place, server), server)
 
 
 def place_for_work(folder: Path, place: Place, server: Server | None) -> Place:
@@ -81,16 +82,22 @@ def _commands(home: Path, place: Place, server: Server | None, rounds: int) -> N
         print(Measured(f"`callvault {' '.join(words)}`", spent).row(), flush=True)
 
 
-def _work(chosen: argparse.Namespace, place: Place) -> None:
+def _work(chosen: argparse.Namespace, place: Place, server: Server | None) -> None:
+    loads: list[str] = []
     print(
         "\n| processes | first byte s | recordings/s | CPU each ms"
-        " | worker USS MB | RSS MB | Redis MB |"
+        " | worker USS MB | RSS MB | Redis MB | Redis commands each |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     with provider(chosen.folder / "provider") as api:
         for processes in map(int, chosen.processes.split(",")):
             product = Product(chosen.folder / "home", place, api, processes)
-            print(product.work(chosen.recordings).row(), flush=True)
+            before = None if server is None else load_of(server)
+            worked = product.work(chosen.recordings)
+            print(worked.row(), flush=True)
+            if server is not None and before is not None:
+                loads.append(load_of(server).since(before, worked.recordings))
+    print("\n".join(["", *loads]), flush=True)
 
 
 if __name__ == "__main__":

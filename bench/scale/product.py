@@ -41,13 +41,16 @@ class Worked(NamedTuple):
     worker_bytes: int
     worker_rss: int
     redis_bytes: int
+    redis_commands: float
+    recordings: int
 
     def row(self) -> str:
         """Return it as a row of a table."""
         megabytes = [f"{n / 2**20:.0f}" for n in (self.worker_bytes, self.worker_rss)]
         return (
             f"| {self.processes} | {self.first_byte_s:.1f} | {self.per_s:,.0f} | {self.cpu_ms:.2f}"
-            f" | {megabytes[0]} | {megabytes[1]} | {self.redis_bytes / 2**20:.1f} |"
+            f" | {megabytes[0]} | {megabytes[1]} | {self.redis_bytes / 2**20:.1f}"
+            f" | {self.redis_commands:.2f} |"
         )
 
 
@@ -117,7 +120,9 @@ class Product:
                 1000 * (done[2] - warm[2]) / (done[1] - warm[1]),
                 int(statistics.median(map(memory_of, ours))),
                 int(statistics.median(map(resident, ours))),
-                self._redis(),
+                self._redis("memory", "used_memory"),
+                self._redis("stats", "total_commands_processed") / done[1],
+                done[1],
             )
         finally:
             working.send_signal(signal.SIGTERM)
@@ -132,10 +137,10 @@ class Product:
             time.sleep(_LOOK_S / 10)
         raise AssertionError((self._home / "log").read_text())
 
-    def _redis(self) -> int:
+    def _redis(self, section: str, name: str) -> int:
         place = self._home / "state" / "queue" / "valkey.sock"
         with closing(redis.Redis(unix_socket_path=str(place))) as queue:
-            return int(queue.info("memory")["used_memory"])  # type: ignore[index]
+            return int(queue.info(section)[name])  # type: ignore[index]
 
 
 def _line(pid: int) -> str:

@@ -49,10 +49,10 @@ FOR EACH STATEMENT EXECUTE FUNCTION count_new_calls();
 CREATE FUNCTION count_new_sightings() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO count_changes (account, what, amount)
-  SELECT n.account, 'seen', COUNT(DISTINCT n.sid) FROM added AS n
-  WHERE NOT EXISTS (
-    SELECT 1 FROM sightings AS s WHERE s.account = n.account AND s.sid = n.sid AND NOT EXISTS (
-      SELECT 1 FROM added AS o WHERE o.account = s.account AND o.sid = s.sid AND o.source = s.source))
+  SELECT n.account, 'seen', COUNT(*)
+  FROM (SELECT account, sid, COUNT(*) AS fresh FROM added GROUP BY account, sid) AS n
+  -- All that there are of the call came just now.
+  WHERE n.fresh = (SELECT COUNT(*) FROM sightings AS s WHERE s.account = n.account AND s.sid = n.sid)
   GROUP BY n.account;
   RETURN NULL;
 END $$;
@@ -97,11 +97,9 @@ BEGIN
   INSERT INTO count_changes (account, what, amount)
   SELECT account, 'recordings', COUNT(*) FROM added GROUP BY account
   UNION ALL SELECT account, 'bytes', SUM(bytes) FROM added GROUP BY account
-  UNION ALL SELECT n.account, 'recorded', COUNT(DISTINCT n.sid) FROM added AS n
-  WHERE NOT EXISTS (
-    SELECT 1 FROM recordings AS r WHERE r.account = n.account AND r.sid = n.sid AND NOT EXISTS (
-      SELECT 1 FROM added AS o
-      WHERE o.account = r.account AND o.sid = r.sid AND o.object_name = r.object_name))
+  UNION ALL SELECT n.account, 'recorded', COUNT(*)
+  FROM (SELECT account, sid, COUNT(*) AS fresh FROM added GROUP BY account, sid) AS n
+  WHERE n.fresh = (SELECT COUNT(*) FROM recordings AS r WHERE r.account = n.account AND r.sid = n.sid)
   GROUP BY n.account;
   RETURN NULL;
 END $$;
