@@ -132,6 +132,8 @@ class Server:
             # Nothing is marked or counted by it.
             line.execute("SET session_replication_role = replica")
             line.execute(";".join(f"DELETE FROM {name}" for name in names).encode())  # noqa: S608 - its own names
+            # The row that the migration begins with.
+            line.execute("INSERT INTO roots (number, mark) VALUES (1, '')")
         return self._common
 
     def sql(self, statement: str, database: str = "postgres") -> None:
