@@ -57,7 +57,7 @@ def command_of(contestant: Contestant) -> list[str]:
     return [*run, "run", "export.csv", "--drain", "--json", "--no-progress"]
 
 
-def environment_of(contestant: Contestant, where: Path, host: str) -> Mapping[str, str]:
+def environment_of(contestant: Contestant, host: str) -> Mapping[str, str]:
     """Return the environment it runs in."""
     return {
         **os.environ,
@@ -70,7 +70,8 @@ def environment_of(contestant: Contestant, where: Path, host: str) -> Mapping[st
         "PEERS": str(PEERS),
         "PYTHON": sys.executable,
         "REDIS_SERVER": str(find_server()),
-        "REDIS_SOCKET": str(where / "redis.sock"),
+        # Relative: a socket's path has 107 bytes at most.
+        "REDIS_SOCKET": "redis.sock",
     }
 
 

@@ -133,7 +133,7 @@ def _turn(contestant: Contestant, cell: Cell, server: Server, length: int, scrat
         cost = run(
             [*server.prefix, *command_of(contestant)],
             where=folder,
-            environment=environment_of(contestant, folder, server.host),
+            environment=environment_of(contestant, server.host),
         )
         after = server.stats()
         check(contestant, folder, count, length)

@@ -4,7 +4,10 @@ set -eu
 "$REDIS_SERVER" --port 0 --unixsocket "$REDIS_SOCKET" --save '' --logfile redis.log &
 redis=$!
 trap 'kill "$redis" 2> /dev/null || true' EXIT
-until [ -S "$REDIS_SOCKET" ]; do sleep 0.02; done
+until [ -S "$REDIS_SOCKET" ]; do
+  kill -0 "$redis"
+  sleep 0.02
+done
 "$PYTHON" "$PEERS/plain_arq.py"
 export PYTHONPATH="$PEERS"
 workers=
