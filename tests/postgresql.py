@@ -60,7 +60,7 @@ class Server:
         wheel = Path(found.origin).parent
         for place in (wheel, wheel.with_name(f"{wheel.name}.libs")):
             shutil.copytree(place, self.folder / place.name)
-        (self.folder / "data").mkdir()
+        (self.folder / "data").mkdir(exist_ok=True)
         if os.geteuid() == 0:
             for place in (self.folder, self.folder / "data"):
                 shutil.chown(place, _NOBODY)
@@ -76,8 +76,8 @@ class Server:
         self._port = port
         self.start()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def begin(self) -> None:
+        """Start it, without waiting for it."""
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - its own arguments
@@ -88,6 +88,11 @@ class Server:
                 env=self._environment(),
                 start_new_session=True,
             )
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.begin()
+        assert self._process is not None
         until = time.monotonic() + _BOUND_S
         while True:
             try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
+from tests.acceptance.on_server import OnServer
 from tests.acceptance.proof import assert_archive_is_true
-from tests.acceptance.vault import COMMAND, Vault, until
+from tests.acceptance.vault import until
 from tests.postgresql import running_server
 from tests.provider import running_provider
 
@@ -19,31 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.postgresql import Server
-    from tests.provider import Provider
-
-
-class OnServer(Vault):
-    """A vault whose catalog is on a server."""
-
-    def __init__(self, folder: Path, provider: Provider, url: str) -> None:
-        self.url = url
-        super().__init__(folder, provider)
-        self.configure(catalog={"url": url})
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Read from the catalog; nothing while there is none, or no server."""
-        try:
-            with psycopg.connect(self.url) as line:
-                return line.execute(sql.encode()).fetchall()
-        except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
-            return []
-
-    def as_host(self, name: str, *words: str) -> list[str]:
-        """Return the line that runs a command as on a machine of that name, where we may."""
-        line = [str(COMMAND), *words]
-        if os.geteuid():
-            return line
-        return ["unshare", "--uts", "sh", "-c", f'hostname {name}; exec "$@"', "sh", *line]
 
 
 @pytest.fixture
@@ -56,7 +31,7 @@ def vault(tmp_path: Path, postgresql: Server) -> Iterator[OnServer]:
         vault.end_queue()
 
 
-def doctored(vault: Vault) -> dict[str, str]:
+def doctored(vault: OnServer) -> dict[str, str]:
     """Return what doctor finds of the catalog."""
     checks = json.loads(vault.run("doctor", "--json").out)
     return {one["check"]: one["result"] for one in checks if one["group"] == "catalog"}

@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 How = Literal["drop", "refuse"]
 _ACTION: Final[dict[How, str]] = {"drop": "blackhole", "refuse": "prohibit"}
 NAMESPACES: Final = (
-    *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
+    *(
+        "unshare",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child=SIGTERM",
+        "--mount-proc",
+        "--",
+    ),
 )
-"""What a run is started by: all that it starts, mounts and sets up ends with it, however it ends."""
+"""What a run is started by: all that it starts, mounts and sets up ends with it, in any case."""
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -59,7 +68,7 @@ class Net:
         callvault speaks plain HTTP to this machine only. So the stand-in provider has an address
         that counts as this machine's, and is yet behind the router.
         """
-        holder = subprocess.Popen(
+        holder = subprocess.Popen(  # noqa: S603 - our own words
             ["unshare", "--net", "--uts", "sh", "-c", f"hostname {name}; echo; exec cat"],  # noqa: S607 - util-linux
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
