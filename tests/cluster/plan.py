@@ -80,7 +80,7 @@ PLANS: Final[dict[str, tuple[Trouble, ...]]] = {
     ),
     "small": (
         _cut("leader", (), "drop", 12),
-        _cut("other", _CATALOG, "refuse", 5),
-        Trouble(deed=Deed.END_CONNECTIONS, hold_s=2),
+        _cut("other", _CATALOG, "refuse", 4),
+        _cut("other", _QUEUE, "refuse", 3),
     ),
 }

@@ -87,10 +87,9 @@ class HostedServer(Server):
 
     def fill(self, disk: str) -> None:
         """Leave no room on one of its disks."""
-        with (self.folder / disk / _FILLING).open("ab") as file, suppress(OSError):
+        with suppress(OSError), (self.folder / disk / _FILLING).open("ab", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
-                file.flush()
 
     def free(self) -> None:
         """Leave room again."""
