@@ -33,13 +33,14 @@ class Effect(msgspec.Struct, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run."""
+    """One run; ``ended_s`` is how long after the last call was settled all drains had ended."""
 
     plan: str
     calls: int
     took_s: float
     effects: list[Effect]
     ends: dict[str, dict[str, int]]
+    ended_s: float | None
     catalog_starts: int
     states: dict[str, int]
     rightly_failed: int
@@ -59,7 +60,7 @@ def lines(report: Report) -> Iterator[str]:
         times = (one.went_on_s, one.given_back_s, one.led_s, one.back_s, one.gap_s)
         shown = "".join(f"{'-' if t is None else f'{t:.1f}':>8}" for t in times)
         yield f"  {f'{one.name} ({one.host})':<44}{one.in_hand:>8}{shown}"
-    yield f"  runs ended  {report.ends}"
+    yield f"  runs ended  {report.ends}, {report.ended_s} s after the last call was settled"
     yield f"  the catalog's server was started again {report.catalog_starts} times"
     yield f"  calls       {report.states}; rightly failed, then archived: {report.rightly_failed}"
     yield (

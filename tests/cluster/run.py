@@ -82,6 +82,7 @@ class _Run:
         self._sampled_at = 0.0
         self._unsettled: int | None = None
         self._held: list[tuple[str, str, str]] = []
+        self._ended_s: float | None = None
         self._effects: list[Effect] = []
         self._violations: list[Violation] = []
 
@@ -99,7 +100,10 @@ class _Run:
             for trouble in PLANS[self._options.plan]:
                 self._effects.append(self._suffer(trouble))
             site.provider.heal()
+            self._until(lambda: self._unsettled == 0, None)
+            settled_at = time.monotonic()
             self._until(self._is_drained, None)
+            self._ended_s = round(time.monotonic() - settled_at, 1)
             rightly = self._put_back()
             took_s = time.monotonic() - self._began
             self._judge_end()
@@ -126,6 +130,7 @@ class _Run:
                 name: {str(code): count for code, count in sorted(crew.ends.items())}
                 for name, crew in site.crews.items()
             },
+            ended_s=self._ended_s,
             catalog_starts=site.postgresql.started_again,
             states=site.operator.states(),
             rightly_failed=rightly,
@@ -234,7 +239,7 @@ class _Run:
         doing: dict[Deed, Callable[[], object]] = {
             Deed.END_CONNECTIONS: server.end_connections,
             Deed.FILL_DATA: lambda: server.fill("data"),
-            Deed.FILL_LOG: lambda: server.fill("wal"),
+            Deed.FILL_LOG: server.fill_log,
         }
         return doing.get(trouble.deed)
 
@@ -272,6 +277,15 @@ class _Run:
         twice = "SELECT sid FROM looks WHERE state = 'archived' GROUP BY sid HAVING COUNT(*) > 1"
         for (sid,) in site.operator.rows(twice):
             self._violations.append(Violation("settled twice", sid, "by who held it no longer"))
+        if self._ended_s is not None and self._ended_s > _AGAIN_S:
+            found = f"drains ended {self._ended_s} s after the last call was settled"
+            self._violations.append(Violation("time", "", found))
+        for name, vault in site.vaults.items():
+            for file in sorted(vault.folder.glob("*.err")):
+                text = file.read_text()
+                if "Traceback" in text:
+                    found = f"{name}/{file.name} has a traceback: {_after(text, 'Traceback')}"
+                    self._violations.append(Violation("runs", "", found))
         for table in ("batches", "pauses"):
             ((left,),) = site.operator.rows(f"SELECT COUNT(*) FROM {table}")  # noqa: S608 - ours
             if left:
@@ -322,3 +336,8 @@ class _Run:
             if now >= self._deadline:
                 raise OutOfTimeError
             time.sleep(_LOOK_S)
+
+
+def _after(text: str, word: str) -> str:
+    place = text.index(word)
+    return text[max(0, place - 300) : place + 700]

@@ -93,6 +93,12 @@ class HostedServer(Server):
             while True:
                 file.write(bytes(4096))
 
+    def fill_log(self) -> None:
+        """Leave no room for its log, of which it begins another piece."""
+        self.fill("wal")
+        with suppress(psycopg.OperationalError):
+            self.sql("SELECT pg_switch_wal()")
+
     def refusals(self) -> int:
         """Count how often it had no room."""
         return (self.folder / "log").read_bytes().count(b"No space left on device")
