@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tests.chaos.judge import Violation  # noqa: TC001 - msgspec reads the types when it decodes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.chaos.judge import Violation
 
 
 class Effect(msgspec.Struct, kw_only=True):
@@ -40,7 +40,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     took_s: float
     effects: list[Effect]
     ends: dict[str, dict[str, int]]
-    ended_s: float | None
+    ended_s: float
     catalog_starts: int
     states: dict[str, int]
     rightly_failed: int

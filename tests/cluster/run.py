@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +15,8 @@ import msgspec
 
 from tests.chaos import evidence
 from tests.chaos.holds import Holds
-from tests.chaos.judge import Violation, judge, judge_failures
-from tests.chaos.run import objects_told
+from tests.chaos.judge import Violation, judge_failures
+from tests.cluster.judging import AGAIN_S, LIMIT, judge_end, note_gaps
 from tests.cluster.plan import PLANS, Deed, Trouble
 from tests.cluster.report import Effect, Report
 from tests.cluster.site import WORKERS, Site
@@ -27,11 +26,8 @@ if TYPE_CHECKING:
 
 _LOOK_S: Final = 0.1
 _SAMPLE_S: Final = 0.4
-_AGAIN_S: Final = 60.0
-"""How soon work has to go on, and calls in lost hands have to be free again."""
 _PATIENCE_S: Final = 100.0
-_QUIET_S: Final = 3.0
-_LIMIT: Final = 200
+_QUIET_S: Final = 2.0
 _FILLING: Final = frozenset({Deed.FILL_DATA, Deed.FILL_LOG})
 _SLOTS: Final = 16
 """Downloads side by side on all hosts."""
@@ -61,7 +57,7 @@ def run(options: Options) -> Report:
             "--seed": f"cluster {options.plan}",
             "--minute": 0.2,
             "--bytes": "20KB",
-            "--rate-limit": _LIMIT,
+            "--rate-limit": LIMIT,
         }
         words = [str(word) for pair in given.items() for word in pair]
         report = _Run(options, Site(folder, words, stack)).report()
@@ -82,7 +78,7 @@ class _Run:
         self._sampled_at = 0.0
         self._unsettled: int | None = None
         self._held: list[tuple[str, str, str]] = []
-        self._ended_s: float | None = None
+        self._ended_s = 0.0
         self._effects: list[Effect] = []
         self._violations: list[Violation] = []
 
@@ -106,7 +102,7 @@ class _Run:
             self._ended_s = round(time.monotonic() - settled_at, 1)
             rightly = self._put_back()
             took_s = time.monotonic() - self._began
-            self._judge_end()
+            self._violations += judge_end(site, ended_s=self._ended_s)
         except OutOfTimeError:
             took_s = time.monotonic() - self._began
             self._holds.release()
@@ -114,7 +110,7 @@ class _Run:
             self._violations.append(Violation("time", "", f"not done after {took_s:.0f} s"))
         for crew in site.crews.values():
             crew.close()
-        self._note_gaps()
+        note_gaps(site, self._effects)
         downloads = site.provider.stats()["downloads"]
         again = downloads["total"] - downloads["distinct"]
         may = sum(effect.in_hand + _SLOTS for effect in self._effects)
@@ -203,9 +199,9 @@ class _Run:
 
     def _check(self, effect: Effect, trouble: Trouble) -> None:
         alone = 0.0 if trouble.hit else trouble.hold_s
-        if effect.went_on_s is not None and effect.went_on_s > _AGAIN_S + alone:
+        if effect.went_on_s is not None and effect.went_on_s > AGAIN_S + alone:
             self._violate(effect, f"work went on after {effect.went_on_s} s only")
-        if trouble.dies and (effect.given_back_s or 0) > _AGAIN_S:
+        if trouble.dies and (effect.given_back_s or 0) > AGAIN_S:
             self._violate(effect, f"calls were given back after {effect.given_back_s} s only")
 
     def _begin(self, trouble: Trouble, host: str) -> Callable[[], object]:
@@ -261,45 +257,6 @@ class _Run:
             self._until(self._is_drained, None)
         return len(rightly)
 
-    def _judge_end(self) -> None:
-        site = self._site
-        last = site.operator.run("work", "--drain")
-        found = evidence.gather(
-            site.operator,
-            site.provider.truth(),
-            told=objects_told([site.folder / "calls.csv"]),
-            most_requests=_LIMIT,
-            last_drain=last.code,
-            command_faults=[],
-            odd_ends=[odd for crew in site.crews.values() for odd in crew.odd_ends],
-        )
-        self._violations += judge(found)
-        twice = "SELECT sid FROM looks WHERE state = 'archived' GROUP BY sid HAVING COUNT(*) > 1"
-        for (sid,) in site.operator.rows(twice):
-            self._violations.append(Violation("settled twice", sid, "by who held it no longer"))
-        if self._ended_s is not None and self._ended_s > _AGAIN_S:
-            found = f"drains ended {self._ended_s} s after the last call was settled"
-            self._violations.append(Violation("time", "", found))
-        for name, vault in site.vaults.items():
-            for file in sorted(vault.folder.glob("*.err")):
-                text = file.read_text()
-                if "Traceback" in text:
-                    found = f"{name}/{file.name} has a traceback: {_after(text, 'Traceback')}"
-                    self._violations.append(Violation("runs", "", found))
-        for table in ("batches", "pauses"):
-            ((left,),) = site.operator.rows(f"SELECT COUNT(*) FROM {table}")  # noqa: S608 - ours
-            if left:
-                self._violations.append(Violation("left behind", "", f"{left} {table}"))
-
-    def _note_gaps(self) -> None:
-        """Note for each trouble the longest time in which nothing was settled or put off."""
-        rows = self._site.operator.rows("SELECT at_ms FROM looks ORDER BY at_ms")
-        looks = [at / 1000 for (at,) in rows]
-        ends = [effect.at for effect in self._effects[1:]] + [looks[-1] if looks else 0.0]
-        for effect, end in zip(self._effects, ends, strict=True):
-            gaps = [b - a for a, b in pairwise(looks) if b > effect.at and a < end]
-            effect.gap_s = round(max(gaps), 1) if gaps else None
-
     def _violate(self, effect: Effect, found: str) -> None:
         self._violations.append(Violation("got over", "", f"{effect.name}: {found}"))
 
@@ -336,8 +293,3 @@ class _Run:
             if now >= self._deadline:
                 raise OutOfTimeError
             time.sleep(_LOOK_S)
-
-
-def _after(text: str, word: str) -> str:
-    place = text.index(word)
-    return text[max(0, place - 300) : place + 700]
