@@ -88,6 +88,14 @@ class CatalogError(FatalError):
     passing = False
 
 
+class NoCatalogError(CatalogError):
+    """There is no catalog yet, and who asked for one makes none."""
+
+
+class LostCatalogError(CatalogError):
+    """There are recordings, and no catalog that knows of any call."""
+
+
 class QueueError(FatalError):
     """Redis, which carries the work in flight, cannot be reached or started."""
 

@@ -146,6 +146,22 @@ def usable(
     return open_time.until(urgent_from) + max(timedelta(0), deleted - urgent_from)
 
 
+def opened_for(backfill: Backfill, zone: ZoneInfo, begin: datetime, needed: timedelta) -> datetime:
+    """Return the moment after ``begin`` at which so much open time has passed."""
+    if not backfill.is_bound:
+        return begin + needed
+    at = begin
+    while True:
+        edges = [at, *changes(backfill, zone, at, at + _WEEK), at + _WEEK]
+        for one, other in pairwise(edges):
+            if not is_open(backfill, zone, one):
+                continue
+            if other - one >= needed:
+                return one + needed
+            needed -= other - one
+        at = edges[-1]
+
+
 def _holds(window: str, clock: time) -> bool:
     begin, end = (_time(text) for text in window.split("-"))
     if end == time.min:  # midnight, as 24:00 or 00:00

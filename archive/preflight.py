@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from archive.call import State
 from archive.clock import from_ms
 from archive.history import SIDS_PER_REQUEST
+from archive.hours import ALWAYS, Backfill, OpenTime, opened_for, usable
+from archive.provider_time import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +33,8 @@ _HOUR: Final = timedelta(hours=1)
 _HOUR_MS: Final = _HOUR // timedelta(milliseconds=1)
 # About 1 MB a minute for MP3 and 20 MB for dual-channel WAV (Exotel, Call recording): the bounds.
 _USUAL: Final = (16_000, 330_000)
+_LONGEST_S: Final = 10 * 365 * 86_400.0
+"""What takes longer is told as this: nobody waits for it."""
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -90,12 +95,28 @@ class Preview:
             self.undated += 1
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What bounds the work: requests, bytes a second (0 for no limit), hours, and the disk.
+
+    ``free`` are the bytes that may still be written, ``backfill`` the hours of old calls by the
+    clock of ``zone``.
+    """
+
+    requests_per_minute: int
+    free: int
+    limit_rate: int = 0
+    backfill: Backfill = ALWAYS
+    zone: ZoneInfo = ZoneInfo("UTC")
+
+
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What would come of an intake.
 
     ``bytes`` is the least and the most; they are equal where that is ``measured``. ``finish`` is
-    bound by the limit of requests alone where no pace was measured yet (``pace`` is None, else
-    recordings a second). ``disk_days`` is how long the disk has room for calls like these; None
+    bound by the limits alone where no pace was measured yet (``pace`` is None, else recordings a
+    second): of requests, and of ``limit_rate`` bytes a second if there is one, which are reckoned
+    with the most bytes. ``in_hours`` tells that old calls are among them, which are fetched in the
+    backfill hours. ``disk_days`` is how long the disk has room for calls like these; None
     where they are of no day. ``too_late`` will be deleted before their turn.
     """
 
@@ -110,6 +131,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     finish: datetime
     pace: float | None
+    limit_rate: int | None
+    in_hours: bool
     free: int
     fits: bool
     disk_days: float | None
@@ -121,11 +144,10 @@ def reckon(
     preview: Preview,
     measured: Measured,
     *,
-    requests_per_minute: int,
-    free: int,
+    bounds: Bounds,
     now: datetime,
 ) -> Forecast:
-    """Reckon what an intake brings; ``free`` are the bytes that may still be written."""
+    """Reckon what an intake brings."""
     wanted = preview.calls - preview.left_out
     recordings = _recordings(preview, wanted, measured)
     # What is not said to be talked and has a recording all the same is as long as the others.
@@ -135,11 +157,17 @@ def reckon(
     requests = _requests(preview)
     waiting = sum(measured.waiting.values())
     all_requests = requests + round(waiting / SIDS_PER_REQUEST * _LOOKS)
-    asking = timedelta(minutes=all_requests / requests_per_minute)
     pace = _pace(measured)
     share = recordings / wanted if wanted else 1.0
-    fetching = timedelta(seconds=(recordings + waiting * share) / pace) if pace else timedelta(0)
-    lasting = max(asking, fetching)
+    all_recordings = recordings + waiting * share
+    took_s = [all_requests * 60 / bounds.requests_per_minute]
+    if pace:
+        took_s.append(all_recordings / pace)
+    if bounds.limit_rate and recordings:
+        took_s.append(all_recordings * size[1] / recordings / bounds.limit_rate)
+    lasting = timedelta(seconds=min(max(took_s), _LONGEST_S))
+    in_hours = bounds.backfill.is_bound and _has_old(preview, bounds, now)
+    held = bounds if in_hours else msgspec.structs.replace(bounds, backfill=ALWAYS)
     mean_size = sum(size) / 2
     return Forecast(
         new=preview.calls,
@@ -151,15 +179,19 @@ def reckon(
         formats=formats,
         measured=bool(formats),
         requests=requests,
-        finish=now + lasting,
+        finish=opened_for(held.backfill, held.zone, now, lasting),
         pace=pace,
-        free=free,
-        fits=size[1] <= free,
-        disk_days=free / (mean_size / len(preview.days)) if preview.days and mean_size else None,
+        limit_rate=bounds.limit_rate or None,
+        in_hours=in_hours,
+        free=bounds.free,
+        fits=size[1] <= bounds.free,
+        disk_days=bounds.free / (mean_size / len(preview.days))
+        if preview.days and mean_size
+        else None,
         already_past=sum(
             n for hour, n in preview.deletions.items() if from_ms(hour * _HOUR_MS) + _HOUR <= now
         ),
-        too_late=_too_late(preview, measured, now, lasting),
+        too_late=_too_late(preview, measured, now, lasting, held),
     )
 
 
@@ -192,18 +224,36 @@ def _pace(measured: Measured) -> float | None:
     return recordings / seconds if recordings >= _ENOUGH_RECORDINGS and seconds > 0 else None
 
 
-def _too_late(preview: Preview, measured: Measured, now: datetime, lasting: timedelta) -> int:
-    """Return how many of the new calls are deleted before their turn: earliest deletion first."""
+def _has_old(preview: Preview, bounds: Bounds, now: datetime) -> bool:
+    """Tell whether calls are among them that are only fetched in the hours."""
+    since = day_of(now - bounds.backfill.older_than, bounds.zone)
+    return any(day < since for day in preview.days)
+
+
+def _too_late(
+    preview: Preview,
+    measured: Measured,
+    now: datetime,
+    lasting: timedelta,
+    bounds: Bounds,
+) -> int:
+    """Return how many of the new calls are deleted before their turn: earliest deletion first.
+
+    Their turn comes when the time in which they may be fetched was enough for all before them.
+    """
     waiting = Counter(measured.waiting)
     everything = sum(waiting.values()) + sum(preview.deletions.values())
     if not everything:
         return 0
     late = before = 0
-    for hour in sorted({*waiting, *preview.deletions}):
+    hours = sorted({*waiting, *preview.deletions})
+    last = from_ms(hours[-1] * _HOUR_MS) + _HOUR
+    open_time = OpenTime(bounds.backfill, bounds.zone, now, max(now, last))
+    for hour in hours:
         there = waiting[hour] + preview.deletions[hour]
         before += there
-        turn = now + lasting * (before / everything)
+        needed = lasting * (before / everything)
         gone = from_ms(hour * _HOUR_MS) + _HOUR
-        if now < gone < turn:
+        if now < gone and usable(bounds.backfill, open_time, now, gone) < needed:
             late += preview.deletions[hour]
     return late

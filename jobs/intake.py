@@ -12,7 +12,7 @@ import msgspec
 
 from archive.call import SID_RULE, CallFacts, Source, is_sid
 from archive.catalog import processes
-from archive.catalog.database import open_database, written
+from archive.catalog.database import written
 from archive.catalog.intake import Intake, add_prepared
 from archive.catalog.preflight import begin_preview, measured, unknown
 from archive.catalog.rows import NEW_COLUMNS, prepare
@@ -22,7 +22,6 @@ from jobs.cdr import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from archive.accounts import Account
     from archive.catalog.database import Database, Tx
@@ -205,15 +204,6 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def open_for_import(where: str | Path) -> Database:
-    """Open the catalog for taking in many calls: less in memory, and folded into the file seldom.
-
-    Raises:
-        CatalogError: it cannot be opened.
-    """
-    return open_database(where, for_import=True)
 
 
 def prepared(

@@ -34,6 +34,11 @@ _MORE: Final = {
     HTTPStatus.SERVICE_UNAVAILABLE: _LATER,
 }
 """Headers of some answers."""
+_NOT_ADMITTED: Final = {
+    "address": "its address is not in [web] allow",
+    "secret": "it showed no secret, or a wrong one",
+}
+"""What the log says of a refusal before anything of a body is read."""
 _log = structlog.get_logger()
 
 
@@ -133,12 +138,23 @@ class _Receiver:
             await self._keep(account, request)
         except _RefusedError as refused:
             self._parts.count(account, refused.outcome)
+            if not account:
+                self._tell_of(request, refused)
             if account and request.method == hdrs.METH_GET:
                 # Passthru is not sent again, and the flow of a call branches on its status.
                 return _answer(HTTPStatus.OK)
             return _answer(refused.status, _MORE.get(refused.status))
         self._parts.count(account, "kept")
         return _answer(HTTPStatus.OK)
+
+    def _tell_of(self, request: web.Request, refused: _RefusedError) -> None:
+        """Log who was not admitted: as a warning, of which the log writes a few a minute."""
+        named = request.match_info["account"]
+        _log.warning(
+            "a callback was refused",
+            reason=_NOT_ADMITTED[refused.outcome],
+            account=named if self._parts.secrets.has(named) else "(none of ours)",
+        )
 
     async def _keep(self, account: str, request: web.Request) -> None:
         parts = self._parts

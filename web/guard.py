@@ -19,6 +19,10 @@ class Secrets:
     def __repr__(self) -> str:
         return "Secrets(***)"
 
+    def has(self, account: str) -> bool:
+        """Tell whether there is such an account; for the log, and never for an answer."""
+        return account in self._by_account
+
     def opens(self, account: str, shown: str | None) -> bool:
         """Tell whether ``shown`` is the account's secret."""
         # An unknown account is compared, too: how long it takes tells nobody which there are.

@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from archive.catalog.writer import Catalog
 from archive.errors import CredentialsError, FatalError, ProviderError
 from archive.tallies import Tallies
 from archive.verdicts import RULES, Symptom
 from jobs.queue import close_pool, open_pool
 from worker.build import REAL, api_of, host_name, open_session
+from worker.opening import open_shared
 from worker.queues import keep_queue
 from worker.tallying import keep_tallying
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.api import Api, ApiTroubleError
+    from archive.catalog.writer import Catalog
     from worker.build import Effects
     from worker.settings import Settings
 
@@ -60,7 +61,7 @@ async def open_asking(
         session = await stack.enter_async_context(
             open_session(settings, environment, connections=_CONNECTIONS, effects=effects)
         )
-        catalog = await Catalog.open(settings.catalog.url)
+        catalog = await open_shared(settings)
         stack.push_async_callback(catalog.close)
         if queue_url is None:
             queue_url = await stack.enter_async_context(keep_queue(settings, environment))

@@ -13,7 +13,6 @@ from archive.api import PATIENCE, Api
 from archive.bandwidth import Throttle
 from archive.body import USUAL, Bounds
 from archive.catalog import balance
-from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import StoreError
 from archive.fetch import Fetcher
@@ -26,6 +25,7 @@ from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
+from worker.opening import open_shared
 from worker.pulse import nobody
 from worker.secrets import credentials_for, usable_accounts
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from arq.connections import ArqRedis
 
     from archive.accounts import Account
+    from archive.catalog.writer import Catalog
     from archive.clock import Clock
     from worker.settings import Settings
 
@@ -191,7 +192,7 @@ async def open_parts(
             )
             for name, account in accounts.items()
         }
-        catalog = await Catalog.open(settings.catalog.url)
+        catalog = await open_shared(settings)
         stack.push_async_callback(catalog.close)
         store = await open_store(settings, catalog)
         publisher = await stack.enter_async_context(Publisher(store))

@@ -25,6 +25,7 @@ from archive import tallies
 from archive.call import State
 from archive.catalog.metrics import OfAccount, OfAll  # noqa: TC001 - the same
 from archive.room import days_left
+from worker.timers import Timed  # noqa: TC001 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,7 +94,13 @@ GAUGES: Final = {
     "callvault_books_balanced": Told("1 if the books balance, counted every ten minutes at most"),
     "callvault_calls": Told("Known calls", ("account", "state")),
     "callvault_due_calls": Told("Calls whose time to be looked at has come", ("account",)),
-    "callvault_not_ready_calls": Told("Calls that wait for the provider", ("account",)),
+    "callvault_not_ready_calls": Told(
+        "Calls that wait for the provider to process their recording", ("account",)
+    ),
+    "callvault_try_again_calls": Told(
+        "Calls that wait for a further try after a trouble", ("account",)
+    ),
+    "callvault_held_calls": Told("Calls that wait for the backfill hours", ("account",)),
     "callvault_oldest_due_seconds": Told(
         "For how long the first of the due calls waits; 0 if none does", ("account",)
     ),
@@ -125,6 +132,11 @@ GAUGES: Final = {
     "callvault_last_good_run_timestamp_seconds": Told(
         "When a run of a command last ended with 0", ("command",)
     ),
+    "callvault_timer_last_good_timestamp_seconds": Told(
+        "The same of a command that a timer of this host runs; before the first, when the timer "
+        "was enabled",
+        ("timer", "command"),
+    ),
     "callvault_disk_free_bytes": Told("Free bytes of the disk that a path is on", ("path",)),
     "callvault_disk_spare_bytes": Told(
         "Free bytes of the recordings' disk above [archive] min_free; at 0 work pauses"
@@ -152,13 +164,17 @@ class Disks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of the catalog, and when. ``balanced`` is None where it was not counted yet."""
+    """What was read of the catalog, and when. ``balanced`` is None where it was not counted yet.
+
+    ``timers`` are those of the host that reads.
+    """
 
     at: datetime
     host: str
     accounts: tuple[OfAccount, ...]
     all: OfAll
     balanced: bool | None
+    timers: tuple[Timed, ...]
 
 
 def exposition(reading: Reading | None, disks: Disks, *, up: bool, version: str) -> bytes:
@@ -199,6 +215,7 @@ def _families(reading: Reading | None, disks: Disks, *, up: bool, version: str) 
         yield _Gauge("callvault_books_balanced").add(int(reading.balanced)).family
     yield from _of_accounts(reading)
     yield from _of_all(reading)
+    yield from _of_runs(reading)
     names = [one.name for one in reading.accounts]
     for name, counted in COUNTERS.items():
         yield _counter(name, counted, reading.all.totals, names)
@@ -223,6 +240,8 @@ def _of_accounts(reading: Reading) -> Iterator[Metric]:
     calls = _Gauge("callvault_calls")
     due = _Gauge("callvault_due_calls")
     not_ready = _Gauge("callvault_not_ready_calls")
+    again = _Gauge("callvault_try_again_calls")
+    held = _Gauge("callvault_held_calls")
     oldest = _Gauge("callvault_oldest_due_seconds")
     settled = _Gauge("callvault_last_settled_timestamp_seconds")
     risk = _Gauge("callvault_at_risk_calls")
@@ -233,6 +252,8 @@ def _of_accounts(reading: Reading) -> Iterator[Metric]:
             calls.add(number, one.name, state.value)
         due.add(one.backlog.due, one.name)
         not_ready.add(one.backlog.later, one.name)
+        again.add(one.backlog.again, one.name)
+        held.add(one.backlog.held, one.name)
         since = one.backlog.oldest_due
         waited = 0.0 if since is None else (reading.at - since).total_seconds()
         oldest.add(max(0.0, waited), one.name)
@@ -241,7 +262,7 @@ def _of_accounts(reading: Reading) -> Iterator[Metric]:
         past.add(one.risk.already_past, one.name)
         if one.backlog.next_deletion is not None:
             deletion.add(one.backlog.next_deletion.timestamp(), one.name)
-    for gauge in (calls, due, not_ready, oldest, settled, risk, past, deletion):
+    for gauge in (calls, due, not_ready, again, held, oldest, settled, risk, past, deletion):
         yield gauge.family
 
 
@@ -264,6 +285,10 @@ def _of_all(reading: Reading) -> Iterator[Metric]:
         beats.add(at.timestamp(), host)
     for gauge in (heard, paused, trouble, workers, beats):
         yield gauge.family
+
+
+def _of_runs(reading: Reading) -> Iterator[Metric]:
+    found = reading.all
     ended = _Gauge("callvault_last_run_timestamp_seconds")
     code = _Gauge("callvault_last_run_exit_code")
     good = _Gauge("callvault_last_good_run_timestamp_seconds")
@@ -272,7 +297,13 @@ def _of_all(reading: Reading) -> Iterator[Metric]:
         code.add(run.code, run.command)
         if run.good is not None:
             good.add(run.good.timestamp(), run.command)
-    for gauge in (ended, code, good):
+    timed = _Gauge("callvault_timer_last_good_timestamp_seconds")
+    goods = {run.command: run.good for run in found.runs}
+    for one in reading.timers:
+        # A good run of long before the timer says nothing of it.
+        last = max(one.since, goods.get(one.command) or one.since)
+        timed.add(last.timestamp(), one.timer, one.command)
+    for gauge in (ended, code, good, timed):
         yield gauge.family
 
 

@@ -85,12 +85,13 @@ def configure_logging(
 
 
 def quieten() -> None:
-    """Let libraries that tell of every job or request at INFO only warn, and by our pipe.
+    """Let libraries that tell of every job, request or loop only warn, and by our pipe.
 
     Called once more where arq's own command line runs a worker: it gives its logger a handler after
     the settings were read.
     """
-    for name in ("arq", "aiohttp.access"):
+    # asyncio tells at DEBUG of each loop which selector it uses.
+    for name in ("arq", "aiohttp.access", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.setLevel(logging.WARNING)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archive.catalog import balance, metrics
-from archive.catalog.database import open_database
 from archive.errors import CatalogError
 from archive.tallies import CALLBACKS, CALLBACKS_TAKEN, Tallies
 from jobs.spool import waiting_bytes
 from worker.build import host_name
 from worker.exposition import CONTENT_TYPE, Disks, Reading, exposition
+from worker.opening import open_to_look
 from worker.tallying import write_tallies
+from worker.timers import enabled_timers
 from worker.version import VERSION
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
     from worker.settings import Settings
+    from worker.timers import Timed
 
 SPOOL: Final = "spool"
 """The folder of callbacks that the catalog has not taken in yet, below [queue] state."""
@@ -59,8 +61,10 @@ class Reader:
         timer: Callable[[], float] = time.monotonic,
         free: Callable[[Path], int | None] = free_bytes,
         host: str = "",
+        timers: Callable[[], tuple[Timed, ...]] = enabled_timers,
     ) -> None:
         self._settings = settings
+        self._timers = timers
         self._free = free
         self._host = host or host_name()
         self._clock = clock
@@ -76,7 +80,7 @@ class Reader:
             CatalogError: it cannot be read.
         """
         if self._database is None:
-            self._database = open_database(self._settings.catalog.url)
+            self._database = open_to_look(self._settings)
         database, now = self._database, self._clock()
         if not database.is_in_its_place():
             self.close()
@@ -84,7 +88,7 @@ class Reader:
         accounts = []
         for account in self._settings.accounts.values():
             with database.read() as tx:
-                accounts.append(metrics.of_account(tx, account, now))
+                accounts.append(metrics.of_account(tx, account, now, self._settings.backfill))
         with database.read() as tx:
             rest = metrics.of_all(tx, now)
         self._count_books(database)
@@ -94,6 +98,7 @@ class Reader:
             accounts=tuple(accounts),
             all=rest,
             balanced=self._balanced,
+            timers=self._timers(),
         )
 
     def _count_books(self, database: Database) -> None:
@@ -110,7 +115,6 @@ class Reader:
         """Look at the disks; what cannot be looked at is left out."""
         settings = self._settings
         root, state = settings.archive.root, settings.queue.state
-        {path: self._free(path) for path in (root, state)}
         return Disks(
             free={
                 str(path): free for path in (root, state) if (free := self._free(path)) is not None
@@ -188,9 +192,14 @@ class Metrics:
             self._looking = None
 
 
-def read_once(settings: Settings, clock: Clock) -> tuple[bytes, CatalogError | None]:
+def read_once(
+    settings: Settings,
+    clock: Clock,
+    *,
+    timers: Callable[[], tuple[Timed, ...]] = enabled_timers,
+) -> tuple[bytes, CatalogError | None]:
     """Return all metrics as text, and what kept the catalog from being read."""
-    reader = Reader(settings, clock)
+    reader = Reader(settings, clock, timers=timers)
     reading, trouble = None, None
     try:
         reading = reader.read()

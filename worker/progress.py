@@ -9,10 +9,11 @@ import msgspec
 import structlog
 
 from archive.call import State
+from archive.waits import for_provider, for_try
 from worker.screen import bar_console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -33,7 +34,8 @@ _log = structlog.get_logger()
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is: all calls, and what was done in this run.
 
-    ``size`` is bytes, ``at_risk`` how many recordings will be deleted before their turn.
+    ``size`` is bytes, ``at_risk`` how many recordings will be deleted before their turn,
+    ``in_hours`` how many calls wait for the backfill hours, ``waiting`` says what all wait for.
     """
 
     tally: Tally
@@ -42,6 +44,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
     at_risk: int = 0
     held: tuple[Paused, ...] = ()
+    in_hours: int = 0
+    waiting: str = ""
 
     @property
     def settled(self) -> int:
@@ -159,7 +163,7 @@ class BarProgress:
             completed=state.settled,
             settled=f"{state.settled:,}/{tally.total:,} settled",
             speed=f"{state.size / _MB:,.1f} MB, {state.recordings / took:,.0f}/s",
-            note=_note(tally, state.held),
+            note=_note(state),
         )
 
     def end(self) -> None:
@@ -168,10 +172,17 @@ class BarProgress:
             self._bar.stop()
 
 
-def _note(tally: Tally, held: Sequence[Paused]) -> str:
-    if held:
-        return f"paused: {held[0].reason}"
-    return f"{tally.waiting:,} wait for the provider" if tally.waiting else ""
+def _note(state: RunState) -> str:
+    if state.held:
+        return f"paused: {state.held[0].reason}"
+    for calls, what in (
+        (for_try(state.tally.waits), "a further try"),
+        (for_provider(state.tally.waits), "the provider"),
+        (state.in_hours, "the backfill hours"),
+    ):
+        if calls:
+            return f"{calls:,} wait for {what}"
+    return ""
 
 
 def _fields(state: RunState, per_minute: int) -> dict[str, object]:
@@ -180,11 +191,12 @@ def _fields(state: RunState, per_minute: int) -> dict[str, object]:
         "settled": state.settled,
         "per_minute": per_minute,
         "calls": tally.total,
-        "waiting_for_provider": tally.waiting,
+        "waiting_for_provider": for_provider(tally.waits),
         "archived": tally.states[State.ARCHIVED],
         "at_risk": state.at_risk,
         "recordings_of_run": state.recordings,
         "bytes_of_run": state.size,
         "requests_of_run": state.requests,
+        **({"waiting": state.waiting} if state.waiting else {}),
         **({"paused": ", ".join(sorted({p.reason for p in state.held}))} if state.held else {}),
     }

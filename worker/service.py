@@ -15,10 +15,8 @@ from worker.notify import Notifier
 from worker.pulse import Facts, is_well
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping
 
-    from archive.catalog.balance import Tally
-    from archive.catalog.pauses import Paused
     from worker.progress import Progress, RunState
 
 _STATUS_S: Final = 5.0
@@ -153,7 +151,7 @@ class StatusProgress:
         self._other.update(state)
         if self._service.is_heard:
             per_minute = self._rate(state.recordings)
-            self._service.say(standing(state.tally, per_minute, state.held, self._trouble()))
+            self._service.say(standing(state, per_minute, self._trouble()))
 
     def end(self) -> None:
         """Stop showing."""
@@ -169,13 +167,16 @@ class StatusProgress:
         return round((recordings - before) / max(now - began, 1.0) * 60)
 
 
-def standing(tally: Tally, per_minute: int, held: Sequence[Paused], trouble: str = "") -> str:
-    """Say in one line where the calls stand, and what holds work up."""
-    shown = [state for state in _SHOWN if tally.states[state] or state in _ALWAYS_SHOWN]
+def standing(state: RunState, per_minute: int, trouble: str = "") -> str:
+    """Say in one line where the calls stand, what they wait for, and what holds work up."""
+    tally, held = state.tally, state.held
+    shown = [one for one in _SHOWN if tally.states[one] or one in _ALWAYS_SHOWN]
     counts = [f"{tally.total:,} known"]
-    counts += [f"{tally.states[state]:,} {state}" for state in shown]
+    counts += [f"{tally.states[one]:,} {one}" for one in shown]
     counts.append(f"{tally.unsettled:,} to do")
     text = f"{', '.join(counts)}; {per_minute:,} recordings/min"
+    if state.waiting:
+        text += f"; waiting: {state.waiting}"
     if held:
         # The detail is the provider's or the disk's words: those are for `status`.
         text += f"; PAUSED: {', '.join(f'{one.scope}: {one.reason}' for one in held)}"

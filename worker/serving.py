@@ -12,7 +12,6 @@ import structlog
 from aiohttp import web
 
 from archive.catalog import balance
-from archive.catalog.writer import Catalog
 from archive.clock import system_clock
 from archive.errors import CatalogError, CredentialsError, InputError
 from archive.tallies import Tallies
@@ -26,6 +25,7 @@ from web.guard import Rate, Secrets
 from web.plain import PlainHandler
 from worker.build import host_name
 from worker.metrics import SPOOL, Metrics, Reader
+from worker.opening import open_shared
 from worker.pulse import Facts, Pulse
 from worker.secrets import WEBHOOK, webhook_secret_for
 from worker.service import Service
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from archive.catalog.intake import Intake
+    from archive.catalog.writer import Catalog
     from archive.clock import Clock
     from worker.settings import Settings
 
@@ -134,7 +135,7 @@ async def serve(
     wanted = settings.web
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(wanted.host, wanted.port))
-        catalog = await Catalog.open(settings.catalog.url)
+        catalog = await open_shared(settings)
         stack.push_async_callback(catalog.close)
         folder = settings.queue.state / SPOOL
         spool = await Spool.open(folder, most_bytes=wanted.spool)

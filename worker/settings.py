@@ -35,7 +35,6 @@ from worker.values import (
     is_secret_like,
     required,
     shown,
-    words_of,
 )
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -309,7 +308,7 @@ class _Reader:
             try:
                 values[field] = convert(raw, hint, is_text=from_environment)
             except (msgspec.ValidationError, ValueError, OverflowError, RuntimeError) as error:
-                self._mistake(key, raw, words_of(hint) or allowed_by(error))
+                self._mistake(key, raw, allowed_by(error, hint))
                 sound = False
         try:
             return kind(**values)

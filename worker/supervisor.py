@@ -18,7 +18,7 @@ import structlog
 
 from archive.call import State
 from archive.catalog import balance, pauses, processes, tallies
-from archive.catalog.writer import Catalog
+from archive.catalog.held import read_held
 from archive.clock import system_clock
 from archive.errors import (
     CallvaultError,
@@ -32,6 +32,7 @@ from archive.errors import (
 )
 from archive.outbound import check_environment
 from archive.tallies import REQUESTS
+from archive.waits import waiting_text
 from jobs.daykeeper import settle_days, write_changed_days
 from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
@@ -41,6 +42,7 @@ from worker.child import run_child
 from worker.ending import hopeless, waits_for_hours
 from worker.leading import lead_until
 from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.opening import open_shared
 from worker.outlook import Watch, correct_deletion_days, hold_up
 from worker.progress import RunState, rest_after
 from worker.pulse import Crew
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from archive.accounts import Account
     from archive.catalog.balance import Tally
     from archive.catalog.pauses import Paused
+    from archive.catalog.writer import Catalog
     from archive.store import Store
     from worker.progress import Progress
 
@@ -116,7 +119,7 @@ class Supervisor:
         settings = self._settings
         check_environment(settings.accounts.values(), self._environment)
         self._accounts, self._left_out = usable_accounts(settings.accounts, self._environment)
-        catalog = await Catalog.open(settings.catalog.url)
+        catalog = await open_shared(settings)
         try:
             store = await open_store(settings, catalog)
             if not (self._drain and await self._is_settled(catalog)):
@@ -204,6 +207,9 @@ class Supervisor:
         tally = await self._tally(catalog)
         _, size = await catalog.read(processes.work_since, self._started_at)
         held = await catalog.read(pauses.pauses)
+        now, settings = system_clock(), self._settings
+        in_hours = await catalog.read(read_held, self._accounts.values(), settings.backfill, now)
+        zone = next(iter(settings.accounts.values())).zone
         self._progress.update(
             RunState(
                 tally=tally,
@@ -212,6 +218,8 @@ class Supervisor:
                 requests=await catalog.read(tallies.total_of, REQUESTS) - self._asked_before,
                 at_risk=self._at_risk,
                 held=tuple(held),
+                in_hours=sum(one.calls for one in in_hours),
+                waiting=waiting_text(tally.waits, in_hours, now=now, zone=zone),
             )
         )
         if not self._drain:

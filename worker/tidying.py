@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from archive.belonging import Wanted
 from archive.catalog import purge as purge_rows
 from archive.catalog import troubles, upkeep, work
-from archive.catalog.database import open_database
 from archive.catalog.upkeep import Sizes
-from archive.catalog.writer import Catalog
 from archive.dayfiles import lives
 from archive.housekeeping import Dropped, Tidier, horizons
 from archive.layout import lease_of_part
@@ -22,11 +21,13 @@ from archive.purging import doubt_of_clock, horizon, too_many
 from archive.store import Store
 from archive.tree import check_root
 from jobs.purging import Purged, Purger, amount_due
+from worker.opening import open_shared, open_to_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archive.catalog.database import Database
+    from archive.catalog.writer import Catalog
     from archive.clock import Clock
     from worker.settings import Settings
 
@@ -72,7 +73,7 @@ async def tidy_all(
     done = Tidied()
     if settings.archive.root.exists():
         check_root(settings.archive.root)
-        catalog = await Catalog.open(settings.catalog.url)
+        catalog = await open_shared(settings, Wanted.LOOK)
         try:
             await _purge(settings, done, catalog, clock, dry_run=dry_run)
         finally:
@@ -130,7 +131,7 @@ def _tidy_rest(
         keep_looks=settings.catalog.keep_looks,
         keep_history=settings.catalog.keep_history,
     )
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         done.rows = Tidier(
             database=database,

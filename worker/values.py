@@ -18,6 +18,12 @@ _SHORTEST_S: Final = 0.1
 _LONGEST_S: Final = 3650 * 86400.0
 _LEAST_RATE: Final = 16 * 2**10
 """Bytes a second below which a limit would keep downloads from ever ending."""
+_AT: Final = re.compile(r"at `\$\[(\d+)\]`")
+"""Where msgspec found a value of a list wrong."""
+_PLAIN: Final[dict[Any, str]] = {
+    bool: "true or false, without quotes",
+    str: 'a text in quotes, such as "name"',
+}
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
 _SIZE_UNITS: Final = {
     **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
@@ -115,8 +121,12 @@ def _parse_path(raw: object) -> Path:
 
 def words_of(hint: Any) -> str:  # noqa: ANN401 - a type of any form
     """Return in words what a setting's type allows, where it says so."""
+    if hint in _PLAIN:
+        return _PLAIN[hint]
     if get_origin(hint) is Literal:
         return f"one of {', '.join(get_args(hint))}"
+    if get_origin(hint) is tuple and (one := words_of(get_args(hint)[0])):
+        return f"a list in brackets, each of it in quotes: {one}"
     for meta in getattr(hint, "__metadata__", ()):
         if meta.description:
             return str(meta.description)
@@ -130,10 +140,16 @@ def required(kind: type[msgspec.Struct]) -> set[str]:
     return {field.name for field in msgspec.structs.fields(kind) if field.required}
 
 
-def allowed_by(error: Exception) -> str:
-    """Return what is allowed, in the words of the check that failed."""
-    text = str(error).replace("`", "")
-    return text.removeprefix("Expected ").replace("matching regex", "of the form")
+def allowed_by(error: Exception, hint: Any) -> str:  # noqa: ANN401 - a type of any form
+    """Return what is allowed: in the words of the type, or of the check that failed.
+
+    Of a list it is said which of its values was refused.
+    """
+    words = words_of(hint)
+    if not words:
+        return str(error)
+    at = _AT.search(str(error))
+    return f"{words} (not so number {int(at[1]) + 1})" if at else words
 
 
 def is_secret_like(key: str) -> bool:

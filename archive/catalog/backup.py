@@ -122,7 +122,7 @@ def _check_room(catalog: Path, folder: Path) -> None:
 
 
 def _copy(catalog: Path, fresh: Path) -> None:
-    source = SqliteDatabase(catalog)
+    source = SqliteDatabase(catalog, make=False)
     try:
         with (
             closing(sqlite3.connect(fresh, isolation_level=None)) as copy,

@@ -10,6 +10,7 @@ import msgspec
 
 from archive.call import UNSETTLED, State
 from archive.clock import from_ms, to_ms
+from archive.waits import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -155,8 +156,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """The quick count that a progress bar reads again and again."""
 
     states: dict[State, int]
-    waiting: int
-    next_due: datetime | None
+    waits: tuple[Wait, ...]
 
     @property
     def total(self) -> int:
@@ -170,14 +170,24 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tally(tx: Tx, accounts: Iterable[str], now: datetime) -> Tally:
-    """Count the states, and the calls that wait for the provider (due later than now)."""
-    names = json.dumps(list(accounts))
+    """Count the states, and the calls that are due later than now by what they wait for."""
+    accounts = list(accounts)
+    names = json.dumps(accounts)
     states = dict.fromkeys(State, 0)
     for row in tx.rows("tally", accounts=names):
         states[State(row["state"])] = row["calls"]
-    waiting = tx.row("waiting", accounts=names, now_ms=to_ms(now))
-    due = None if waiting["next_ms"] is None else from_ms(waiting["next_ms"])
-    return Tally(states=states, waiting=waiting["calls"], next_due=due)
+    return Tally(states=states, waits=tuple(waits(tx, accounts, now)))
+
+
+def waits(tx: Tx, accounts: Iterable[str], now: datetime) -> list[Wait]:
+    """Return the calls that are due later than now, by the reason of the last look."""
+    rows = tx.rows("waiting", accounts=json.dumps(list(accounts)), now_ms=to_ms(now))
+    return [Wait(row["reason"], row["calls"], from_ms(row["next_ms"])) for row in rows]
+
+
+def knows_calls(tx: Tx) -> bool:
+    """Tell whether any call is known, whatever became of it."""
+    return bool(tx.value("knows_calls"))
 
 
 def has_recordings(tx: Tx) -> bool:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from archive.errors import CatalogError, InputError
+from archive.errors import CatalogError, InputError, NoCatalogError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
@@ -131,14 +131,16 @@ class Database(Protocol):
 
 
 def open_database(
-    where: str | Path, *, patience_s: float = LOCK_S, for_import: bool = False
+    where: str | Path, *, patience_s: float = LOCK_S, for_import: bool = False, make: bool = True
 ) -> Database:
     """Open the catalog that a URL names, or that lies in a file, and migrate it.
 
     ``patience_s`` is how long a write waits for others. ``for_import`` takes less memory, and does
-    less in between, for who brings a million calls.
+    less in between, for who brings a million calls. Without ``make`` none is made. Commands open
+    theirs by `archive.belonging`.
 
     Raises:
+        NoCatalogError: there is none, and none was to be made.
         CatalogError: it cannot be opened, or is no catalog.
     """
     # Loaded when needed: a driver takes as long to load as some commands run.
@@ -146,10 +148,10 @@ def open_database(
         check_driver()
         from archive.catalog.postgresql import PostgresqlDatabase  # noqa: PLC0415 - as said above
 
-        return PostgresqlDatabase(str(where), patience_s=patience_s)
+        return PostgresqlDatabase(str(where), patience_s=patience_s, make=make)
     from archive.catalog.sqlite import SqliteDatabase  # noqa: PLC0415 - as said above
 
-    return SqliteDatabase(file_of(where), patience_s=patience_s, for_import=for_import)
+    return SqliteDatabase(file_of(where), patience_s=patience_s, for_import=for_import, make=make)
 
 
 def written(database: Database, work: Callable[[Tx], T]) -> T:
@@ -167,6 +169,14 @@ def written(database: Database, work: Callable[[Tx], T]) -> T:
                 raise
     with database.write() as tx:
         return work(tx)
+
+
+def no_catalog(name: str) -> NoCatalogError:
+    """Return the error of who looks for a catalog where none was made yet."""
+    return NoCatalogError(
+        f"there is no catalog yet: {name}",
+        hint="it is made as the first calls become known: callvault enqueue, poll, web or run",
+    )
 
 
 def check_driver() -> None:
@@ -199,14 +209,6 @@ def file_of(where: str | Path) -> Path:
             hint="see docs/how-to/postgresql.md for backups and for making it anew",
         )
     return where if isinstance(where, Path) else Path(where.removeprefix(_SQLITE))
-
-
-def is_there(where: str | Path) -> bool:
-    """Tell whether there is a catalog, without making one.
-
-    On a server there always is: it is made as it is opened.
-    """
-    return is_on_a_server(where) or file_of(where).exists()
 
 
 def name_of(where: str | Path) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.catalog.database import Tx, check_driver, file_of, is_on_a_server
-from archive.catalog.sqlite import catalog_errors, newest_version, queries
+from archive.catalog.sqlite import catalog_errors, is_file_made, queries
+from archive.catalog.sqlite_migrations import newest_version
 from archive.clock import from_ms
 from archive.errors import CatalogError
 
@@ -102,7 +103,7 @@ def is_made(where: str | Path) -> bool:
         CatalogError: the server cannot be reached.
     """
     if not is_on_a_server(where):
-        return file_of(where).exists()
+        return is_file_made(file_of(where))
     with looking_at(where, within_s=_SOON_S) as tx:
         return bool(tx.value("is_made"))
 

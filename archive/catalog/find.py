@@ -90,7 +90,7 @@ def end_of_number(text: str) -> str:
 
 
 def find(tx: Tx, account: str, zone: ZoneInfo, wanted: Wanted) -> Generator[Found, None, None]:
-    """Yield the account's calls that fit, earliest day first; none is kept.
+    """Yield the account's calls that fit, earliest first; none is kept.
 
     Raises:
         InputError: a number has too few digits.

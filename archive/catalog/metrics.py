@@ -10,6 +10,7 @@ import msgspec
 from archive.catalog import balance, pauses, tallies, troubles, watch
 from archive.catalog.forecast import risks
 from archive.clock import from_ms, to_ms
+from archive.hours import ALWAYS
 from archive.room import bytes_a_day
 from archive.timings import HEARTBEAT_S
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from archive.catalog.database import Tx
     from archive.catalog.watch import Backlog
     from archive.forecast import Risk
+    from archive.hours import Backfill
     from archive.tallies import Count
 
 _SILENT: Final = timedelta(seconds=5 * HEARTBEAT_S)
@@ -63,14 +65,14 @@ class OfAll(msgspec.Struct, frozen=True, kw_only=True):
     bytes_a_day: float | None
 
 
-def of_account(tx: Tx, account: Account, now: datetime) -> OfAccount:
+def of_account(tx: Tx, account: Account, now: datetime, backfill: Backfill = ALWAYS) -> OfAccount:
     """Count the calls of an account. Millions take a while."""
-    (risk,) = risks(tx, [account], now)
+    (risk,) = risks(tx, [account], now, backfill)
     settled = tx.value("last_settled", account=account.name)
     return OfAccount(
         name=account.name,
         states=balance.tally(tx, [account.name], now).states,
-        backlog=watch.backlog(tx, account.name, now),
+        backlog=watch.backlog(tx, account, now, backfill),
         risk=risk,
         last_settled=None if settled is None else from_ms(settled),
     )

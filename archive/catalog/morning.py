@@ -23,8 +23,10 @@ from archive.morning.usual import WEEKS, former_days
 from archive.provider_time import day_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from archive.accounts import Account
-    from archive.catalog.database import Tx
+    from archive.catalog.database import Row, Tx
     from archive.hours import Backfill
 
 _DAY: Final = timedelta(days=1)
@@ -80,6 +82,7 @@ def read_part(
     before = former_days(day)[0]
     (risk,) = risks(tx, [account], now, backfill)
     last = max(begin, min(now, end - _SECOND))
+    promptness, margins = _promptness(tx, where)
     return Part(
         account=account,
         begin=begin,
@@ -89,9 +92,9 @@ def read_part(
         exophones=_exophones(tx, where),
         hours=_hours(tx, begin, where),
         came=recorded.came,
-        promptness=_promptness(tx, where),
-        in_vain=_counted(tx, "day_in_vain", "seconds", known_ms=_KNOWN_MS, **where),
-        margins=_counted(tx, "day_margins", "hours", **where),
+        promptness=promptness,
+        in_vain=_counted(tx.rows("day_in_vain", known_ms=_KNOWN_MS, **where), "seconds"),
+        margins=margins,
         due=_due(tx, account, now),
         past=max(0, int(tx.value("waiting_past", account=name, now_ms=to_ms(now)))),
         at_risk=describe(risk, account),
@@ -124,10 +127,12 @@ def _first(
 ) -> dict[tuple[State, str], tuple[str, ...]]:
     found = {}
     for state in MISSING:
-        for reason in (*balance.reasons[state], ""):
-            if balance.states[state]:
-                rows = tx.rows("day_first", state=state.value, reason=reason, most=_FIRST, **where)
-                found[state, reason] = tuple(row["sid"] for row in rows)
+        named = balance.reasons[state]
+        # Of those without a reason there may be none, which would be found out by reading them all.
+        without = [""] if sum(named.values()) < balance.states[state] else []
+        for reason in (*named, *without):
+            rows = tx.rows("day_first", state=state.value, reason=reason, most=_FIRST, **where)
+            found[state, reason] = tuple(row["sid"] for row in rows)
     return found
 
 
@@ -148,18 +153,19 @@ def _hours(tx: Tx, begin: datetime, where: dict[str, str]) -> dict[int, Counts]:
     return {hour: counts_of(found) for hour, found in states.items()}
 
 
-def _promptness(tx: Tx, where: dict[str, str]) -> dict[int | None, int]:
+def _promptness(tx: Tx, where: dict[str, str]) -> tuple[dict[int | None, int], dict[int, int]]:
+    """Count archived calls by the seconds that it took, and by the hours that were left."""
+    rows = tx.rows("day_promptness", known_ms=_KNOWN_MS, **where)
     found: dict[int | None, int] = {}
-    for row in tx.rows("day_promptness", known_ms=_KNOWN_MS, **where):
+    for row in rows:
         seconds = row["seconds"]
         # A clock that was set back makes nothing come before its call ended.
         key = None if seconds is None else max(0, seconds)
         found[key] = found.get(key, 0) + row["calls"]
-    return found
+    return found, _counted(rows, "hours")
 
 
-def _counted(tx: Tx, query: str, measure: str, **where: object) -> dict[int, int]:
-    rows = tx.rows(query, **where)
+def _counted(rows: Iterable[Row], measure: str) -> dict[int, int]:
     return gather((row[measure], row["calls"]) for row in rows if row[measure] is not None)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from archive.catalog.database import PACKAGE
+from archive.catalog.database import PACKAGE, no_catalog
 from archive.catalog.postgresql_line import connect, name_of_url, said_as_ours
 from archive.catalog.postgresql_queries import PostgresqlTx
 from archive.errors import CatalogError
@@ -37,13 +37,14 @@ class PostgresqlDatabase:
     """One connection to a catalog on a server. Not shared between threads.
 
     A connection that was lost is made anew by the next transaction. ``patience_s`` is how long a
-    write waits for who holds a row.
+    write waits for who holds a row. Without ``make`` no tables are made.
 
     Raises:
+        NoCatalogError: there are none, and none were to be made.
         CatalogError: the server cannot be reached or refuses us, or what it has is no catalog.
     """
 
-    def __init__(self, url: str, *, patience_s: float = LOCK_S) -> None:
+    def __init__(self, url: str, *, patience_s: float = LOCK_S, make: bool = True) -> None:
         self.name = name_of_url(url)
         self._url = url
         self._patience_s = patience_s
@@ -52,7 +53,7 @@ class PostgresqlDatabase:
         with self.errors("opening"):
             self._line = connect(self._url, patience_s=self._patience_s)
             try:
-                migrate(self._line, self.name)
+                migrate(self._line, self.name, make=make)
             except BaseException:
                 self._line.close()
                 raise
@@ -151,10 +152,11 @@ def looking(url: str, *, within_s: float) -> Iterator[tuple[Tx, type[Exception]]
         yield PostgresqlTx(line), psycopg.errors.QueryCanceled
 
 
-def migrate(line: psycopg.Connection[Any], name: str) -> None:
+def migrate(line: psycopg.Connection[Any], name: str, *, make: bool = True) -> None:
     """Bring the catalog to this program's version, one numbered file after another, under a lock.
 
     Raises:
+        NoCatalogError: there is none, and without ``make`` none is made.
         CatalogError: a newer program made it, or the server cannot hold a catalog.
     """
     numbered = migrations()
@@ -177,6 +179,8 @@ def migrate(line: psycopg.Connection[Any], name: str) -> None:
         # Looked at again under the lock: another process may have been quicker.
         version = _version(line)
         if version == 0:
+            if not make:
+                raise no_catalog(name)
             _check_encoding(line, name)
         for number, text in sorted(numbered.items()):
             if number > version:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiosql
 
-from archive.catalog.database import PACKAGE, Tx
+from archive.catalog.database import PACKAGE, Tx, no_catalog
+from archive.catalog.sqlite_migrations import migrate
 from archive.errors import CatalogError
 from archive.timings import LOCK_S
 
@@ -37,19 +38,28 @@ class SqliteDatabase:
     """One connection to a catalog in a file. Not shared between threads.
 
     ``patience_s`` is how long a write waits for others. ``for_import`` keeps less of the file in
-    memory, and lets the WAL grow longer before it is folded into the file.
+    memory, and lets the WAL grow longer before it is folded into the file. Without ``make`` none is
+    made.
 
     Raises:
+        NoCatalogError: there is none, and none was to be made.
         CatalogError: SQLite is too old, or the file cannot be opened or is no catalog.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = LOCK_S, for_import: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patience_s: float = LOCK_S,
+        for_import: bool = False,
+        make: bool = True,
+    ) -> None:
         self.path = path
         self.name = str(path)
         self._patience_s = patience_s
         cache_kib = _CACHE_KIB_OF_IMPORT if for_import else _CACHE_KIB
         fold_pages = _FOLD_PAGES_OF_IMPORT if for_import else _FOLD_PAGES
-        self._connection = _connect(path)
+        self._connection = _connect(path, make=make)
         self._connection.execute(f"PRAGMA cache_size = -{cache_kib}")
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {fold_pages}")
         self._file = _identity(path)
@@ -174,13 +184,58 @@ def _hint(error: sqlite3.Error) -> str:
     return ""
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def is_file_made(path: Path) -> bool:
+    """Tell whether there is a catalog's file; an empty one is none, whoever left it there.
+
+    Raises:
+        CatalogError: nobody lets us look.
+    """
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise CatalogError(
+            f"opening the catalog {path}: {error.strerror}",
+            hint="check that its folder belongs to the user callvault runs as",
+        ) from error
+
+
+def _connect(path: Path, *, make: bool) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         oldest = ".".join(map(str, OLDEST_SQLITE))
         raise CatalogError(
             f"SQLite {sqlite3.sqlite_version} is too old for the catalog, which needs {oldest}",
             hint="use a Python that is built with a newer SQLite",
         )
+    if make:
+        _make_file(path)
+    elif not is_file_made(path):
+        raise no_catalog(str(path))
+    with catalog_errors(path, "opening"):
+        # Never made here: it may be gone since it was looked for.
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=LOCK_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            # Of a new catalog only: an import writes a quarter less by it than with half of that.
+            connection.execute("PRAGMA page_size = 8192")
+            _switch_to_wal(connection)
+            # FULL: a commit is on disk when it returns, also after a power cut.
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection, str(path), make=make)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _make_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Numbers of callers and Sids are nobody else's business. Only a file that is made here is
@@ -193,22 +248,6 @@ def _connect(path: Path) -> sqlite3.Connection:
             f"opening the catalog {path}: {error.strerror}",
             hint="check that its folder exists and belongs to the user callvault runs as",
         ) from error
-    with catalog_errors(path, "opening"):
-        connection = sqlite3.connect(
-            path, timeout=LOCK_S, isolation_level=None, check_same_thread=False
-        )
-        connection.row_factory = sqlite3.Row
-        try:
-            # Of a new catalog only: an import writes a quarter less by it than with half of that.
-            connection.execute("PRAGMA page_size = 8192")
-            _switch_to_wal(connection)
-            # FULL: a commit is on disk when it returns, also after a power cut.
-            connection.execute("PRAGMA synchronous = FULL")
-            _migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
@@ -239,54 +278,6 @@ def _is_busy(error: sqlite3.OperationalError) -> bool:
 
 def _nap() -> None:
     time.sleep(random.uniform(*_NAP_S))  # noqa: S311 - chance protects nothing here
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the catalog to this program's version, one numbered file after another."""
-    numbered = _migrations()
-    version = _version(connection)
-    if version > len(numbered):
-        raise CatalogError(
-            f"the catalog is of version {version}, newer than this program's {len(numbered)}",
-            hint="a newer callvault has used it: use that one",
-        )
-    if version == len(numbered):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Looked at again under the lock: another process may have been quicker.
-        pending = numbered[_version(connection) :]
-        for statement in (part for text in pending for part in _statements(text)):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(numbered)}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def newest_version() -> int:
-    """Return the version that a catalog has once this program has opened it."""
-    return len(_migrations())
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _migrations() -> list[str]:
-    folder = resources.files(PACKAGE) / "migrations"
-    return [file.read_text() for file in sorted(folder.iterdir(), key=lambda file: file.name)]
-
-
-def _statements(text: str) -> Iterator[str]:
-    """Split a migration at its statements' ends (executescript would end our transaction)."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 @cache

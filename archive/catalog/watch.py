@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from archive.call import State
+from archive.catalog import balance
+from archive.catalog.held import read_held
 from archive.clock import from_ms, to_ms
+from archive.hours import ALWAYS, opens_at
 from archive.verdicts import Symptom
+from archive.waits import for_provider, for_try
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from archive.accounts import Account
     from archive.catalog.database import Tx
+    from archive.hours import Backfill
 
 RETRIED: Final = "retried"
 _LOOKS: Final = 500
@@ -44,8 +51,9 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls of an account that wait: for a worker (due), or for the provider (later).
+    """Calls of an account that wait: for a worker (due), the provider (later) or a further try.
 
+    ``held`` are those that wait for the backfill hours, which begin at ``opens``; they are not due.
     ``oldest_due`` is since when the first of the due ones waits, ``next_due`` when the next one is
     due, ``next_deletion`` when the provider deletes the next recording of one that waits.
     """
@@ -53,19 +61,26 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     due: int
     later: int
+    again: int
+    held: int
+    opens: datetime | None
     oldest_due: datetime | None
     next_due: datetime | None
     next_deletion: datetime | None
 
 
 class InVain(msgspec.Struct, frozen=True):
-    """A look that brought no recording: ``what`` is lost, failed or retried."""
+    """A call whose looks brought no recording: ``what`` is lost, failed or retried.
+
+    ``at`` and ``reason`` are of the last look, ``tries`` counts the late ones that met a trouble.
+    """
 
     at: datetime
     account: str
     sid: str
     what: str
     reason: str
+    tries: int = 1
 
 
 def workers(tx: Tx) -> list[Worker]:
@@ -87,14 +102,20 @@ def workers(tx: Tx) -> list[Worker]:
     ]
 
 
-def backlog(tx: Tx, account: str, now: datetime) -> Backlog:
+def backlog(tx: Tx, account: Account, now: datetime, backfill: Backfill = ALWAYS) -> Backlog:
     """Count what waits. Millions of calls take a while."""
-    row = tx.row("backlog", account=account, now_ms=to_ms(now))
+    row = tx.row("backlog", account=account.name, now_ms=to_ms(now))
+    waits = balance.waits(tx, [account.name], now)
+    held = sum(one.calls for one in read_held(tx, [account], backfill, now))
+    due = max(0, row["due"] - held)
     return Backlog(
-        account=account,
-        due=row["due"],
-        later=row["later"],
-        oldest_due=_moment(row["oldest_ms"]),
+        account=account.name,
+        due=due,
+        later=for_provider(waits),
+        again=for_try(waits),
+        held=held,
+        opens=opens_at(backfill, account.zone, now) if held else None,
+        oldest_due=_moment(row["oldest_ms"]) if due else None,
         next_due=_moment(row["next_ms"]),
         next_deletion=_moment(row["delete_ms"]),
     )
@@ -118,22 +139,34 @@ def archived_since(tx: Tx, accounts: Iterable[str], since: datetime) -> tuple[in
 
 
 def last_in_vain(tx: Tx, accounts: Iterable[str], most: int) -> list[InVain]:
-    """Return the last looks that brought no recording though there may be one, newest first.
+    """Return the last calls that got no recording though there may be one, each once.
 
-    Only the last few hundred of all accounts are gone through.
+    Those that are lost or failed stand first, then those that will be retried, each newest first.
+    Only the last few hundred looks of all accounts are gone through.
     """
-    names = list(accounts)
-    found = [
-        InVain(from_ms(row["settled_ms"]), row["account"], row["sid"], row["state"], row["reason"])
+    names = set(accounts)
+    looks = [
+        row
+        for row in tx.rows("last_looks", most=_LOOKS)
+        if row["reason"] in _SYMPTOMS and row["account"] in names
+    ]
+    tries = Counter((row["account"], row["sid"]) for row in looks)
+    settled = {
+        (row["account"], row["sid"]): (row["settled_ms"], row["state"], row["reason"])
         for row in tx.rows("last_in_vain", most=_LOOKS)
         if row["account"] in names
+    }
+    passing: dict[tuple[str, str], tuple[int, str, str]] = {}
+    for row in looks:
+        if row["state"] == State.EXPECTED:
+            # Newest first: what was met before it is only counted.
+            told = (row["at_ms"], RETRIED, row["reason"])
+            passing.setdefault((row["account"], row["sid"]), told)
+    found = [
+        InVain(from_ms(ms), account, sid, what, reason, max(1, tries[account, sid]))
+        for (account, sid), (ms, what, reason) in {**passing, **settled}.items()
     ]
-    found += [
-        InVain(from_ms(row["at_ms"]), row["account"], row["sid"], RETRIED, row["reason"])
-        for row in tx.rows("last_looks", most=_LOOKS)
-        if row["state"] == State.EXPECTED and row["reason"] in _SYMPTOMS and row["account"] in names
-    ]
-    return sorted(found, key=lambda one: one.at, reverse=True)[:most]
+    return sorted(found, key=lambda one: (one.what != RETRIED, one.at), reverse=True)[:most]
 
 
 def _moment(ms: int | None) -> datetime | None:

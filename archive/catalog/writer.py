@@ -64,13 +64,17 @@ class Catalog:
         self._thread.start()
 
     @classmethod
-    async def open(cls, where: str | Path) -> Catalog:
+    async def open(
+        cls, where: str | Path, opener: Callable[[str | Path], Database] = open_database
+    ) -> Catalog:
         """Open and migrate the catalog that a URL names or that lies in a file; start its threads.
+
+        ``opener`` opens it first, and may refuse to.
 
         Raises:
             CatalogError: it cannot be opened.
         """
-        return await asyncio.to_thread(cls, where)
+        return await asyncio.to_thread(cls, where, opener)
 
     async def write(
         self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs

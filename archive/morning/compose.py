@@ -53,9 +53,10 @@ _AHEAD: Final = 7
 class Now(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand beside the catalog's days.
 
-    ``named``: commands have to name an account. ``free`` are the bytes left on the archive's disk,
-    None where that cannot be told. ``written`` is what was written to it on each of the last days,
-    ``pace`` how many bytes a day bring, None where that is not known.
+    ``named``: commands have to name an account. ``known``: a call is known, of whatever day.
+    ``free`` are the bytes left on the archive's disk, None where that cannot be told. ``written``
+    is what was written to it on each of the last days, ``pace`` how many bytes a day bring, None
+    where that is not known.
     """
 
     made_at: datetime
@@ -69,6 +70,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     pace: float | None = None
     free: int | None = None
     min_free: int = 0
+    known: bool = True
 
 
 def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
@@ -109,6 +111,7 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
         troubles=now.troubles,
         runs=now.runs,
         room=room,
+        known=now.known,
     )
     reasons = {
         states: tuple(

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from archive.morning.facts import Counts, Flagged, Margins, Ran, Room, Sources
 
 _VERIFY: Final = "verify"
-_INTERRUPTED: Final = 130
-"""By Ctrl-C: whoever did that knows."""
+_INTERRUPTED: Final = frozenset({130, 141})
+"""By Ctrl-C, or by who read the output to its end only: whoever did that knows."""
 _TIMES: Final = 3
+_NOTHING: Final = "no call of any day is known yet: nobody has told of one"
 _SHORT_DAYS: Final = 7
 """A disk that is full within a week needs somebody now."""
 
@@ -50,7 +51,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What the verdict is made of. ``over``: the day is, so its calls can be counted."""
+    """What the verdict is made of. ``over``: the day is, so its calls can be counted.
+
+    ``known``: a call is known, of whatever day.
+    """
 
     day: str
     over: bool
@@ -66,6 +70,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...]
     runs: tuple[Ran, ...]
     room: Room | None
+    known: bool = True
 
 
 def judge(seen: Seen) -> Verdict:
@@ -74,7 +79,7 @@ def judge(seen: Seen) -> Verdict:
     counts = seen.counts
     if any(note.alarm for note in notes):
         level = Level.ALARM
-    elif counts.waiting or counts.lost or counts.failed or _is_unread(seen):
+    elif not seen.known or counts.waiting or counts.lost or counts.failed or _is_unread(seen):
         level = Level.INCOMPLETE
     else:
         level = Level.COMPLETE
@@ -92,6 +97,8 @@ def _sentence(level: Level, seen: Seen, notes: list[Note]) -> str:
     when = spoken(seen.day) if seen.over else f"{spoken(seen.day)} so far"
     if level is Level.ALARM:
         return f"ALARM: {notes[0].text}"
+    if not seen.known:
+        return f"INCOMPLETE: {_NOTHING}"
     if _is_unread(seen):
         return _sentence_unread(seen, when)
     if not counts.calls:
@@ -143,6 +150,8 @@ def _calls(number: int) -> str:
 
 
 def _notes(seen: Seen) -> Iterator[Note]:
+    if not seen.known:
+        yield Note(text=_NOTHING, command="callvault poll")
     yield from _of_books(seen)
     yield from _of_calls(seen)
     yield from _of_shares(seen)
@@ -218,7 +227,7 @@ def _of_runs(runs: Iterable[Ran]) -> Iterator[Note]:
                 command="callvault verify --repair",
                 alarm=True,
             )
-        elif run.code and run.code != _INTERRUPTED:
+        elif run.code and run.code not in _INTERRUPTED:
             # Until a person has mended it, the next night ends in the same way.
             stuck = run.code in {Exit.USAGE, Exit.FATAL}
             yield Note(

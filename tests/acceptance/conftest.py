@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from archive.catalog.database import open_database
 from tests.acceptance.vault import Vault
 from tests.provider import running_provider
 
@@ -39,3 +40,10 @@ def alone(tmp_path: Path) -> Iterator[Vault]:
     vault.configure(account={"api_base": "http://127.0.0.1:9"})
     yield vault
     vault.end_queue()
+
+
+@pytest.fixture
+def empty(alone: Vault) -> Vault:
+    """Return the same with a catalog that knows no call yet."""
+    open_database(alone.catalog).close()
+    return alone

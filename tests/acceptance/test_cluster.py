@@ -25,7 +25,7 @@ def test_hosts_cut_off_for_some_seconds_leave_a_true_archive(tmp_path: Path) -> 
     if reason := why_not():
         pytest.skip(reason)
     file = tmp_path / "report.json"
-    options = ["--plan", "small", "--calls", "500", "--within", str(tmp_path), "--json", str(file)]
+    options = ["--plan", "small", "--calls", "700", "--within", str(tmp_path), "--json", str(file)]
 
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-m", "tests.cluster", *options],

@@ -195,17 +195,20 @@ def shell(vault: Vault, line: str, **environment: str) -> tuple[int, str, str]:
     return done.code, done.out, done.err
 
 
-@pytest.mark.parametrize("words", ["report", "report --json", "--help", "find --csv", "nonsense"])
-def test_a_reader_that_has_gone_ends_it_quietly(alone: Vault, words: str) -> None:
+@pytest.mark.parametrize(
+    "words", ["report", "report --json", "--help", "find --csv", "verify", "nonsense"]
+)
+def test_a_reader_that_has_gone_ends_it_quietly(empty: Vault, words: str) -> None:
     """``callvault report | head -0``: no message, and the code of a program that SIGPIPE ends."""
+    (empty.root / ".parts").mkdir(parents=True, exist_ok=True)
     read, write = os.pipe()
     os.close(read)
     stream = {"stderr" if words == "nonsense" else "stdout": write}
     done = subprocess.run(  # type: ignore[call-overload] # noqa: S603 - our own command
         [str(COMMAND), *words.split()],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **stream},
-        cwd=alone.folder,
-        env=alone.environment(),
+        cwd=empty.folder,
+        env=empty.environment(),
         check=False,
         timeout=BOUND_S,
     )
@@ -226,9 +229,9 @@ def test_closed_streams_do_no_harm(alone: Vault, closed: str) -> None:
     assert alone.rows("PRAGMA quick_check") == [("ok",)]
 
 
-def test_a_disk_that_is_full_is_said(alone: Vault) -> None:
+def test_a_disk_that_is_full_is_said(empty: Vault) -> None:
     """Results that cannot be written are no success."""
-    code, _, err = shell(alone, '"$CV" report >/dev/full')
+    code, _, err = shell(empty, '"$CV" report >/dev/full')
 
     assert code == 7
     assert err == "callvault: writing the output: No space left on device\n"
@@ -254,11 +257,11 @@ def test_a_terminal_without_unicode_shows_escapes(
 
 
 @pytest.mark.parametrize("words", [["status"], ["--version"], ["find"], ["nonsense"]])
-def test_an_empty_environment_will_do(alone: Vault, words: list[str]) -> None:
+def test_an_empty_environment_will_do(empty: Vault, words: list[str]) -> None:
     """No HOME, no TERM, no PATH, no LANG."""
     done = subprocess.run(  # noqa: S603 - our own command, no shell
         [str(COMMAND), *words],
-        cwd=alone.folder,
+        cwd=empty.folder,
         env={},
         capture_output=True,
         text=True,
@@ -356,6 +359,7 @@ def test_a_terminal_is_shown_colours(alone: Vault) -> None:
     alone.good("pause", "--why", "moving")
 
     assert ESCAPE in on_terminal(alone, "status")
+    assert ESCAPE in on_terminal(alone, "report", "--day", "yesterday")
     assert ESCAPE not in on_terminal(alone, "status", NO_COLOR="1")
     assert ESCAPE not in on_terminal(alone, "status", CLICOLOR="0")
 

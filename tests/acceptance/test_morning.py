@@ -113,3 +113,29 @@ def test_an_alert_goes_wherever_reports_go(alone: Vault) -> None:
     assert sorted(good.out.splitlines()) == ["healthchecks: sent", "webhook: sent"]
     assert (bad.code, bad.out) == (5, "webhook: failed: it answered 404\n")
     assert SECRET not in good.out + good.err + bad.out + bad.err
+
+
+def test_a_catalog_that_cannot_be_read_is_told_to_everybody(alone: Vault) -> None:
+    """Damaged or gone: an alarm on each channel, a failure for the checks, and the code says 7."""
+    alone.catalog.parent.mkdir(exist_ok=True)
+    alone.catalog.write_bytes(b"no catalog at all" * 1_000)
+    timer = ("report", "--day", "yesterday", "--send")
+    with hooks() as server:
+        damaged = alone.run(*timer, "--json", **server.environment())
+        told = dict(server.told)
+        alone.catalog.unlink()
+        day = alone.folder / "recordings" / "sandbox" / "2026" / "02" / "09"
+        day.mkdir(parents=True)
+        (day / "manifest.jsonl").touch()
+        lost = alone.run(*timer, **server.environment())
+        told_of_lost = dict(server.told)
+    assert (damaged.code, lost.code) == (7, 7)
+    assert damaged.json["morning"]["verdict"]["level"] == "alarm"
+    assert {one["outcome"] for one in damaged.json["sent"]} == {"sent"}
+    for found, says in ((told, "not a database"), (told_of_lost, "the catalog is lost")):
+        message = json.loads(found[f"/chat/{SECRET}"])
+        assert message["text"].startswith("*ALARM: nothing can be told of ")
+        assert says in message["text"]
+        assert says in " ".join(found[f"/check/{SECRET}/fail"].split())
+        assert f"/check/{SECRET}" not in found
+    assert not alone.catalog.exists()

@@ -122,14 +122,14 @@ def test_without_a_terminal_there_is_a_line_or_a_document_a_period(alone: Vault)
     assert (second["expected"], second["waiting"][0]["due"], second["workers"]) == (1, 1, [])
 
 
-def test_it_ends_when_nobody_reads_any_more(alone: Vault) -> None:
+def test_it_ends_when_nobody_reads_any_more(empty: Vault) -> None:
     """As after ``| head -1``, and without a word."""
     with subprocess.Popen(  # noqa: S603 - our own command, no shell
         [str(COMMAND), "status", "--watch", "--every", "100ms"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=alone.folder,
-        env=alone.environment(),
+        cwd=empty.folder,
+        env=empty.environment(),
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -5,7 +5,7 @@ The clock begins in 1970, where the one of ``promtool test rules`` does.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,6 +20,7 @@ from tests.unit.books import SIDS, Books, called
 from tests.unit.exposed import Exposed
 from tests.unit.terminal import SETTINGS
 from worker.metrics import SPOOL
+from worker.timers import COMMANDS, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ STEP: Final = 300
 AGAIN: Final = b"again"
 """Told instead of what is told now: what was told before."""
 _START: Final = EPOCH
+_DAY: Final = timedelta(days=1)
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -92,7 +94,49 @@ def _well(exposed: Exposed, step: int) -> None:
     exposed.request("answered", 30)
     exposed.count(Count("main", SETTLED, "archived", 5))
     if step == 0:
+        # Other timers have just been enabled; a run by hand went wrong some days ago.
+        exposed.timers = tuple(_timed(part) for part in COMMANDS)
         exposed.run("run --from")
+        exposed.run("work", 7, ago=timedelta(days=2))
+
+
+def _timed(part: str, since: datetime = _START) -> Timed:
+    return Timed(f"callvault-{part}.timer", COMMANDS[part][0], since)
+
+
+def _enabled(exposed: Exposed) -> None:
+    """Enable the nightly timer, a day ago."""
+    exposed.timers = (_timed("nightly", _START - _DAY),)
+
+
+def _one_night(exposed: Exposed) -> None:
+    exposed.timers = (_timed("nightly", _START - 9 * _DAY),)
+    exposed.run("run --from", ago=_DAY)
+
+
+def _bad_nights(exposed: Exposed, step: int) -> None:
+    if step == 0:
+        _enabled(exposed)
+        exposed.run("run --from", 7, ago=timedelta(hours=20))
+    if step == 20:
+        exposed.run("run --from", 7)
+
+
+def _failing(command: str) -> Callable[[Exposed, int], None]:
+    return _at(1, lambda exposed: exposed.run(command, 7))
+
+
+def _failed_yesterday(exposed: Exposed) -> None:
+    exposed.run("work", 7, ago=_DAY)
+
+
+def _repeated(exposed: Exposed, step: int) -> None:
+    if step in {1, 9}:
+        exposed.run("verify", 7 if step == 1 else 0)
+
+
+def _by_hand(exposed: Exposed) -> None:
+    exposed.run("run --from", ago=_DAY)
 
 
 def _call(exposed: Exposed, *, days_old: float = 0.01) -> None:
@@ -187,7 +231,21 @@ PLAYS: Final = {
     "CallvaultCatalogUnreadable": Play(_at(1, _break), 5),
     "CallvaultMetricsOld": Play(_quiet, 12, lambda text, step: AGAIN if step > 1 else text),
     "CallvaultMetricsGone": Play(_quiet, 8, lambda text, step: None if step > 1 else text),
-    "CallvaultNightDidNotRun": Play(_at(0, lambda exposed: exposed.run("run --from")), 318),
+    "CallvaultTimerDidNotRun": Play(_at(0, _enabled), 30),
     "CallvaultRunFailed": Play(_at(1, lambda exposed: exposed.run("work", 6)), 10),
 }
 """By the name of the alert that has to fire at the end, and not at the first step."""
+MORE: Final = {
+    "a night that ran once and no more": ("CallvaultTimerDidNotRun", Play(_at(0, _one_night), 30)),
+    "nights that all end badly": ("CallvaultTimerDidNotRun", Play(_bad_nights, 30)),
+    "an import that failed": ("CallvaultRunFailed", Play(_failing("enqueue cdr"), 10)),
+    "a report that was not sent": ("CallvaultRunFailed", Play(_failing("report"), 10)),
+    "housekeeping that failed": ("CallvaultRunFailed", Play(_failing("catalog tidy"), 10)),
+}
+"""Further ways in which an alert fires."""
+QUIET: Final = {
+    "a drain by hand that is long over": Play(_at(0, _failed_yesterday), 30),
+    "a run that was repeated and went well": Play(_repeated, 12),
+    "a night by hand where no timer is": Play(_at(0, _by_hand), 30),
+}
+"""At the end of each, no alert about runs fires."""

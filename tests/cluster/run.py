@@ -165,6 +165,8 @@ class _Run:
                 fresh = {lease for name, lease, _ in self._held if host in {name, ""}}
                 if fresh - since - before:
                     effect.back_s = round(time.time() - ended[0], 1)
+            if ended and self._unsettled == 0:
+                return True  # nothing is left that anybody could have begun
             needed = [effect.went_on_s, effect.back_s]
             needed += [effect.given_back_s] if trouble.dies else []
             return bool(ended) and None not in needed

@@ -87,6 +87,19 @@ async def test_a_password_is_told_to_the_server(tmp_path: Path) -> None:
     assert mailbox.secrets == [f"\0vault\0{SECRET}"]
 
 
+@pytest.mark.parametrize(
+    ("password", "login", "detail"),
+    [("", True, "give it as SMTP_PASSWORD"), (SECRET, False, "offers no way to log in")],
+)
+async def test_what_a_login_lacks_is_said(password: str, login: bool, detail: str) -> None:  # noqa: FBT001 - a case
+    """A password that nobody gave is another mistake than a server that wants none."""
+    async with receiving(mailbox := Mailbox(login=login)) as port:
+        told, _ = await sent(to(port, smtp_user="vault"), {SMTP_PASSWORD: password})
+    assert (told["email"].outcome, told["email"].tries) == ("failed", 1)
+    assert detail in told["email"].detail
+    assert not mailbox.mails
+
+
 @pytest.mark.parametrize("kind", ["smtps", "starttls"])
 async def test_mail_leaves_by_tls_with_a_certificate_that_fits(tmp_path: Path, kind: str) -> None:
     """From the first byte on, or from STARTTLS on, and the password only then."""
@@ -114,7 +127,7 @@ async def test_without_tls_nothing_leaves() -> None:
     mailbox = Mailbox(login=True)
     async with receiving(mailbox) as port:
         told, _ = await sent(to(port), is_local=far)
-        assert "the mail server lacks what is needed: STARTTLS" in told["email"].detail
+        assert "the mail server offers no STARTTLS" in told["email"].detail
         assert not mailbox.mails
         plain = to(port, starttls=False, smtp_user="vault")
         told, _ = await sent(plain, {SMTP_PASSWORD: SECRET}, is_local=far)

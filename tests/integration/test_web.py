@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from structlog.testing import capture_logs
 
 from tests.provider import write_config
 from web.gate import MOST
@@ -89,6 +90,22 @@ async def test_a_callback_is_answered_and_becomes_a_call(tmp_path: Path) -> None
     assert [answer[:2] for answer in (first, again, passthru)] == [(200, "")] * 3
     assert 'callvault_callbacks_total{account="main",outcome="kept"} 3.0' in metrics
     assert SECRET not in metrics
+
+
+async def test_a_wrong_secret_is_logged_without_it(tmp_path: Path) -> None:
+    """With the account where it is one of ours; nothing else of what was shown."""
+    wrong = "not-the-secret-of-it"
+    with capture_logs() as logs:
+        async with serving(tmp_path) as address:
+            await post(f"{address}/hook/main/{wrong}", data={"CallSid": SID})
+            await post(f"{address}/hook/{wrong}/{SECRET}", data={"CallSid": SID})
+            await post(f"{address}/hook/main/{SECRET}", data={"CallSid": SID})
+    said = [entry for entry in logs if entry["event"] == "a callback was refused"]
+    assert [entry["account"] for entry in said] == ["main", "(none of ours)"]
+    assert {entry["log_level"] for entry in said} == {"warning"}
+    assert {"it showed no secret, or a wrong one"} == {entry["reason"] for entry in said}
+    assert wrong not in str(logs)
+    assert SECRET not in str(logs)
 
 
 async def test_what_is_no_callback_is_refused_without_a_word(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from archive.call import Source
     from tests.unit.books import Books
+    from worker.timers import Timed
 
 _WORKER = {"host": "here", "pid": 7, "version": "1", "recordings": 0, "bytes": 0}
 
@@ -33,10 +34,17 @@ class Exposed:
         self.books = books
         self.now = now
         self.free = 10**12
+        self.timers: tuple[Timed, ...] = ()
 
     def reader(self) -> Reader:
         """Return a new reader."""
-        return Reader(self.settings, self.clock, free=lambda _: self.free, host="here")
+        return Reader(
+            self.settings,
+            self.clock,
+            free=lambda _: self.free,
+            host="here",
+            timers=lambda: self.timers,
+        )
 
     def text(self) -> bytes:
         """Return the metrics as they are told now."""
@@ -89,11 +97,11 @@ class Exposed:
         with self.books.database.write() as tx:
             troubles.note_trouble(tx, what, "x", host="here", now=self.now)
 
-    def run(self, command: str, code: int = 0) -> None:
+    def run(self, command: str, code: int = 0, *, ago: timedelta = timedelta(0)) -> None:
         """Note a run that has just ended."""
-        run = runs.begun(command, host="here", now=self.now)
+        run = runs.begun(command, host="here", now=self.now - ago)
         with self.books.database.write() as tx:
-            runs.end(tx, run, code=code, note="", now=self.now)
+            runs.end(tx, run, code=code, note="", now=self.now - ago)
 
     def hear(self, source: Source) -> None:
         """Hear a source."""

@@ -12,7 +12,7 @@ import pytest
 from tests.alerts.promql import Series, UnknownError, evaluate, names
 from tests.alerts.promtool import SHIPPED, document, wanted
 from tests.alerts.rules import FOLDER, RULES, fires, read_rules
-from tests.alerts.scenarios import PLAYS, STEP, WELL, perform
+from tests.alerts.scenarios import MORE, PLAYS, QUIET, STEP, WELL, perform
 from worker.cli import cli
 from worker.exposition import COUNTERS, GAUGES
 
@@ -38,6 +38,29 @@ def test_each_alert_fires_once_what_it_warns_of_has_lasted(rule: Rule, tmp_path:
         assert set(re.findall(r"\$labels\.(\w+)", text)) <= {name for name, _ in labels}
     text = document({rule.name: (wanted(store, rule.expr), play.steps)}).partition("tests:\n")[2]
     assert text in SHIPPED.read_text(encoding="utf-8"), "python -m tests.alerts.promtool"
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_an_alert_fires_in_each_of_its_ways(name: str, tmp_path: Path) -> None:
+    """Also where a command never ended well, and of each that a timer runs."""
+    alert, play = MORE[name]
+    (rule,) = (rule for rule in ALL if rule.name == alert)
+    times = [step * STEP for step in range(play.steps)]
+    found = fires(rule, perform(play, tmp_path), times)
+    assert found[0] == {}
+    assert len(found[times[-1]]) == 1
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_what_was_made_good_or_is_long_over_alerts_nobody(name: str, tmp_path: Path) -> None:
+    """Whoever ran it by hand: no alert of runs goes on for ever."""
+    play = QUIET[name]
+    store = perform(play, tmp_path)
+    times = [step * STEP for step in range(play.steps)]
+    of_runs = [
+        rule for rule in ALL if rule.name in {"CallvaultTimerDidNotRun", "CallvaultRunFailed"}
+    ]
+    assert [fires(rule, store, times)[times[-1]] for rule in of_runs] == [{}, {}]
 
 
 def test_no_alert_fires_while_all_is_well(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from archive.call import CallFacts, Source, State
 from archive.catalog import balance
 from archive.verdicts import Absent, Again, Failed, Lost
+from archive.waits import Wait
 from tests.unit.books import NOW, OTHER, SIDS, called, proved
 
 if TYPE_CHECKING:
@@ -117,15 +118,15 @@ def test_a_purged_call_needs_no_recording(full: Books) -> None:
     assert (counted.states[State.PURGED], counted.states[State.ARCHIVED]) == (1, 2)
 
 
-def test_the_quick_count_tells_what_waits_for_the_provider(full: Books) -> None:
-    """Calls due later than now, and when the next of them is."""
+def test_the_quick_count_tells_what_calls_wait_for(full: Books) -> None:
+    """Calls due later than now, by their reason, and when the next of them is."""
     full.settle(SIDS[5], Again("not-ready", after=timedelta(minutes=3)), lease="working")
     with full.database.read() as tx:
         counted = balance.tally(tx, ["main", "other"], NOW)
         later = balance.tally(tx, ["main", "nobody"], NOW + timedelta(minutes=3))
     assert (counted.total, counted.unsettled) == (10, 4)
-    assert (1, NOW + timedelta(minutes=3)) == (counted.waiting, counted.next_due)
-    assert (later.total, later.waiting, later.next_due) == (9, 0, None)
+    assert (Wait("not-ready", 1, NOW + timedelta(minutes=3)),) == counted.waits
+    assert (later.total, later.waits) == (9, ())
 
 
 def test_what_went_wrong_in_a_run_is_counted_from_its_beginning(full: Books) -> None:

@@ -16,6 +16,7 @@ from tests.unit.books import NOW, SIDS
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from archive.catalog.runs import Begun
     from tests.unit.books import Books
@@ -115,8 +116,16 @@ def test_commands_note_their_runs(vaulted: Vaulted) -> None:
 @pytest.mark.parametrize(
     "words", [["enqueue", "sids", "--dry-run", SIDS[0]], ["status"], ["enqueue", "--help"]]
 )
-def test_what_only_looks_is_no_run(books: Books, terminal: Terminal, words: list[str]) -> None:
+def test_what_only_looks_is_no_run(
+    books: Books,
+    where: str | Path,
+    terminal: Terminal,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A dry run, and commands that have nothing to be noted."""
+    url = where if isinstance(where, str) else f"sqlite:///{where}"
+    monkeypatch.setenv("CALLVAULT_CATALOG_URL", url)
     terminal.says(*words)
     assert kept(books) == []
 

@@ -280,8 +280,9 @@ def test_a_call_of_an_account_that_is_no_longer_in_the_settings(
 
 
 @pytest.mark.parametrize("sid", [SID, "no sid at all", "\x1b[2J", "x" * 500])
-def test_a_call_that_is_not_known(terminal: Terminal, sid: str) -> None:
+def test_a_call_that_is_not_known(books: Books, terminal: Terminal, sid: str) -> None:
     """Whatever was typed is shown without harm, with the way to make a call known."""
+    books.add(called(SIDS[1]))
     error = terminal.refuses("explain", sid)
     assert isinstance(error, InputError)
     assert error.exit_code is Exit.USAGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +91,16 @@ def test_what_an_export_wrote_acts_nowhere(vault: Vaulted) -> None:
 def test_a_limit_counts_calls(vault: Vaulted) -> None:
     """--limit bounds how many calls are printed."""
     assert len(sids(vault, "--limit", "2")) == 2
+
+
+def test_calls_of_a_day_are_told_by_their_time(vault: Vaulted) -> None:
+    """Whatever their state and Sid."""
+    early = {"started_at": NOW - timedelta(hours=25), "ended_at": NOW - timedelta(hours=24)}
+    vault.books.add(called(SIDS[4], **early))
+    told = vault.terminal.says("find", "--json", "--to", "2026-02-09").splitlines()
+    began = [json.loads(line)["began_at"] for line in told]
+    assert json.loads(told[0])["sid"] == SIDS[4]
+    assert sorted(began) == began
 
 
 @pytest.mark.parametrize("words", [["--number", "12"], ["--json", "--csv"], ["-0"]])

@@ -283,8 +283,9 @@ def test_a_day_may_be_named(books: Books, terminal: Terminal, day: str) -> None:
     assert document["known"] == 0
 
 
-def test_a_day_in_several_zones_needs_an_account(tmp_path: Path) -> None:
+def test_a_day_in_several_zones_needs_an_account(tmp_path: Path, books: Books) -> None:
     """Nobody else's today is taken: these two never have the same one."""
+    assert books.balance().known == 0
     accounts = f'{SETTINGS}timezone = "Pacific/Kiritimati"\n[accounts.other]\nsid = "acme2"\n'
     terminal = Terminal(tmp_path, f'{accounts}timezone = "Pacific/Pago_Pago"\n')
     error = terminal.refuses("report", "--day", "today")
@@ -292,8 +293,9 @@ def test_a_day_in_several_zones_needs_an_account(tmp_path: Path) -> None:
     assert terminal.tells("report", "--day", "today", "--account", "other")["known"] == 0
 
 
-def test_a_day_that_is_the_same_in_all_zones_needs_none(tmp_path: Path) -> None:
+def test_a_day_that_is_the_same_in_all_zones_needs_none(tmp_path: Path, books: Books) -> None:
     """So that one timer does for accounts of neighbouring zones."""
+    assert books.balance().known == 0
     terminal = Terminal(tmp_path, f'{TWO_ACCOUNTS}timezone = "Asia/Colombo"\n')
     assert terminal.tells("report", "--day", "yesterday")["known"] == 0
 

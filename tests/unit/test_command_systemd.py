@@ -111,7 +111,7 @@ def test_what_a_person_has_written_or_changed_is_left_alone(
         with (machine.units / WORKER).open("a", encoding="utf-8") as file:
             file.write("MemoryMax=2G\n")
     before = machine.files()
-    refused = machine.run("install", "--nightly", "--only", "worker,nightly")
+    refused = machine.run("install", "--only", "worker,nightly")
     assert isinstance(refused.exception, InputError)
     assert str(machine.units / WORKER) in refused.exception.message
     assert before == machine.files()
@@ -228,3 +228,12 @@ def test_the_wheel_has_the_units(tmp_path: Path) -> None:
         }
         assert "worker/deploy/sysusers.d/callvault.conf" in packed.namelist()
     assert shipped() == found
+
+
+@pytest.mark.parametrize("profile", ["--nightly", "--always"])
+def test_parts_and_a_profile_exclude_each_other(machine: Machine, profile: str) -> None:
+    """Nothing is written: one of the two would be passed over."""
+    done = machine.run("install", "--only", "web", profile)
+    assert done.exit_code == 2
+    assert "leave out --always and --nightly" in done.output
+    assert machine.files() == {}

@@ -19,6 +19,7 @@ from archive.hours import (
     is_held,
     is_open,
     open_since,
+    opened_for,
     opens_at,
     usable,
 )
@@ -170,3 +171,16 @@ def test_24_00_is_the_day_s_end() -> None:
     rule = msgspec.convert({"hours": ["18:00-24:00"]}, Backfill)
     assert is_open(rule, KOLKATA, at("2026-11-24 23:59"))
     assert not is_open(rule, KOLKATA, at("2026-11-25 00:00"))
+
+
+@given(now=MOMENTS, zone=st.sampled_from(ZONES), minutes=st.integers(1, 40_000))
+@settings(max_examples=40, deadline=None)
+def test_so_much_open_time_has_passed_when_it_is_told(
+    now: datetime, zone: ZoneInfo, minutes: int
+) -> None:
+    """Not a moment before; through weeks, and changes of the clock."""
+    needed = minutes * MINUTE
+    end = opened_for(NIGHTS, zone, now, needed)
+    assert needed == OpenTime(NIGHTS, zone, now, end + DAY).until(end)
+    assert is_open(NIGHTS, zone, end - timedelta(microseconds=1))
+    assert now + needed == opened_for(ALWAYS, zone, now, needed)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.call import CallFacts, Source
-from archive.catalog import balance, forecast, intake, processes, story, work
+from archive.catalog import balance, forecast, intake, processes, story, watch, work
+from archive.catalog.held import read_held
 from archive.catalog.writer import Catalog
 from archive.hours import ALWAYS, Backfill, is_held, is_open
 from archive.readiness import Readiness
@@ -19,7 +20,7 @@ from jobs.dispatcher import Dispatcher
 from tests.unit.books import ACCOUNT, SIDS, Books, called
 from tests.unit.test_dispatcher import FakeQueue
 from worker.commands.explain import tell
-from worker.commands.hours import held_text, read_held, waits_until
+from worker.commands.hours import held_text, waits_until
 from worker.ending import waits_for_hours
 
 if TYPE_CHECKING:
@@ -152,6 +153,18 @@ def status_of(books: Books, now: datetime, backfill: Backfill = NIGHTS) -> list[
     """Return what `status` says of the hours."""
     with books.database.read() as tx:
         return [held_text(one) for one in read_held(tx, [ACCOUNT], backfill, now)]
+
+
+def test_what_waits_for_the_hours_is_not_due(books: Books) -> None:
+    """In metrics and the live view: no alert says that work stands still by day."""
+    books.add(aged(1, 10 * DAY, NOON), aged(2, 11 * DAY, NOON), now=NOON)
+    seen = []
+    for now, backfill in ((NOON, NIGHTS), (NOON, ALWAYS), (NOON + 11 * HOUR, NIGHTS)):
+        with books.database.read() as tx:
+            found = watch.backlog(tx, ACCOUNT, now, backfill)
+        seen.append((found.due, found.held, found.oldest_due is None, found.opens))
+    opens = NOON + 10 * HOUR
+    assert seen == [(0, 2, True, opens), (2, 0, False, None), (2, 0, False, None)]
 
 
 def test_status_and_explain_tell_of_the_hours(books: Books) -> None:

@@ -73,29 +73,34 @@ def request(books: Books, amount: int, account: str = "main") -> None:
 
 def test_what_is_gathered(books: Books, gatherer: Gatherer, hands: Hands) -> None:
     """Calls by state, what waits, the last minute, who holds what, and what was in vain."""
-    books.add(*map(called, SIDS[:6]))
+    books.add(*map(called, SIDS[:7]))
     books.add(called(SIDS[0]), account=OTHER)
     beat(books, NOW, 3)
-    books.claim(*SIDS[:5])
+    books.claim(*SIDS[:6])
     books.archive(proved(SIDS[0]))
     books.settle(SIDS[1], Lost("fetch-gone"))
     books.settle(SIDS[2], Failed("url-untrusted"))
     books.settle(SIDS[3], Again("not-ready", after=60 * SECOND))
+    books.settle(SIDS[5], Again("body-digest", after=90 * SECOND))
     with books.database.write() as tx:
         pauses.pause_by_operator(tx, "account:other", why="not shown", now=NOW)
         pauses.pause_by_operator(tx, "account:main", why="shown", now=NOW)
     hands.passed_s = 30
     facts = gatherer.look()
-    assert facts.counted.states[State.EXPECTED] == 2
-    assert (facts.counted.known, facts.counted.settled) == (6, 3)
+    assert facts.counted.states[State.EXPECTED] == 3
+    assert (facts.counted.known, facts.counted.settled) == (7, 3)
     (waiting,) = facts.counted.backlogs
-    assert (waiting.due, waiting.later) == (1, 1)
+    assert (waiting.due, waiting.later, waiting.again) == (1, 1, 1)
     assert waiting.next_due == NOW + 60 * SECOND
     assert (facts.pace.recordings, facts.pace.bytes_per_second) == (1, 1000 / 60)
     (one,) = facts.workers
     assert (one.worker.host, one.worker.batches, one.worker.calls) == ("here", 1, 1)
     assert [paused.detail for paused in facts.pauses] == ["shown"]
-    assert {(one.sid, one.what) for one in facts.last} == {(SIDS[1], "lost"), (SIDS[2], "failed")}
+    assert {(one.sid, one.what) for one in facts.last} == {
+        (SIDS[1], "lost"),
+        (SIDS[2], "failed"),
+        (SIDS[5], "retried"),
+    }
 
 
 def test_a_look_that_met_a_trouble_is_told_and_one_that_came_too_early_is_not(
@@ -106,6 +111,18 @@ def test_a_look_that_met_a_trouble_is_told_and_one_that_came_too_early_is_not(
     for sid, reason in zip(SIDS, ("fetch-timeout", "not-ready"), strict=False):
         books.sql("INSERT INTO looks VALUES ('main', ?, 1, 'expected', ?, 'x')", sid, reason)
     assert [(one.sid, one.what) for one in gatherer.look().last] == [(SIDS[0], "retried")]
+
+
+def test_what_is_lost_stands_before_what_is_tried_again(books: Books, gatherer: Gatherer) -> None:
+    """However often that was, and each call once."""
+    books.add(*map(called, SIDS[:2]))
+    for at, (sid, state) in enumerate([(0, "expected"), (0, "lost"), *[(1, "expected")] * 3]):
+        look = "INSERT INTO looks VALUES ('main', ?, ?, ?, 'fetch-gone', 'x')"
+        books.sql(look, SIDS[sid], at, state)
+    lost = "UPDATE calls SET state = 'lost', reason = 'fetch-gone', settled_ms = 1 WHERE sid = ?"
+    books.sql(lost, SIDS[0])
+    told = [(one.sid, one.what, one.tries) for one in gatherer.look().last]
+    assert told == [(SIDS[0], "lost", 2), (SIDS[1], "retried", 3)]
 
 
 def test_minutes_are_of_calls_that_were_archived_in_them(

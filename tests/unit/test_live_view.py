@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from io import StringIO
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +24,7 @@ from archive.catalog.watch import Backlog, InVain, Worker
 from tests.unit.books import NOW, SIDS
 from worker.live.facts import MINUTES, Counted, Facts, Pace, Working
 from worker.live.lines import ASCII, UNICODE, Column, Span, clean, plain, table
-from worker.live.screen import styled
+from worker.live.screen import has_unicode, styled
 from worker.live.sections import plain_line
 from worker.live.view import Shape, draw
 from worker.live.words import ago, curve, shares
@@ -43,14 +45,14 @@ AT_WORK = """\
  ███████████████████████████████████████▓▓▓▓▓▓▓▓▀░░░░░  90.1 % of 2,000 settled
  █ 1,500 archived  ▓ 300 absent  ▀ 2 lost  ░ 198 waiting
 
- WAITING  due now  not ready yet  next due  next deletion
- main         150             48  17:30:40   12 Feb 18:30
+ WAITING  due now  not ready yet  to try again  next due  next deletion
+ main         150             41             7  17:30:40   12 Feb 18:30
 
  WORKERS  pid  batches  calls  rec/min  recordings  beat  version
  here      77        2    150       88       1,200   1 s    0.1.0
 
  IN VAIN         Sid                               why
- 17:29:00  lost  0000000000000000000000000001197m  fetch-gone: the recording i…
+ 17:29:00  lost  0000000000000000000000000001197m  fetch-gone
 
 
 
@@ -89,7 +91,10 @@ def counted(at: datetime = NOW, **states: int) -> Counted:
     waiting = Backlog(
         account="main",
         due=150,
-        later=48,
+        later=41,
+        again=7,
+        held=0,
+        opens=None,
         oldest_due=NOW - 9 * SECOND,
         next_due=NOW + 40 * SECOND,
         next_deletion=NOW + timedelta(days=2, hours=1),
@@ -132,6 +137,18 @@ def test_work_on_a_usual_terminal() -> None:
     assert AT_WORK.count("\n") == 24
 
 
+def test_what_waits_for_the_backfill_hours_is_told_with_their_beginning() -> None:
+    """Below what waits otherwise, and in the one line of what is no terminal."""
+    (one,) = counted().backlogs
+    held = msgspec.structs.replace(one, due=0, held=1_200, opens=NOW + timedelta(hours=4))
+    shown = facts(counted=msgspec.structs.replace(counted(), backlogs=(held,)))
+    expected = " HOURS main 1,200 calls wait for the backfill hours, from 21:30:00 on\n"
+    assert expected in seen(shown)
+    line = plain_line(shown, Shape(80, 24, UNICODE, ZONE))
+    assert "; 1,200 wait for the backfill hours" in line
+    assert "backfill" not in seen(facts())
+
+
 def test_what_is_wrong_stands_before_what_waits_with_its_remedy() -> None:
     """A pause tells what it means; one by a person, how to end it. Risks say what would help."""
     shown = seen(
@@ -156,6 +173,47 @@ def test_what_is_wrong_stands_before_what_waits_with_its_remedy() -> None:
     ]
     places = [shown.index(words) for words in said]
     assert all(before < after for before, after in pairwise(places)), shown
+
+
+def test_a_long_text_is_broken_between_words() -> None:
+    """Over as many lines as it takes; its command is whole."""
+    words = "the catalog is damaged: keep it, and make a new one from the archive's files by "
+    words += "callvault rebuild, which reads every sidecar and takes a while where there are many"
+    lines = [line.strip() for line in seen(facts(mistake=words), 60, 40).splitlines()]
+    at = next(number for number, line in enumerate(lines) if line.startswith("CATALOG "))
+    assert f"CATALOG {words}" == " ".join(lines[at : lines.index("", at)])
+
+
+def test_a_call_in_vain_has_one_row_with_its_tries() -> None:
+    """Its reason is whole on a usual terminal; its meaning stands there where there is room."""
+    last = (InVain(NOW - 60 * SECOND, "main", SIDS[0], "lost", "call-out-of-history", 3),)
+    narrow, wide = (seen(facts(last=last), width) for width in (80, 160))
+    row = f" 17:29:00  lost 3x  {SIDS[0]}  call-out-of-history"
+    assert row in narrow.splitlines()
+    assert f"{row}: the call is older than the six months the provider remembers" in wide
+
+
+def test_a_terminal_without_unicode_gets_none() -> None:
+    """Whatever the names are, and as wide as it would be."""
+    lines = draw(facts(mistake="das Verzeichnis fehlt: Büro"), Shape(80, 24, ASCII, ZONE))
+    assert all(plain(line).isascii() for line in lines)
+    assert any("B?ro" in plain(line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"LC_ALL": "C", "LANG": "en_IN.UTF-8"}, False),
+        ({"LC_CTYPE": "POSIX"}, False),
+        ({"LC_ALL": "", "LANG": "en_IN.UTF-8"}, True),
+        ({"LANG": "C.UTF-8"}, True),
+        ({}, True),
+    ],
+)
+def test_who_chose_the_c_locale_gets_ascii(environment: dict[str, str], *, expected: bool) -> None:
+    """Though Python itself writes UTF-8 there."""
+    with Path(os.devnull).open("w", encoding="utf-8") as stream:
+        assert expected == has_unicode(Console(file=stream), environment)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ log.info("fetching", url=signed, headers={"Authorization": "Basic " + secret})
 log.warning("arguments %s", signed)
 logging.getLogger("aiohttp").error("refused by %s with Bearer %s", signed, secret)
 logging.getLogger("arq").info("tells too much")
+logging.getLogger("asyncio").debug("Using selector: tells too much")
 try:
     raise ValueError("redis://:" + secret + "@h.example/0 and " + signed)
 except ValueError:

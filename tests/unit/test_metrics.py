@@ -33,6 +33,7 @@ from tests.unit.terminal import SETTINGS, Terminal
 from worker.commands.metrics import write_textfile
 from worker.exposition import COUNTERS, GAUGES, READINESS, Disks, exposition
 from worker.metrics import Metrics, read_once
+from worker.timers import Timed
 
 if TYPE_CHECKING:
     from tests.unit.books import Books
@@ -92,7 +93,8 @@ def fill(exposed: Exposed) -> None:
 def test_each_metric_stands_in_the_reference_with_its_type_and_labels(exposed: Exposed) -> None:
     """And the reference names no other; each shows up where it has something to say."""
     fill(exposed)
-    text, _ = read_once(exposed.settings, exposed.clock)
+    timer = Timed("callvault-verify.timer", "verify", NOW)
+    text, _ = read_once(exposed.settings, exposed.clock, timers=lambda: (timer,))
     rows = re.findall(
         r"^\| `(callvault_\w+)` \| (\w+) \| ([^|]*) \|", PAGE.read_text(), re.MULTILINE
     )
@@ -170,6 +172,20 @@ def test_of_each_command_the_run_that_ended_last_is_told(exposed: Exposed) -> No
     assert found["callvault_last_run_exit_code", ("verify",)] == 7
     assert found[good, ("work",)] == NOW.timestamp()
     assert (good, ("verify",)) not in found
+
+
+def test_a_timers_command_is_told_of_before_it_ever_ended_well(exposed: Exposed) -> None:
+    """By when the timer was enabled; then by its good runs, and by none from before the timer."""
+    name, night = "callvault_timer_last_good_timestamp_seconds", "callvault-nightly.timer"
+    exposed.run("run --from", 0)
+    exposed.timers = (Timed(night, "run --from", NOW + HOUR),)
+    exposed.now += 2 * HOUR
+    exposed.run("run --from", 7)
+    exposed.run("verify", 0)
+    found = {key: value for key, value in told(exposed).items() if key[0] == name}
+    assert {(name, ("run --from", night)): (NOW + HOUR).timestamp()} == found
+    exposed.run("run --from", 0)
+    assert told(exposed)[name, ("run --from", night)] == (NOW + 2 * HOUR).timestamp()
 
 
 def test_the_days_that_the_disk_lasts_follow_from_the_last_week() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from click import unstyle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,7 +158,8 @@ def test_each_form_tells_what_is_missing_and_the_command_that_helps() -> None:
     for form in ("text", "html", "markdown", "json"):
         written = render(morning, form)
         assert "url-untrusted" in written, form
-        assert "callvault retry --failed --day 2026-02-09 --reason url-untrusted" in written, form
+        said = "".join(read(written).text) if form == "html" else written
+        assert "callvault retry --failed --day 2026-02-09 --reason url-untrusted" in said, form
     assert msgspec.json.decode(render(morning, "json"))["counts"]["failed"] == 2
 
 
@@ -171,7 +174,63 @@ def test_an_alarm_is_said_once_with_the_command_that_helps() -> None:
     assert lines[:3] == [f"ALARM: {words}", "      $ callvault reconcile", "! the disk is slow"]
     page = render(morning, "html")
     assert page.count(words) == 1
-    assert "callvault reconcile" in page
+    assert "callvault reconcile" in "".join(read(page).text)
+
+
+def test_no_command_or_sid_is_broken_but_at_blanks() -> None:
+    """Each word stands by itself in the page, and what is copied is the command."""
+    page = render(a_morning(), "html")
+    assert f"<span>{'a' * 32}</span> <span>{'b' * 32}</span>" in page
+    assert "<span>retry</span> <span>--failed</span> <span>--day</span>" in page
+    assert "callvault retry --failed --day 2026-02-09" in "".join(read(page).text)
+    assert f"{'a' * 32}, {'b' * 32}" in " ".join(render(a_morning(), "text").split())
+
+
+def test_names_are_cut_where_there_is_little_room_alone() -> None:
+    """In 80 columns, not on the page."""
+    name = "sip:the-switchboard-of-the-company@sip.exotel.com"
+    share = Share(account="main", name=name, counts=Counts(calls=4, archived=4))
+    morning = msgspec.structs.replace(a_morning(), exophones=(share,))
+    assert name in render(morning, "html")
+    assert name not in render(morning, "text")
+    assert name[:23] in render(morning, "text")
+
+
+def test_every_tile_of_the_day_has_a_figure() -> None:
+    """The sources are counted."""
+    page = render(a_morning(), "html")
+    assert '<dt>sources</dt><dd class="value">1</dd><dd class="remark">100 by listing</dd>' in page
+    tiles = re.findall(r"<dt>[^<]*</dt>(.{18})", page)
+    assert tiles == ['<dd class="value">'] * len(tiles)
+
+
+@given(st.integers(1, 40), st.integers(1, 14), st.integers(1, 9))
+def test_no_label_reaches_over_the_edge(columns: int, letters: int, digits: int) -> None:
+    """However large its letters are, and no two meet."""
+    chart = Chart(
+        title="t",
+        about="a",
+        labels=("m" * letters,) * columns,
+        series=(Series("s", "archived", (1,) * columns),),
+        write=lambda _: "9" * digits,
+    )
+    written = re.findall(r'<text( class="roomy")? x="([\d.]+)" y="192" ', draw(chart))
+    middles = [float(x) for roomy, x in written if not roomy]
+    assert middles[0] - letters * 8.1 / 2 >= 0
+    assert middles[-1] + letters * 8.1 / 2 <= 420.1
+    assert all(after - before > letters * 8.1 for before, after in pairwise(middles))
+
+
+@pytest.mark.parametrize(
+    ("level", "colour"), [(Level.COMPLETE, 32), (Level.INCOMPLETE, 33), (Level.ALARM, 31)]
+)
+def test_the_verdict_has_the_colour_of_its_level(level: Level, colour: int) -> None:
+    """On a terminal; without the colours it is the text that is sent."""
+    verdict = Verdict(level=level, sentence="It stands so. " * 9, notes=())
+    morning = msgspec.structs.replace(a_morning(), verdict=verdict)
+    coloured = render(morning, "text", coloured=True)
+    assert coloured.startswith(f"\x1b[{colour}m\x1b[1mIt stands so.")
+    assert render(morning, "text") == unstyle(coloured)
 
 
 def test_few_named_shares_and_the_others_are_all() -> None:

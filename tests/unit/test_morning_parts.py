@@ -12,16 +12,20 @@ import pytest
 
 from archive.accounts import Account
 from archive.call import State
+from archive.catalog.balance import Balance
 from archive.catalog.tallies import HourCount
 from archive.morning.compose import Now, compose, fewer_shares
 from archive.morning.effort import work_of, written_by_day
-from archive.morning.facts import Counts, Share
-from archive.morning.remedies import command_for
+from archive.morning.facts import Counts, Reason, Share
+from archive.morning.remedies import MISSING, command_for, reasons_of
+from archive.reasons import MEANINGS
 from tests.unit.mornings import DAY, a_morning, a_part
 from tests.unit.terminal import TWO_ACCOUNTS, Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.unit.books import Books
 
 BEGIN = datetime(2026, 2, 9, 18, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -77,14 +81,56 @@ def test_what_waits_is_helped_by_a_run() -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.EXPECTED])
-def test_each_command_that_is_told_can_be_run(tmp_path: Path, state: State) -> None:
+def test_each_command_that_is_told_can_be_run(tmp_path: Path, books: Books, state: State) -> None:
     """Whatever the reason is called, and with the account where there are several."""
+    assert books.balance().known == 0
     terminal = Terminal(tmp_path, TWO_ACCOUNTS)
     assert terminal.tells("status")["known"] == 0
     reason = "url-untrusted" if state is State.FAILED else "a rule's name; rm -rf"
     program, *words = shlex.split(command_for(state, reason, day=DAY, account="other"))
     assert program == "callvault"
     assert terminal.says(*words) in {"", "0 calls are to be looked at again\n"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        ("fetch-gone", f"callvault retry --lost --day {DAY} --reason fetch-gone"),
+        ("call-out-of-history", f"callvault retry --lost --day {DAY} --reason call-out-of-history"),
+        (
+            "past-retention",
+            f"callvault find --state lost --from {DAY} --to {DAY} --json --reason past-retention",
+        ),
+    ],
+)
+def test_what_is_lost_has_a_remedy_or_is_said_to_be_gone(reason: str, command: str) -> None:
+    """Where the provider may yet have it, it is asked once more; else there is what to keep."""
+    (told,) = reasons(State.LOST, reason)
+    assert (told.command, "regulator" in told.remedy) == (command, True)
+    assert ("nothing brings them back" in told.remedy) == (reason == "past-retention")
+
+
+@pytest.mark.parametrize("state", MISSING)
+@pytest.mark.parametrize("reason", ["", *MEANINGS, "of-a-newer-callvault"])
+def test_all_that_is_missing_has_a_remedy_in_words(state: State, reason: str) -> None:
+    """Whatever reason it has, or none."""
+    (told,) = reasons(state, reason)
+    assert told.remedy
+    assert told.command
+
+
+def reasons(state: State, reason: str) -> list[Reason]:
+    """Return what is told of one call."""
+    balance = Balance(
+        known=1,
+        states=dict.fromkeys(State, 0) | {state: 1},
+        reasons={one: {} for one in State} | {state: {reason: 1} if reason else {}},
+        proved=0,
+        recordings=0,
+        bytes=0,
+        flagged={},
+    )
+    return list(reasons_of("main", balance, [state], day=DAY, named=False, first={}))
 
 
 def test_a_day_on_which_clocks_are_changed_has_its_own_hours() -> None:

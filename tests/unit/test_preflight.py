@@ -10,7 +10,8 @@ import pytest
 from archive.call import CallFacts, Source
 from archive.catalog.rows import NEW_COLUMNS, prepare
 from archive.entry import Entry
-from archive.preflight import Forecast, Format, Measured, Preview, reckon
+from archive.hours import Backfill
+from archive.preflight import Bounds, Forecast, Format, Measured, Preview, reckon
 from archive.readiness import Readiness
 from archive.selection import Rule
 from jobs.intake import Desk
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tests.unit.books import Books
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 MB = 1_000_000
 
 
@@ -34,8 +37,8 @@ def previewed(*calls: CallFacts, entry: Entry | None = None) -> Preview:
 
 def told(preview: Preview, measured: Measured | None = None, **changed: Any) -> Forecast:  # noqa: ANN401
     """Reckon with a disk of 1 GB and 200 requests a minute."""
-    given = {"requests_per_minute": 200, "free": 1_000 * MB, "now": NOW, **changed}
-    return reckon(preview, measured or Measured(), **given)
+    given = {"requests_per_minute": 200, "free": 1_000 * MB, **changed}
+    return reckon(preview, measured or Measured(), bounds=Bounds(**given), now=NOW)
 
 
 def many(count: int, *, age: timedelta = DAY, **known: Any) -> list[CallFacts]:  # noqa: ANN401
@@ -104,6 +107,47 @@ def test_deletion_days_are_told_of() -> None:
     assert found.too_late == 0
     slower = Measured(pace=(50, 0, 36_000.0))
     assert told(previewed(*calls), slower).too_late == 1_000
+
+
+def test_a_limit_of_bytes_bounds_the_finish() -> None:
+    """By the most bytes, and with what waits already; a limit that is ample changes nothing."""
+    measured = Measured(formats=(Format("mp3", 100, 100 * MB, 10_000.0),), waiting={0: 900})
+    calls = previewed(*many(100))
+    size = 100 * 65 * 10_000
+    found = told(calls, measured, limit_rate=16_384)
+    assert found.finish - NOW == pytest.approx(timedelta(seconds=10 * size / 16_384), abs=SECOND)
+    assert found.limit_rate == 16_384
+    ample = told(calls, measured, limit_rate=10**12)
+    assert told(calls, measured).finish == ample.finish
+
+
+def test_old_calls_take_the_backfill_hours_alone() -> None:
+    """An hour of work by nights of half an hour takes two of them; young calls do not wait."""
+    bounds = {"backfill": Backfill(hours=("22:00-22:30",)), "zone": ACCOUNT.zone}
+    pace = Measured(pace=(100, 0, 3_600.0))
+    young = told(previewed(*many(100)), pace, **bounds)
+    assert (young.finish, young.in_hours) == (NOW + HOUR, False)
+    old = told(previewed(*many(100, age=9 * DAY)), pace, **bounds)
+    # NOW is 17:30 there.
+    assert (old.finish, old.in_hours) == (NOW + DAY + 5 * HOUR, True)
+
+
+def test_what_the_hours_are_too_few_for_is_deleted_before_its_turn() -> None:
+    """A quarter of an hour a day for an hour's work, until the last three days are all day."""
+    hours = {"backfill": Backfill(hours=("22:00-22:15",)), "zone": ACCOUNT.zone}
+    slow = Measured(pace=(100, 0, 360_000.0))
+    calls = previewed(*many(100, age=25 * DAY))
+    assert told(calls, slow).too_late == 0
+    assert told(calls, slow, **hours).too_late == 100
+    quick = Measured(pace=(100, 0, 3_600.0))
+    assert told(calls, quick, **hours).too_late == 0
+
+
+def test_what_would_take_for_ever_is_told_as_ten_years() -> None:
+    """No date is beyond those that there are."""
+    measured = Measured(formats=(Format("wav", 100, 100 * 10**13, 10_000.0),))
+    found = told(previewed(*many(100)), measured, limit_rate=16_384)
+    assert found.finish == NOW + 3_650 * DAY
 
 
 def test_a_disk_that_is_too_small_is_told() -> None:

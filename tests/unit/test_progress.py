@@ -10,6 +10,7 @@ import pytest
 from archive.call import State
 from archive.catalog.balance import Tally
 from archive.catalog.pauses import Paused
+from archive.waits import Wait
 from tests.unit.books import NOW
 from worker.progress import BarProgress, LogProgress, RunState, rest_after
 
@@ -29,10 +30,11 @@ PAUSED = Paused(
 )
 
 
-def tally(waiting: int = 0, **states: int) -> Tally:
+def tally(waiting: int = 0, trying: int = 0, **states: int) -> Tally:
     """Return a count of calls."""
+    waits = [Wait("not-ready", waiting, NOW), Wait("body-digest", trying, NOW)]
     counted = {state: states.get(state.value, 0) for state in State}
-    return Tally(states=counted, waiting=waiting, next_due=None)
+    return Tally(states=counted, waits=tuple(one for one in waits if one.calls))
 
 
 def update(
@@ -89,6 +91,8 @@ def test_a_line_in_the_log_tells_how_far_a_run_is() -> None:
     }
     counted = tally(waiting=2, expected=4, leased=1, archived=4, absent=2, failed=1)
     assert [expected] == lines(LogProgress(), counted, recordings=3)
+    spoilt = tally(waiting=2, trying=2, expected=4, leased=1, archived=4, absent=2, failed=1)
+    assert [expected] == lines(LogProgress(), spoilt, recordings=3)
     held = lines(LogProgress(), counted, recordings=3, held=[PAUSED])
     assert [{**expected, "paused": "api-timeout"}] == held
 
@@ -150,6 +154,7 @@ def test_a_bar_draws_on_what_is_no_terminal(capsys: pytest.CaptureFixture[str]) 
         (tally(), [], "0/0 settled"),
         (tally(expected=3, archived=2000), [], "2,000/2,003 settled"),
         (tally(expected=3, waiting=3), [], "3 wait for the provider"),
+        (tally(expected=3, waiting=1, trying=2), [], "2 wait for a further try"),
         (tally(expected=3, waiting=3), [PAUSED], "paused: api-timeout"),
     ],
 )

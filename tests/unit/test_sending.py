@@ -53,6 +53,7 @@ def test_a_mail_has_the_report_as_text_and_the_page_beside_it() -> None:
     assert text.get_content().startswith("INCOMPLETE: ")
     assert page.get_filename() == "callvault-2026-02-09.html"
     assert page.get_content().startswith("<!DOCTYPE html>")
+    assert document.get_content_type() == "application/json"
     assert msgspec.json.decode(document.get_content())["day"] == "2026-02-09"
 
 
@@ -76,6 +77,13 @@ def test_a_message_keeps_a_chats_bounds(headline: str, lines: list[str], times: 
         assert "<" not in text
         assert ">" not in text
     assert "<" not in body["text"]
+
+
+def test_a_message_that_is_cut_says_so() -> None:
+    """A report of many accounts has more than a chat takes."""
+    long = chat_message(a_parcel(text="ALARM: it burns\n" + "and burns on\n" * 5_000))
+    assert (len(long["blocks"]), "and more" in long["blocks"][-1]["text"]["text"]) == (12, True)
+    assert len(chat_message(a_parcel())["blocks"]) == 2
 
 
 def test_a_message_says_the_headline_once() -> None:

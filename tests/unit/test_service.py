@@ -42,7 +42,7 @@ PAUSED = Paused(
 def tally(**states: int) -> Tally:
     """Return a count of calls."""
     counted = {state: states.get(state.value, 0) for state in State}
-    return Tally(states=counted, waiting=0, next_due=None)
+    return Tally(states=counted, waits=())
 
 
 class Clock:
@@ -59,17 +59,24 @@ def test_the_status_is_the_balance_in_one_line() -> None:
     """States that have no calls are left out but for the usual ones."""
     few = tally(expected=30, leased=15, archived=12_000, absent=300)
     expected = "12,345 known, 12,000 archived, 300 absent, 45 to do; 82 recordings/min"
-    assert expected == standing(few, 82, [])
+    assert expected == standing(RunState(tally=few), 82)
     bad = tally(archived=1, lost=2, failed=1)
     expected = "4 known, 1 archived, 0 absent, 2 lost, 1 failed, 0 to do; 0 recordings/min"
-    assert expected == standing(bad, 0, [])
+    assert expected == standing(RunState(tally=bad), 0)
 
 
 def test_the_status_tells_what_holds_work_up_and_no_words_of_others() -> None:
     """The reason of a pause is ours; its detail may be the provider's."""
-    text = standing(tally(expected=1), 0, [PAUSED], "Redis does not answer")
+    text = standing(RunState(tally=tally(expected=1), held=(PAUSED,)), 0, "Redis does not answer")
     assert text.endswith("; PAUSED: account:main: api-timeout; TROUBLE: Redis does not answer")
     assert "secret" not in text
+
+
+def test_the_status_tells_what_calls_wait_for() -> None:
+    """The hours of a backfill too; nothing is paused then, and nothing is done."""
+    waiting = "3 for the backfill hours, from 22:00 on"
+    text = standing(RunState(tally=tally(expected=3), in_hours=3, waiting=waiting), 0)
+    assert text.endswith(f"3 to do; 0 recordings/min; waiting: {waiting}")
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from archive.catalog import sqlite as module
 from archive.catalog.sqlite import SqliteDatabase
+from archive.catalog.sqlite_migrations import migrations
 from archive.errors import CatalogError, Exit
 from tests.unit.books import SIDS, called
 
@@ -44,7 +45,7 @@ def test_opening_again_changes_nothing(books: Books) -> None:
 def test_a_catalog_of_the_first_version_is_brought_up_with_all_it_holds(tmp_path: Path) -> None:
     """It has room for looks then, and nothing it held is changed."""
     path = tmp_path / "catalog.db"
-    numbered = module._migrations()
+    numbered = migrations()
     connection = sqlite3.connect(path)
     connection.executescript(numbered[0])
     connection.execute(

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from archive.catalog.database import is_there, name_of
+from archive.belonging import Wanted
 from archive.catalog.processes import Beat
-from archive.catalog.writer import Catalog
 from archive.clock import system_clock
-from archive.errors import CatalogError, Exit, InputError
+from archive.errors import Exit, InputError
 from jobs.adopt import (
     ADOPTED,
     ALREADY,
@@ -30,6 +29,7 @@ from jobs.adopt import (
 )
 from worker.build import host_name, open_store
 from worker.commands.options import human_bytes, print_json
+from worker.opening import check_catalog, open_shared
 from worker.version import VERSION
 
 if TYPE_CHECKING:
@@ -71,11 +71,7 @@ def check(settings: Settings, folder: Path) -> None:
             f"{folder} and the archive's root {root} lie in one another",
             hint="what lies in the archive is looked at by: callvault verify",
         )
-    if not is_there(settings.catalog.url):
-        raise CatalogError(
-            f"there is no catalog {name_of(settings.catalog.url)}",
-            hint="enqueue the export that has these calls first: callvault enqueue cdr",
-        )
+    check_catalog(settings)
 
 
 async def run(
@@ -88,7 +84,7 @@ async def run(
     dry_run: bool,
 ) -> Adopted:
     """Take in what lies in a folder."""
-    catalog = await Catalog.open(settings.catalog.url)
+    catalog = await open_shared(settings, Wanted.LOOK)
     try:
         store = await open_store(settings, catalog)
         return await Adopter(

@@ -15,7 +15,7 @@ import click
 from archive.catalog import balance, upkeep
 from archive.catalog.backup import make_backup
 from archive.catalog.copying import Moved, move
-from archive.catalog.database import SERVER_SCHEMES, is_there, name_of, open_database
+from archive.catalog.database import SERVER_SCHEMES, name_of, open_database
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, InputError
 from worker.commands.noted import Noted, note_of_run
@@ -27,9 +27,10 @@ from worker.commands.options import (
     say_of_files,
 )
 from worker.logs import configure_logging
+from worker.opening import check_catalog, open_to_look
 from worker.redact import clean_text
 from worker.sections import has_password
-from worker.settings import Settings, load_settings
+from worker.settings import load_settings
 
 if TYPE_CHECKING:
     from worker.tidying import Tidied
@@ -56,7 +57,7 @@ def tidy(config: Path | None, *, dry_run: bool, as_json: bool) -> int:
     """
     settings = load_settings(config, os.environ)
     configure_logging(settings.log)
-    _check_there(settings)
+    check_catalog(settings)
     from worker.tidying import tidy_all  # noqa: PLC0415 - it loads much that backups do not need
 
     until = time.monotonic() + _BOUND_S
@@ -132,7 +133,7 @@ def backup(config: Path | None, *, target: Path | None, keep: int | None, as_jso
     Into a new file, or a new file in a folder; without either, in 'backups' beside the catalog.
     """
     settings = load_settings(config, os.environ)
-    _check_there(settings)
+    check_catalog(settings)
     path = settings.catalog_path
     if target is None:
         target = path.parent / _BACKUPS
@@ -154,8 +155,7 @@ def backup(config: Path | None, *, target: Path | None, keep: int | None, as_jso
 def check(config: Path | None, *, as_json: bool) -> int:
     """Read all of the catalog: is the file sound, do the books balance, do rows contradict?"""
     settings = load_settings(config, os.environ)
-    _check_there(settings)
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         damage = upkeep.damage(database, _SHOWN)
         with database.read() as tx:
@@ -205,26 +205,15 @@ def copy_catalog(source: str, target: str, *, as_json: bool) -> int:
                 "a password on the command line is seen by everybody on this machine",
                 hint="give it by PGPASSFILE or PGPASSWORD",
             )
-    if not is_there(source):
-        raise CatalogError(f"there is no catalog {name_of(source)}")
 
     def say(moved: Moved) -> None:
         if not as_json:
             click.echo(f"{moved.rows:>12,}  {moved.table}, SHA-256 {moved.sha256[:16]}…")
 
-    with closing(open_database(source)) as old, closing(open_database(target)) as new:
+    with closing(open_database(source, make=False)) as old, closing(open_database(target)) as new:
         done = move(old, new, now=system_clock(), progress=say)
     if as_json:
         print_json(done)
     else:
         click.echo(f"moved to {name_of(target)}; name it in [catalog] url and start the workers")
     return Exit.COMPLETE
-
-
-def _check_there(settings: Settings) -> None:
-    where = settings.catalog.url
-    if not is_there(where):
-        raise CatalogError(
-            f"there is no catalog {name_of(where)}",
-            hint="make a new one from the files: callvault rebuild",
-        )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import click
 
 from archive.call import UNSETTLED, State
-from archive.catalog.database import open_database
 from archive.catalog.pauses import ALL, Paused, account_scope, host_scope, pauses
 from archive.catalog.story import CallStory, accounts_of, read_story
 from archive.catalog.tidy import LOOKS_GO
@@ -19,6 +18,7 @@ from archive.flags import flag_meaning
 from archive.reasons import meaning_of
 from worker.commands.hours import waits_until
 from worker.commands.options import account_option, human_bytes, json_option, print_json
+from worker.opening import open_to_look
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def explain(config: Path | None, *, sid: str, account: str | None, as_json: bool
 
 
 def _read(settings: Settings, account: str | None, sid: str) -> tuple[CallStory, list[Paused]]:
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.read() as tx:
             names = [settings.account(account).name] if account else accounts_of(tx, sid)

@@ -15,7 +15,6 @@ import click
 import msgspec
 
 from archive.call import Source, State
-from archive.catalog.database import open_database
 from archive.catalog.find import Found, Wanted
 from archive.catalog.find import find as find_calls
 from archive.errors import Exit, InputError
@@ -23,6 +22,7 @@ from archive.flags import FLAGS
 from worker.commands.moments import parse_moment
 from worker.commands.options import account_option, in_its_colour, json_option, print_json
 from worker.completion import complete_direction, complete_moment, complete_reason, complete_status
+from worker.opening import open_to_look
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -88,14 +88,14 @@ def find(
     null: bool,
     **fields: Any,  # noqa: ANN401 - the fields of Wanted that are named as their options
 ) -> int:
-    """Print the calls that fit all that is asked for, earliest day first."""
+    """Print the calls that fit all that is asked for, earliest first."""
     if as_json + as_csv + paths > 1 or (null and not paths):
         raise InputError(
             "these options exclude each other", hint="choose one of --json, --csv, --paths [-0]"
         )
     settings = load_settings(config, os.environ)
     accounts = [settings.account(account)] if account else list(settings.accounts.values())
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.read() as tx:
             wanted = [(one, _wanted(start, end, one.zone, fields)) for one in accounts]

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from archive.catalog.work import held_by_hours
 from archive.hours import is_held, opens_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from archive.accounts import Account
-    from archive.catalog.database import Tx
     from archive.catalog.story import CallStory
     from archive.hours import Backfill
-
-
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """How many calls of an account wait for the hours, and when these begin."""
-
-    account: str
-    calls: int
-    opens: datetime
-
-
-def read_held(tx: Tx, accounts: Iterable[Account], backfill: Backfill, now: datetime) -> list[Held]:
-    """Return the accounts of which calls wait for the hours."""
-    counted = [(account, held_by_hours(tx, account, backfill, now)) for account in accounts]
-    return [
-        Held(
-            account=account.name,
-            calls=calls,
-            opens=opens_at(backfill, account.zone, now).astimezone(account.zone),
-        )
-        for account, calls in counted
-        if calls
-    ]
+    from archive.waits import Held
 
 
 def held_text(held: Held) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from archive.catalog import runs
-from archive.catalog.database import is_there, open_database
+from archive.catalog.database import open_database
 from archive.clock import system_clock
-from archive.errors import CallvaultError, CatalogError, Exit
+from archive.errors import CallvaultError, CatalogError, Exit, NoCatalogError
+from worker.endings import READER_GONE
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class Noted(click.Command):
         except (click.Abort, KeyboardInterrupt):
             code = 128 + 2
             raise
+        except BrokenPipeError:
+            code = READER_GONE
+            raise
         finally:
             figures = str(ctx.meta.get(_NOTE, ""))
             note, now = (error or figures)[:_LONGEST], system_clock()
@@ -107,15 +111,15 @@ def _write(where: str, work: Callable[[Tx], None]) -> bool:
 
     What is wrong with the catalog is for the command itself to say, and none is made here.
     """
-    if not is_there(where):
-        return True
     try:
-        database = open_database(where, patience_s=_PATIENCE_S)
+        database = open_database(where, patience_s=_PATIENCE_S, make=False)
         try:
             with database.write() as tx:
                 work(tx)
         finally:
             database.close()
+    except NoCatalogError:
+        return True
     except CatalogError:
         return False
     return True

@@ -11,12 +11,13 @@ import msgspec
 
 from archive.call import State
 from archive.catalog import balance, pauses, troubles
-from archive.catalog.database import open_database
 from archive.catalog.forecast import risks
+from archive.catalog.held import read_held
 from archive.clock import system_clock
 from archive.forecast import sum_of
-from worker.commands.hours import read_held
+from archive.waits import waiting_text
 from worker.completion import complete_account
+from worker.opening import open_to_look
 from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from archive.catalog.pauses import Paused
     from archive.catalog.troubles import Trouble
     from archive.forecast import Risk
+    from archive.waits import Held
     from jobs.purging import Purged
-    from worker.commands.hours import Held
     from worker.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -84,7 +85,7 @@ def in_its_colour(state: State, text: str) -> str:
 
 @contextmanager
 def _read(settings: Settings) -> Iterator[Tx]:
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.read() as tx:
             yield tx
@@ -153,6 +154,18 @@ def read_held_back(settings: Settings, *, account: str | None = None) -> list[He
     """
     with _read(settings) as tx:
         return read_held(tx, _chosen(settings, account), settings.backfill, system_clock())
+
+
+def read_waiting(settings: Settings, *, account: str | None = None) -> str:
+    """Say what calls that are due later wait for, but for the hours of a backfill.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    accounts, now = _chosen(settings, account), system_clock()
+    with _read(settings) as tx:
+        found = balance.waits(tx, [one.name for one in accounts], now)
+    return waiting_text(found, (), now=now, zone=accounts[0].zone)
 
 
 def status_document(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from archive.catalog import pauses
-from archive.catalog.database import open_database
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from worker.commands.options import account_option, json_option, print_json
+from worker.opening import open_to_look, open_to_work
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def pause(config: Path | None, *, why: str, account: str | None, as_json: bool) 
         )
     settings = load_settings(config, os.environ)
     scope = _scope(settings, account)
-    database = open_database(settings.catalog.url)
+    database = open_to_work(settings)
     try:
         with database.write() as tx:
             pauses.pause_by_operator(tx, scope, why=why, now=system_clock())
@@ -54,7 +54,7 @@ def pause(config: Path | None, *, why: str, account: str | None, as_json: bool) 
 def resume(config: Path | None, *, account: str | None, as_json: bool) -> int:
     """Let paused work go on: without --account, all of it, whatever paused it."""
     settings = load_settings(config, os.environ)
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.write() as tx:
             scopes = [paused.scope for paused in pauses.pauses(tx)]

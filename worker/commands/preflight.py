@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from archive.preflight import Forecast, reckon
+from archive.preflight import Bounds, Forecast, reckon
 from archive.tree import free_bytes
 from worker.commands.options import human_bytes
 
@@ -28,8 +28,13 @@ def forecast(desk: Desk, settings: Settings, account: Account, now: datetime) ->
     return reckon(
         desk.preview,
         desk.measured(),
-        requests_per_minute=account.requests_per_minute,
-        free=max(0, free_bytes(settings.archive.root) - settings.archive.min_free),
+        bounds=Bounds(
+            requests_per_minute=account.requests_per_minute,
+            free=max(0, free_bytes(settings.archive.root) - settings.archive.min_free),
+            limit_rate=settings.worker.limit_rate,
+            backfill=settings.backfill,
+            zone=account.zone,
+        ),
         now=now,
     )
 
@@ -62,6 +67,10 @@ def _lines(told: Forecast, account: Account, now: datetime) -> Iterator[str]:
     limit = account.requests_per_minute
     yield f"{told.requests:>12,}  requests to the provider, which takes {limit} a minute"
     pace = f"at {told.pace:,.1f} recordings a second" if told.pace else "at the limit of requests"
+    if told.limit_rate:
+        pace += f" and {human_bytes(told.limit_rate)}/s ([worker] limit_rate)"
+    if told.in_hours:
+        pace += ", in the backfill hours"
     when = told.finish.astimezone(account.zone)
     yield f"{'':>14}done by {when:%Y-%m-%d %H:%M}, {pace}, with all that waits already"
     if told.pace is None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from archive.belonging import Wanted
 from archive.call import UNSETTLED
 from archive.catalog import purge as rows
-from archive.catalog.database import is_there, name_of
-from archive.catalog.writer import Catalog
 from archive.clock import system_clock
-from archive.errors import CatalogError, Exit, InputError
+from archive.errors import Exit, InputError
 from archive.purging import MARGIN, ON_REQUEST, doubt_of_clock, horizon
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import (
@@ -27,6 +26,7 @@ from worker.commands.options import (
 )
 from worker.commands.report import parse_day
 from worker.logs import configure_logging
+from worker.opening import check_catalog, open_shared
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.purge import Purgeable
+    from archive.catalog.writer import Catalog
     from jobs.purging import Purged
 
 _LONGEST: Final = 300
@@ -73,8 +74,7 @@ def purge(
     """
     settings = load_settings(config, os.environ)
     configure_logging(settings.log)
-    if not is_there(settings.catalog.url):
-        raise CatalogError(f"there is no catalog {name_of(settings.catalog.url)}")
+    check_catalog(settings)
     if sids and day is not None:
         raise InputError("--day is for calls by their age, --sid for named ones", hint="say one")
     if sids and not (reason or "").strip():
@@ -113,7 +113,7 @@ async def _purge(
     from jobs.purging import Purged, Purger, amount_due  # noqa: PLC0415 - asking needs none of it
 
     now = system_clock()
-    catalog = await Catalog.open(settings.catalog.url)
+    catalog = await open_shared(settings, Wanted.LOOK)
     try:
         purger = Purger(catalog=catalog, root=settings.archive.root, clock=system_clock)
         limit = horizon(now, settings.archive.keep_days)

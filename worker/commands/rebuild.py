@@ -159,7 +159,7 @@ def _print(settings: Settings, found: Rebuilt, counted: Balance) -> None:
 
 
 def _accounts_of(settings: Settings) -> set[str]:
-    database = open_database(settings.catalog.url)
+    database = open_database(settings.catalog_path)
     try:
         with database.read() as tx:
             return balance.known_accounts(tx)

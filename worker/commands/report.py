@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import click
 
 from archive.call import State
 from archive.clock import system_clock
-from archive.errors import CallvaultError, Exit, InputError
+from archive.errors import CallvaultError, CatalogError, Exit, InputError
 from archive.forecast import describe
 from archive.morning.facts import Level
 from archive.provider_time import day_of, spoken_time
@@ -28,6 +29,7 @@ from worker.commands.options import (
     read_held_back,
     read_risks,
     read_troubles,
+    read_waiting,
     status_document,
 )
 from worker.commands.sources import read_sources, source_lines
@@ -35,6 +37,7 @@ from worker.commands.watching import watch
 from worker.commands.working import read_workers, worker_lines, workers_document
 from worker.completion import complete_day
 from worker.morning.reading import read_morning
+from worker.morning.unreadable import Unreadable, unreadable
 from worker.morning.writing import FORMS, json_line, parcel_of, render, write_file
 from worker.screen import BAD, WARNING, painted
 from worker.settings import load_settings
@@ -79,13 +82,16 @@ def status(
         document = status_document(counted, held, troubles, workers, at_risk, in_hours)
         print_json({**document, "processes": workers_document(processes)})
     else:
-        for line in (*_lines(counted, held, reasons=False), *worker_lines(processes)):
+        lines = _lines(counted, held, reasons=False)
+        for line in (*lines, *_of_nothing(counted), *worker_lines(processes)):
             click.echo(line)
         zone = settings.accounts[name or next(iter(settings.accounts))].zone
         for trouble in troubles:
             since = spoken_time(trouble.since, zone)
             what = f"{trouble.what} on {trouble.host} since {since}: {trouble.detail}"
             click.echo(f"{painted('TROUBLE', BAD, bold=True)}: {what}")
+        if text := read_waiting(settings, account=name):
+            click.echo(f"waiting: {text}")
         for one in in_hours:
             click.echo(f"{painted('HOURS', WARNING, bold=True)}: {held_text(one)}")
         for risk in at_risk:
@@ -139,20 +145,44 @@ def report(
                 hint="leave out --send, --check and --format, or name a day",
             )
         return _whole(settings, name, day=chosen, form=form, output=output)
-    morning = read_morning(settings, account=name, day=chosen, now=system_clock())
+    told = _read(settings, name, chosen, with_facts=form == "json")
+    morning = told.morning
     sent = _send(settings, morning) if send else []
     note_of_run(", ".join(f"{one.channel} {one.outcome}" for one in sent))
     if form == "json":
-        document = _report_document(*read_balance(settings, account=name, day=chosen))
-        told = {**document, "day": chosen, "account": name, "sources": morning.sources}
-        text = json_line({**told, "morning": morning, "sent": sent})
+        text = json_line({**told.facts, "morning": morning, "sent": sent})
     else:
-        text = render(morning, form)
+        text = render(morning, form, coloured=True)
     _put(text, form, output)
-    if morning.faults:
-        raise _unbalanced()
+    if told.error is not None:
+        raise told.error
     complete = morning.verdict.level is Level.COMPLETE
     return Exit.COMPLETE if complete or not check else Exit.PERMANENT_LOSSES
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A day's report, the fields of its JSON beside it, and what has to end the command."""
+
+    morning: Morning | Unreadable
+    facts: dict[str, Any]
+    error: CallvaultError | None
+
+
+def _read(settings: Settings, name: str | None, day: str, *, with_facts: bool) -> _Told:
+    """Read a day's report; a catalog that cannot be read makes one as well, which is an alarm."""
+    now = system_clock()
+    facts: dict[str, Any] = {"day": day, "account": name}
+    try:
+        morning = read_morning(settings, account=name, day=day, now=now)
+        if with_facts:
+            counted = _report_document(*read_balance(settings, account=name, day=day))
+            facts = {**counted, **facts, "sources": morning.sources}
+    except CatalogError as error:
+        zone = settings.accounts[name or next(iter(settings.accounts))].timezone
+        return _Told(unreadable(error, day=day, made_at=now, timezone=zone), facts, error)
+    fault = _unbalanced() if morning.faults else None
+    return _Told(morning, facts, fault)
 
 
 def _last_day(settings: Settings) -> str:
@@ -179,12 +209,13 @@ def _whole(
         text = json_line({**document, "day": day, "account": name, "sources": sources})
     else:
         lines = [*_lines(counted, held, reasons=True), *_source_lines(settings, sources)]
+        lines += _of_nothing(counted) if day is None else ()
         text = "\n".join(lines) + "\n"
     _put(text, form, output)
     return _code(counted)
 
 
-def _send(settings: Settings, morning: Morning) -> list[Sent]:
+def _send(settings: Settings, morning: Morning | Unreadable) -> list[Sent]:
     # Who only looks at a report does not wait for what sends it.
     from worker.sending.channels import send_now  # noqa: PLC0415
 
@@ -205,6 +236,13 @@ def _lines(counted: Balance, held: list[Paused], *, reasons: bool) -> Iterator[s
     yield from balance_lines(counted, reasons=reasons)
     if text := paused_text(held):
         yield f"{painted('PAUSED', WARNING, bold=True)}: {text}"
+
+
+def _of_nothing(counted: Balance) -> Iterator[str]:
+    """Yield what is to be said of a catalog, or an account, of which no call is known."""
+    if not (counted.known or counted.faults):
+        said = "make some known by callvault enqueue, poll or web"
+        yield f"{painted('NO CALL IS KNOWN YET', WARNING, bold=True)}: {said}"
 
 
 def _source_lines(settings: Settings, told: list[Sources]) -> Iterator[str]:

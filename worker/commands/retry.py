@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from archive.call import State
-from archive.catalog.database import open_database, written
+from archive.catalog.database import written
 from archive.catalog.story import Standing, has_reason, put_back, standings
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
@@ -18,6 +18,7 @@ from archive.reasons import MEANINGS
 from worker.commands.options import account_option, json_option, print_json
 from worker.commands.report import parse_day
 from worker.completion import complete_day, complete_reason
+from worker.opening import open_to_look
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def retry(
         reason=reason,
         day=None if day is None else parse_day(settings, account, day),
     )
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         count, left = written(database, lambda tx: _put_back(tx, choice, sids))
     finally:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from archive.catalog.database import open_database
 from archive.catalog.sources import sources_of
 from archive.morning.facts import Sources
 from archive.provider_time import day_of
+from worker.opening import open_to_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ def read_sources(
     """
     if day == "":
         return []
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.read() as tx:
             told = []

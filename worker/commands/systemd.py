@@ -46,7 +46,7 @@ def systemd() -> None:
     "--only",
     metavar="PART,...",
     shell_complete=complete_list(*units.PARTS),
-    help=f"Just these parts, of: {', '.join(units.PARTS)}.",
+    help=f"Just these parts, instead, of: {', '.join(units.PARTS)}.",
 )
 @click.option("--user", default="callvault", show_default=True, help="Whom the services run as.")
 @click.option(
@@ -86,6 +86,10 @@ def install(
     """
     if always and nightly:
         raise click.UsageError("--always and --nightly exclude each other")
+    if only and (always or nightly):
+        raise click.UsageError(
+            "--only names all parts that are installed: leave out --always and --nightly"
+        )
     # The units name the settings file: variables of this shell are not there.
     shell = {k: v for k, v in os.environ.items() if k == CONFIG_VARIABLE}
     settings = load_settings(config, shell)

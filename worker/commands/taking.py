@@ -15,12 +15,13 @@ from jobs.ahead import read_ahead
 from jobs.cdr import read_cdr
 from jobs.day_order import DayOrder
 from jobs.inputs import inputs_of
-from jobs.intake import Desk, Report, open_for_import, prepared
+from jobs.intake import Desk, Report, prepared
 from jobs.rejected import RejectedFile, place_of
 from worker.commands.importing import importing
 from worker.commands.noted import note_of_run
 from worker.commands.preflight import Ahead, forecast
 from worker.commands.saying import Said, counted, unread_times
+from worker.opening import open_to_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +151,7 @@ def open_desk(
 ) -> Iterator[tuple[Desk, str]]:
     """Open the catalog to take calls of an account in; yields its name as well."""
     chosen = settings.account(account)
-    database = open_for_import(settings.catalog.url)
+    database = open_to_work(settings, for_import=True)
     try:
         desk = Desk(
             database=database,

@@ -13,9 +13,8 @@ import msgspec
 
 from archive.catalog import balance
 from archive.catalog import verify as rows
-from archive.catalog.database import is_there, name_of, open_database
 from archive.clock import system_clock
-from archive.errors import CatalogError, Exit, InputError, StoreError
+from archive.errors import Exit, InputError, StoreError
 from archive.reading import Pace
 from archive.repair import FLAGGED, GOES, MARKED, MOVED, REQUEUED, REWRITTEN, TAKEN, Repairer
 from archive.tree import accounts_on_disk, check_root
@@ -27,6 +26,7 @@ from worker.commands.report import parse_day
 from worker.completion import complete_day
 from worker.logs import configure_logging
 from worker.meter import Meter
+from worker.opening import open_to_look
 from worker.screen import wants_bar
 from worker.settings import Settings, load_settings
 
@@ -95,6 +95,9 @@ def verify(
         else:
             _print(database, seen, repaired=repair)
         return _code(database)
+    except BrokenPipeError:
+        # Nobody reads the findings any more: no fault of the archive's.
+        raise
     except OSError as error:
         raise StoreError(f"reading the archive: {error}") from error
     finally:
@@ -131,13 +134,7 @@ def parse_share(text: str) -> float:
 
 def _open(settings: Settings) -> Database:
     check_root(settings.archive.root)
-    where = settings.catalog.url
-    if not is_there(where):
-        raise CatalogError(
-            f"there is no catalog {name_of(where)}",
-            hint="make a new one from the files: callvault rebuild",
-        )
-    return open_database(where)
+    return open_to_look(settings)
 
 
 def _scope(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from archive.catalog.database import open_database
 from archive.clock import system_clock
 from archive.errors import InputError
+from worker.opening import open_to_look
 from worker.screen import console_on
 from worker.values import parse_duration
 
@@ -30,7 +30,7 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
 
     every_s = _seconds(every)
     accounts = [one for name, one in settings.accounts.items() if account in {None, name}]
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         look = Gatherer(database, accounts, system_clock, backfill=settings.backfill).look
         zone = accounts[0].zone

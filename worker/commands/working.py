@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from archive.catalog import watch
-from archive.catalog.database import open_database
 from archive.clock import system_clock
+from worker.opening import open_to_look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def read_workers(settings: Settings) -> list[Worker]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.read() as tx:
             return watch.workers(tx)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.belonging import lost_beside
 from archive.catalog import balance, examine, pauses, troubles
 from archive.catalog.database import file_of, is_on_a_server, name_of
 from archive.catalog.examine import LongReadError, looking_at
-from archive.errors import CallvaultError
+from archive.errors import CallvaultError, LostCatalogError
 from archive.reasons import meaning_of
 from worker.doctor.check import Check, Found, Group, aside, failed, passed, skipped, warned
 from worker.doctor.mounts import Mount, mount_of
@@ -38,7 +39,7 @@ _LOCK_LINE: Final = re.compile(
     r"\d+: (?:POSIX|OFDLCK)\s+ADVISORY\s+WRITE\s+(-?\d+) [0-9a-f]+:[0-9a-f]+:(\d+) (\d+) (\d+|EOF)"
 )
 _NEEDS: Final = frozenset({"catalog"})
-_NONE: Final = "there is no catalog yet; the first command makes it"
+_NONE: Final = "there is no catalog yet; it is made as the first calls become known"
 _UNREADABLE: Final = "the catalog cannot be read: see catalog"
 
 
@@ -98,14 +99,20 @@ class CatalogFacts(msgspec.Struct, frozen=True):
 async def _catalog(world: World) -> Found:
     where = world.settings.catalog.url
 
-    def look() -> CatalogFacts | None:
+    root = world.settings.archive.root
+
+    def look() -> CatalogFacts | LostCatalogError | None:
         if not examine.is_made(where):
-            return None
+            return lost_beside(root, where, made=False)
         with looking_at(where, within_s=READ_S) as tx:
             found, ours = examine.version(tx)
-            return CatalogFacts(found, ours, *examine.bytes_of(where, tx))
+            is_empty = found == 0 or not balance.knows_calls(tx)
+            facts = CatalogFacts(found, ours, *examine.bytes_of(where, tx))
+        return (lost_beside(root, where, made=True) if is_empty else None) or facts
 
     facts = await aside(look)
+    if isinstance(facts, LostCatalogError):
+        return failed(facts.message, facts.hint)
     return skipped(_NONE) if facts is None else judge_catalog(facts)
 
 

@@ -139,10 +139,10 @@ class Gatherer:
         with self._database.read() as tx:
             tally = balance.tally(tx, self._accounts, now)
         backlogs = []
-        for name in self._accounts:
+        for account in self._accounts.values():
             # One read each, so that none is long.
             with self._database.read() as tx:
-                backlogs.append(watch.backlog(tx, name, now))
+                backlogs.append(watch.backlog(tx, account, now, self._backfill))
         with self._database.read() as tx:
             found = risks(tx, self._accounts.values(), now, self._backfill)
         self._counted = Counted(

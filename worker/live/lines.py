@@ -28,17 +28,21 @@ Line: TypeAlias = tuple[Span, ...]
 
 
 class Glyphs(NamedTuple):
-    """The characters that a terminal can show: for bars, curves and cut texts."""
+    """The characters that a terminal can show: for bars, curves and cut texts.
+
+    ``is_ascii``: it has no others, so names and words lose theirs.
+    """
 
     curve: str
     more: str
     then: str
     dot: str
     fills: str
+    is_ascii: bool = False
 
 
 UNICODE: Final = Glyphs(curve="▁▂▃▄▅▆▇█", more="…", then="→", dot="●", fills="█▓▚▞▀▒░")
-ASCII: Final = Glyphs(curve="_.-:=+*#", more=".", then=">", dot="*", fills="#=%&x~.")
+ASCII: Final = Glyphs(curve="_.-:=+*#", more=".", then=">", dot="*", fills="#=%&x~.", is_ascii=True)
 
 
 def clean(text: str) -> str:
@@ -51,6 +55,14 @@ def clean(text: str) -> str:
 def clean_name(text: str) -> str:
     """Make a name or Sid fit for a terminal; what looks like a phone number may be one's part."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def in_ascii(line: Line) -> Line:
+    """Return a line for a terminal that has no other characters, as wide as it was."""
+    return tuple(
+        Span("".join(c if c.isascii() else "?" * cell_len(c) for c in text), style)
+        for text, style in line
+    )
 
 
 def length(line: Line) -> int:

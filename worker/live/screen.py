@@ -23,7 +23,7 @@ from worker.live.sections import plain_line
 from worker.live.view import Shape, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from worker.live.facts import Facts
@@ -36,6 +36,16 @@ _CHUNK: Final = 64
 def is_a_screen(console: Console) -> bool:
     """Tell whether what is written to can be drawn on."""
     return console.is_terminal and not console.is_dumb_terminal and sys.stdout.isatty()
+
+
+def has_unicode(console: Console, environment: Mapping[str, str]) -> bool:
+    """Tell whether a terminal shows more than ASCII.
+
+    Python writes UTF-8 in the locales C and POSIX as well (PEP 538, 540), so that its encoding
+    says nothing there; who chose one of them has said what the terminal can show.
+    """
+    chosen = next(filter(None, map(environment.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
+    return not console.options.ascii_only and chosen not in {"C", "POSIX"}
 
 
 def styled(lines: list[Line]) -> Group:
@@ -55,7 +65,7 @@ async def show_screen(
     """
     quitting, resized = asyncio.Event(), asyncio.Event()
     facts = await asyncio.to_thread(look)
-    glyphs = ASCII if console.options.ascii_only else UNICODE
+    glyphs = UNICODE if has_unicode(console, os.environ) else ASCII
 
     def picture() -> Group:
         shape = Shape(console.size.width, console.size.height, glyphs, zone)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from archive.catalog.watch import Backlog, InVain
     from worker.live.facts import Facts, Working
     from worker.live.view import Shape
 
@@ -41,6 +42,10 @@ _OF: Final = {
 """In the order of the bar. Failed calls stand with the lost ones there."""
 _VAIN: Final = {"lost": "bold red", "failed": "bold red", "retried": "yellow"}
 _WIDEST_BAR: Final = 120
+_INDENT: Final = "    "
+_MOST_LINES: Final = 4
+_ROOMY: Final = 120
+"""A width at which what a reason means stands beside it."""
 _WIDE: Final = 100
 """A width at which a Sid and its account leave room for a reason."""
 
@@ -142,21 +147,33 @@ def _remedy(remedy: str, shape: Shape) -> list[Line]:
 
 
 def _wrap(line: Line, shape: Shape) -> list[Line]:
-    """Break the last piece of a line between words, once; what is longer still is cut."""
+    """Break the last piece of a line between words, into a few lines; what is left is cut."""
     *first, (text, style) = line
     room = shape.width - length(tuple(first))
     if length(line) <= shape.width or room < shape.width // 3:
         return [line]
-    cut_at = len(cut_text(text, room, ""))
-    at = text.rfind(" ", 0, cut_at + 1)
-    if at <= 0:
-        return [line]
-    rest = cut_text(text[at:].strip(), shape.width - 4, shape.glyphs.more)
-    return [(*first, Span(text[:at], style)), (Span(f"    {rest}", style),)]
+    head, rest = _broken(text, room)
+    lines: list[Line] = [(*first, Span(head, style))]
+    while rest:
+        head, rest = _broken(rest, max(1, shape.width - len(_INDENT)))
+        if rest and len(lines) == _MOST_LINES - 1:
+            head, rest = f"{head} {shape.glyphs.more}", ""
+        lines.append((Span(f"{_INDENT}{head}", style),))
+    return lines
+
+
+def _broken(text: str, room: int) -> tuple[str, str]:
+    """Return what of a text fits, up to the end of a word, and the rest; a long word is cut."""
+    fitting = cut_text(text, room, "")
+    if fitting == text:
+        return text, ""
+    at = text.rfind(" ", 0, len(fitting) + 1)
+    at = at if at > 0 else max(1, len(fitting))
+    return text[:at].rstrip(), text[at:].strip()
 
 
 def waiting(facts: Facts, shape: Shape) -> list[Line]:
-    """What waits, for a worker or for the provider."""
+    """What waits, for a worker, the provider, a further try or the backfill hours."""
     backlogs = facts.counted.backlogs
     now = facts.at
 
@@ -164,16 +181,27 @@ def waiting(facts: Facts, shape: Shape) -> list[Line]:
         found = [getattr(one, name) for one in backlogs]
         return [Span("-" if m is None else clock_time(m, now, shape.zone)) for m in found]
 
-    return table(
+    lines = table(
         [
             Column("WAITING", [Span(clean_name(one.account), "bold") for one in backlogs]),
             Column("due now", [Span(f"{one.due:,}") for one in backlogs], right=True),
             Column("not ready yet", [Span(f"{one.later:,}") for one in backlogs], right=True),
+            Column("to try again", [Span(f"{one.again:,}") for one in backlogs], right=True),
             Column("next due", moments("next_due"), right=True),
             Column("next deletion", moments("next_deletion"), right=True),
         ],
         shape.width,
         shape.glyphs.more,
+    )
+    return [*lines, *(_held(one, facts, shape) for one in backlogs if one.opens is not None)]
+
+
+def _held(one: Backlog, facts: Facts, shape: Shape) -> Line:
+    opens = clock_time(one.opens or facts.at, facts.at, shape.zone)
+    return (
+        Span("HOURS ", "bold yellow"),
+        Span(f"{clean_name(one.account)} ", "bold"),
+        Span(f"{one.held:,} calls wait for the backfill hours, from {opens} on"),
     )
 
 
@@ -214,7 +242,7 @@ def worker_table(working: Sequence[Working], now: datetime, width: int, more: st
 
 
 def last(facts: Facts, shape: Shape) -> list[Line]:
-    """What was looked at in vain, newest first."""
+    """What was looked at in vain: what is lost or failed first, then what is tried again."""
     if not facts.last:
         return []
     several = len(facts.accounts) > 1 and shape.width >= _WIDE
@@ -223,20 +251,26 @@ def last(facts: Facts, shape: Shape) -> list[Line]:
     return table(
         [
             Column("IN VAIN", [Span(text) for text in times]),
-            Column("", [Span(one.what, _VAIN.get(one.what, "")) for one in facts.last]),
+            Column("", [Span(_tried(one), _VAIN.get(one.what, "")) for one in facts.last]),
             *(accounts if several else []),
             Column("Sid", [Span(clean_name(one.sid)) for one in facts.last]),
-            Column(
-                "why",
-                [
-                    Span(f"{clean_name(one.reason)}: {clean(meaning_of(one.reason).words)}")
-                    for one in facts.last
-                ],
-            ),
+            Column("why", [Span(_why(one, shape)) for one in facts.last]),
         ],
         shape.width,
         shape.glyphs.more,
     )
+
+
+def _tried(one: InVain) -> str:
+    return one.what if one.tries == 1 else f"{one.what} {one.tries:,}x"
+
+
+def _why(one: InVain, shape: Shape) -> str:
+    """Return a reason, with its meaning where a usual one has room beside the Sid."""
+    reason = clean_name(one.reason)
+    if shape.width < _ROOMY:
+        return reason
+    return f"{reason}: {clean(meaning_of(one.reason).words)}"
 
 
 def plain_line(facts: Facts, shape: Shape) -> str:
@@ -251,6 +285,8 @@ def plain_line(facts: Facts, shape: Shape) -> str:
         f"{now.recordings:,} recordings/min, {human_bytes(now.bytes_per_second)}/s",
         f"{len(facts.workers):,} {'worker' if len(facts.workers) == 1 else 'workers'}",
     ]
+    if held := sum(one.held for one in counted.backlogs):
+        parts.append(f"{held:,} wait for the backfill hours")
     if facts.mistake:
         parts.append(f"catalog: {clean(facts.mistake)}")
     parts += [f"paused: {clean_name(one.scope)}: {clean_name(one.reason)}" for one in facts.pauses]

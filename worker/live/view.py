@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from archive.timings import HEARTBEAT_S
 from worker.live import sections
-from worker.live.lines import Glyphs, Line, Span, clean_name, cut, spread
+from worker.live.lines import Glyphs, Line, Span, clean_name, cut, in_ascii, spread
 from worker.live.words import ago
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def draw(facts: Facts, shape: Shape) -> list[Line]:
     if shape.height >= _WITH_FOOT:
         lines += [()] * (room - len(lines)) + [_foot(facts)]
     left = Span(" " * min(MARGIN, shape.width - 1))
-    return [cut((left, *line), shape.width, shape.glyphs.more) if line else () for line in lines]
+    whole = [cut((left, *line), shape.width, shape.glyphs.more) if line else () for line in lines]
+    return [in_ascii(line) for line in whole] if shape.glyphs.is_ascii else whole
 
 
 def _arrange(parts: Sequence[Part], height: int, glyphs: Glyphs) -> list[Line]:

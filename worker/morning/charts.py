@@ -12,15 +12,17 @@ from worker.morning.markup import Markup, join, tag
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_WIDTH: Final = 560
-_HEIGHT: Final = 220
-_LEFT: Final = 54
+_WIDTH: Final = 420
+_HEIGHT: Final = 200
 _RIGHT: Final = 8
 _TOP: Final = 10
 _BOTTOM: Final = 28
 _LINES: Final = 4
 _GAP: Final = 0.22
-_LETTER: Final = 6.5
+_LETTER: Final = 6.1
+_LARGE: Final = 8.1
+"""A letter's width where a chart is small and its letters are large: see `style.css`."""
+_BLANK: Final = 12
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -77,13 +79,36 @@ def draw(chart: Chart) -> Markup:
     return tag("figure", *content)
 
 
+class _Frame(msgspec.Struct, frozen=True):
+    """Where the columns stand: there is room for what is written at each side, however large."""
+
+    left: float
+    right: float
+    columns: int
+
+    @property
+    def wide(self) -> float:
+        """How much of the width a column has, with its gap."""
+        return (self.right - self.left) / self.columns
+
+
+def _frame(marks: list[str], labels: tuple[str, ...]) -> _Frame:
+    half = max(map(len, labels)) * _LARGE / 2
+    left = max(max(map(len, marks)) * _LARGE + _BLANK, half)
+    # The last label reaches over its column, which becomes narrower by what is left free for that.
+    part = 1 / (2 * len(labels))
+    over = (half - (_WIDTH - left) * part) / (1 - part)
+    return _Frame(left, _WIDTH - max(_RIGHT, over), len(labels))
+
+
 def _svg(chart: Chart, shown: tuple[Series, ...]) -> Markup:
     marks = ticks(max(chart.totals))
     high = marks[-1]
-    pieces = [*_grid(marks, high, chart.write), *_labels(chart.labels)]
-    wide = (_WIDTH - _LEFT - _RIGHT) / len(chart.labels)
+    frame = _frame([chart.write(mark) for mark in marks], chart.labels)
+    pieces = [*_grid(marks, frame, chart.write), *_labels(chart.labels, frame)]
+    wide = frame.wide
     for number, label in enumerate(chart.labels):
-        at = _LEFT + wide * number
+        at = frame.left + wide * number
         below = 0
         for one in shown:
             figure = one.figures[number]
@@ -116,21 +141,26 @@ def _y(figure: float, high: float) -> float:
     return _HEIGHT - _BOTTOM - figure / high * (_HEIGHT - _TOP - _BOTTOM)
 
 
-def _grid(marks: list[float], high: float, write: Callable[[float], str]) -> Iterator[Markup]:
+def _grid(marks: list[float], frame: _Frame, write: Callable[[float], str]) -> Iterator[Markup]:
+    left, right = f"{frame.left:.1f}", f"{frame.right:.1f}"
     for mark in marks:
-        y = f"{_y(mark, high):.1f}"
-        yield tag("line", class_="grid", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y)
-        yield tag("text", write(mark), x=_LEFT - 6, y=y, text_anchor="end", dy="0.32em")
+        y = f"{_y(mark, marks[-1]):.1f}"
+        yield tag("line", class_="grid", x1=left, x2=right, y1=y, y2=y)
+        yield tag(
+            "text", write(mark), x=f"{frame.left - 6:.1f}", y=y, text_anchor="end", dy="0.32em"
+        )
 
 
-def _labels(labels: tuple[str, ...]) -> Iterator[Markup]:
-    wide = (_WIDTH - _LEFT - _RIGHT) / len(labels)
-    longest = max(map(len, labels)) * _LETTER + 8
-    every = max(1, ceil(longest / wide))
+def _labels(labels: tuple[str, ...], frame: _Frame) -> Iterator[Markup]:
+    """As many as there is room for; of these, those without a class where letters are large."""
+    longest = max(map(len, labels))
+    every = max(1, ceil((longest * _LETTER + _BLANK) / frame.wide))
+    seldom = ceil((longest * _LARGE + _BLANK) / (frame.wide * every)) * every
     for number, label in enumerate(labels):
         if number % every == 0:
-            x = f"{_LEFT + wide * (number + 0.5):.1f}"
-            yield tag("text", label, x=x, y=_HEIGHT - 8, text_anchor="middle")
+            x = f"{frame.left + frame.wide * (number + 0.5):.1f}"
+            roomy = "roomy" if number % seldom else None
+            yield tag("text", label, class_=roomy, x=x, y=_HEIGHT - 8, text_anchor="middle")
 
 
 def _legend(shown: tuple[Series, ...]) -> Markup:

@@ -41,11 +41,22 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """Something to be read: a head, or none, lines below it, and a command that helps."""
+    """Something to be read: a head, or none, lines below it, names, and a command that helps.
+
+    ``names`` are to be copied, so none is broken where that can be helped; ``named`` leads to them.
+    """
 
     head: str
     lines: tuple[str, ...] = ()
     command: str = ""
+    names: tuple[str, ...] = ()
+    named: str = ""
+
+    @property
+    def all_lines(self) -> tuple[str, ...]:
+        """The lines, the names as the last one."""
+        told = f"{self.named} {', '.join(self.names)}".strip()
+        return (*self.lines, told) if self.names else self.lines
 
 
 class Items(msgspec.Struct, frozen=True):

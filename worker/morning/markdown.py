@@ -66,7 +66,7 @@ def _table(table: Table) -> Iterator[str]:
 
 def _item(item: Item) -> Iterator[str]:
     yield f"- {escape(item.head or 'what helps:')}"
-    for line in item.lines:
+    for line in item.all_lines:
         # Two blanks break the line.
         yield f"  {escape(line)}  "
     if item.command:

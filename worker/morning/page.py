@@ -85,9 +85,18 @@ def _items(items: Sequence[Item], kind: str) -> Markup:
 def _item(item: Item) -> Markup:
     content = [tag("p", item.head, class_="head")] if item.head else []
     content += [tag("p", line) for line in item.lines]
+    if item.names:
+        content.append(tag("p", f"{item.named} ", *_unbroken(item.names), class_="names"))
     if item.command:
-        content.append(tag("code", item.command))
+        content.append(tag("code", *_unbroken(item.command.split(" "))))
     return tag("li", *content)
+
+
+def _unbroken(words: Sequence[str]) -> Iterator[str]:
+    """Yield words with blanks between, which alone are where a line may end: at no hyphen."""
+    for number, word in enumerate(words):
+        yield " " if number else ""
+        yield tag("span", word)
 
 
 def _table(table: Table) -> Markup:

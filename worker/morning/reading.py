@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from archive.accounts import Account
 from archive.catalog import pauses, runs, tallies, troubles
 from archive.catalog.balance import accounts_with_calls
-from archive.catalog.database import open_database
 from archive.catalog.morning import read_part
 from archive.morning.compose import PAST_DAYS, Now, compose
 from archive.morning.effort import AFTER, work_of, written_by_day
@@ -18,6 +17,7 @@ from archive.provider_time import spoken_time
 from archive.reasons import meaning_of
 from archive.room import bytes_a_day
 from archive.tree import free_bytes
+from worker.opening import open_to_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    database = open_database(settings.catalog.url)
+    database = open_to_look(settings)
     try:
         with database.read() as tx:
             chosen = _accounts(tx, settings, account)
@@ -63,6 +63,7 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
                     pace=bytes_a_day(tallies.written_lately(tx, now), now),
                     free=_free(settings),
                     min_free=int(settings.archive.min_free),
+                    known=not names.isdisjoint(accounts_with_calls(tx)),
                 ),
             )
     finally:

@@ -6,13 +6,16 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 from unicodedata import east_asian_width
 
+from archive.morning.facts import Level
 from worker.morning.document import Document, Figures, Items, Table
+from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worker.morning.document import Block, Figure, Item
 
+_COLOURS: Final = {Level.COMPLETE: GOOD, Level.INCOMPLETE: WARNING, Level.ALARM: BAD}
 _WIDTH: Final = 80
 _NAME: Final = 16
 _VALUE: Final = 10
@@ -20,11 +23,21 @@ _VALUE: Final = 10
 
 def render_text(document: Document, *, full: bool = False) -> str:
     """Lay a report out; details are left out unless it is to be ``full``."""
-    return "\n".join(_lines(document, full=full)) + "\n"
+    return "\n".join([*_verdict(document), *_lines(document, full=full)]) + "\n"
+
+
+def render_coloured(document: Document) -> str:
+    """Lay a report out for a terminal, where the verdict has the colour of its level."""
+    colour = _COLOURS[document.level]
+    verdict = (painted(line, colour, bold=True) for line in _verdict(document))
+    return "\n".join([*verdict, *_lines(document, full=False)]) + "\n"
+
+
+def _verdict(document: Document) -> list[str]:
+    return wrap(document.sentence, _WIDTH)
 
 
 def _lines(document: Document, *, full: bool) -> Iterator[str]:
-    yield from wrap(document.sentence, _WIDTH)
     for note in document.notes:
         yield from _item(note, "! ")
     for section in document.sections:
@@ -63,7 +76,7 @@ def _figure(figure: Figure) -> Iterator[str]:
 
 def _item(item: Item, mark: str) -> Iterator[str]:
     yield from wrap(item.head, _WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark))
-    for line in item.lines:
+    for line in item.all_lines:
         yield from wrap(line, _WIDTH, initial_indent="      ", subsequent_indent="      ")
     if item.command:
         # Not wrapped: it is there to be copied.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -20,15 +21,18 @@ from worker.morning.document import (
     Table,
     plain,
 )
-from worker.morning.say import change, clock, counted, day_name, days_of, share, short_day
+from worker.morning.head import headed
+from worker.morning.say import change, clock, counted, days_of, share, short_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archive.morning.facts import Counts, Margins, Morning, Reason, Share, Verdict
+    from archive.morning.facts import Counts, Margins, Morning, Reason, Share
 
 _REASONS: Final = 2
 _FEW: Final = 5
+_NAME: Final = 24
+"""So many letters of a name fit beside its figures in 80 columns."""
 _DAYS: Final = 3
 _SILENCES: Final = 12
 _NUMBERS: Final = ("calls", "archived", "no recording", "waiting", "lost", "failed")
@@ -39,23 +43,8 @@ _WORDS: Final = {State.EXPECTED: _WAITING, State.LEASED: _WAITING}
 def document_of(morning: Morning) -> Document:
     """Put a day into words."""
     zone = ZoneInfo(morning.timezone)
-    made = morning.made_at.astimezone(zone)
-    return Document(
-        title=f"Call recordings of {day_name(morning.day)}",
-        level=morning.verdict.level,
-        sentence=plain(morning.verdict.sentence),
-        notes=tuple(_notes(morning.verdict)),
-        sections=tuple(section for section in _sections(morning, zone) if section.blocks),
-        made=f"as of {made:%Y-%m-%d %H:%M} {morning.timezone}",
-    )
-
-
-def _notes(verdict: Verdict) -> Iterator[Item]:
-    """Yield what should be known; of what the sentence itself says only the command is left."""
-    for note in verdict.notes:
-        head = "" if verdict.sentence.endswith(f": {note.text}") else plain(note.text)
-        if head or note.command:
-            yield Item(head, command=plain(note.command))
+    sections = (section for section in _sections(morning, zone) if section.blocks)
+    return headed(morning, tuple(sections))
 
 
 def _sections(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
@@ -139,18 +128,14 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
         remark += f"; {change(morning.bytes, before.bytes)} {human_bytes(before.bytes)} then"
     yield Figure("size", human_bytes(morning.bytes), remark)
     if morning.flagged:
-        flags = ", ".join(f"{one.recordings:,} {plain(one.flag)}" for one in morning.flagged)
-        number = sum(one.recordings for one in morning.flagged)
-        yield Figure("flagged", f"{number:,}", flags)
+        flags: Counter[str] = Counter()
+        for one in morning.flagged:
+            flags[plain(one.flag)] += one.recordings
+        told = ", ".join(f"{number:,} {flag}" for flag, number in flags.items())
+        yield Figure("flagged", f"{flags.total():,}", told)
     yield from _promptness(morning, brief=True)
     yield from _margins(morning.margins, brief=True)
-    several = len(morning.sources) > 1
-    told = [
-        f"{calls} by {source} of {account}" if several else f"{calls} by {source}"
-        for source, account, calls, _ in _brought(morning)
-    ]
-    if sources := ", ".join(told):
-        yield Figure("sources", "", sources)
+    yield from _sources(morning)
     yield from _came(morning, zone)
     yield from _verified(morning, zone)
     yield from _work(morning, brief=True)
@@ -158,6 +143,17 @@ def _figures(morning: Morning, zone: ZoneInfo) -> Iterator[Figure]:
     if room := morning.room:
         left = "" if room.days_left is None else f"{spoken_days(room.days_left)} at this pace"
         yield Figure("disk", human_bytes(room.free), f"free; {left}" if left else "free")
+
+
+def _sources(morning: Morning) -> Iterator[Figure]:
+    """Say how many sources told of calls, and each of how many, of all accounts together."""
+    told: Counter[str] = Counter()
+    for one in morning.sources:
+        for brought in one.brought:
+            told[brought.source] += brought.calls
+    if told:
+        by = ", ".join(f"{calls:,} by {source}" for source, calls in told.items())
+        yield Figure("sources", f"{len(told)}", by)
 
 
 def _days_before(morning: Morning) -> Iterator[Figure]:
@@ -267,14 +263,12 @@ def _missing(one: Reason) -> Item:
     state = _WORDS.get(one.state, one.state.value)
     of_whom = f" ({one.account})" if "--account" in one.command else ""
     reason = f": {plain(one.reason, 80)}" if one.reason else ""
-    lines = [one.meaning, one.remedy]
-    if one.first:
-        more = one.calls > len(one.first)
-        lines.append(f"such as {', '.join(one.first)}" if more else ", ".join(one.first))
     return Item(
         head=f"{one.calls:,} {state}{reason}{of_whom}",
-        lines=tuple(plain(line) for line in lines if line),
+        lines=tuple(plain(line) for line in (one.meaning, one.remedy) if line),
         command=plain(one.command),
+        names=tuple(map(plain, one.first)),
+        named="such as" if one.calls > len(one.first) else "",
     )
 
 
@@ -284,14 +278,15 @@ def _without(one: Reason) -> tuple[str, ...]:
 
 
 def _shares(name: str, shares: Sequence[Share], brief: Sequence[Share]) -> Table:
-    rows, few = (tuple(_share(one) for one in some) for some in (shares, brief))
+    rows = tuple(_share(one) for one in shares)
+    few = tuple(_share(one, most=_NAME) for one in brief)
     return Table((name, *_NUMBERS), rows, frozenset(_NUMBERS), brief=few)
 
 
-def _share(one: Share) -> tuple[str, ...]:
+def _share(one: Share, *, most: int = 200) -> tuple[str, ...]:
     counts = one.counts
     figures = (counts.archived, counts.without, counts.waiting, counts.lost, counts.failed)
-    name = plain(one.name, 24) or "not known"
+    name = plain(one.name, most) or "not known"
     return (name, f"{counts.calls:,}", *(f"{number:,}" if number else "-" for number in figures))
 
 

@@ -11,10 +11,12 @@ import msgspec
 
 from archive.errors import InputError
 from archive.morning.facts import Level
+from worker.morning.head import headed
 from worker.morning.markdown import render_markdown
 from worker.morning.page import render_page
 from worker.morning.pictures import pictures
-from worker.morning.text import render_text
+from worker.morning.text import render_coloured, render_text
+from worker.morning.unreadable import Unreadable
 from worker.morning.words import document_of
 from worker.sending.parcel import Attachment, Parcel
 
@@ -23,21 +25,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.morning.facts import Morning
+    from worker.morning.document import Document
 
 FORMS: Final = ("text", "markdown", "json", "html")
 _SUFFIXES: Final = {"html": "html", "markdown": "md", "json": "json"}
 
 
-def render(morning: Morning, form: str) -> str:
-    """Return a report in one of `FORMS`; in JSON it has the facts alone."""
+def render(told: Morning | Unreadable, form: str, *, coloured: bool = False) -> str:
+    """Return a report in one of `FORMS`; in JSON it has the facts alone.
+
+    ``coloured`` is text for a terminal; `click.echo` and `click.unstyle` take the colours out.
+    """
     match form:
         case "html":
-            return render_page(document_of(morning), pictures(morning))
+            charts = {} if isinstance(told, Unreadable) else pictures(told)
+            return render_page(_document(told), charts)
         case "markdown":
-            return render_markdown(document_of(morning))
+            return render_markdown(_document(told))
         case "json":
-            return json_line(morning)
-    return render_text(document_of(morning))
+            return json_line(told)
+    document = _document(told)
+    return render_coloured(document) if coloured else render_text(document)
+
+
+def _document(told: Morning | Unreadable) -> Document:
+    return headed(told) if isinstance(told, Unreadable) else document_of(told)
 
 
 def json_line(document: object) -> str:
@@ -45,18 +57,18 @@ def json_line(document: object) -> str:
     return msgspec.json.encode(document).decode() + "\n"
 
 
-def parcel_of(morning: Morning, attach: Iterable[str]) -> Parcel:
+def parcel_of(told: Morning | Unreadable, attach: Iterable[str]) -> Parcel:
     """Return a report to be sent: as text, with the forms that are to be attached."""
-    document = document_of(morning)
+    document = _document(told)
     return Parcel(
         headline=document.sentence,
         text=render_text(document),
         attachments=tuple(
-            Attachment(f"callvault-{morning.day}.{_SUFFIXES[form]}", form, render(morning, form))
+            Attachment(f"callvault-{told.day}.{_SUFFIXES[form]}", form, render(told, form))
             for form in dict.fromkeys(attach)
         ),
-        is_problem=not morning.verdict.is_clean,
-        is_failure=morning.verdict.level is not Level.COMPLETE,
+        is_problem=not told.verdict.is_clean,
+        is_failure=told.verdict.level is not Level.COMPLETE,
     )
 
 

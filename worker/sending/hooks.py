@@ -23,6 +23,7 @@ _TEXT: Final = 3_500
 _SECTION: Final = 2_900
 _SECTIONS: Final = 10
 _HEADLINE: Final = 1_000
+_MORE: Final = "… and more: callvault report has all of it"
 _PING: Final = 10_000
 _FENCE: Final = "```"
 _AGAIN: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -35,11 +36,12 @@ def chat_message(parcel: Parcel) -> dict[str, Any]:
     """
     headline = _cut(_escape(parcel.headline), _HEADLINE)
     rest = _rest(parcel)
-    pieces = list(_pieces(rest, _SECTION))[:_SECTIONS]
+    pieces = list(_pieces(rest, _SECTION))
     fitting = next(_pieces(rest, _TEXT - len(headline)), "")
     text = f"*{headline}*"
     blocks: list[dict[str, Any]] = [_block(text)]
-    blocks += [_block(f"{_FENCE}\n{piece}\n{_FENCE}") for piece in pieces]
+    blocks += [_block(f"{_FENCE}\n{piece}\n{_FENCE}") for piece in pieces[:_SECTIONS]]
+    blocks += [_block(_MORE)] if len(pieces) > _SECTIONS else []
     return {"text": f"{text}\n{_FENCE}\n{fitting}\n{_FENCE}" if fitting else text, "blocks": blocks}
 
 

@@ -27,6 +27,16 @@ _SUBJECT: Final = 180
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 _PERMANENT: Final = 500
 _PARTING_S: Final = 1.0
+_JSON: Final = "json"
+_NO_STARTTLS: Final = (
+    "the mail server offers no STARTTLS: use a smtps:// address in [report] smtp, or set "
+    "starttls = false if the way to it is safe"
+)
+_NO_LOGIN: Final = (
+    "the mail server offers no way to log in here, such as AUTH PLAIN: leave smtp_user away if it "
+    "wants none, or name its port for senders, often 587"
+)
+_UNGIVEN: Final = "[report] smtp_user is set, and no password: give it as SMTP_PASSWORD"
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +65,12 @@ def write_mail(parcel: Parcel, section: Report, *, host_name: str, now: datetime
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(parcel.text)
     for one in parcel.attachments:
-        mail.add_attachment(one.content, subtype=one.kind, filename=one.name)
+        if one.kind == _JSON:
+            # JSON is no text: it is UTF-8, whatever a mail says of that (RFC 8259, 8.1 and 11).
+            data = one.content.encode()
+            mail.add_attachment(data, "application", one.kind, filename=one.name)
+        else:
+            mail.add_attachment(one.content, subtype=one.kind, filename=one.name)
     return mail
 
 
@@ -69,6 +84,8 @@ def send_mail(mail: EmailMessage, post: Post, *, timeout_s: float) -> None:
         server = _connected(post, timeout_s)
         try:
             if post.section.smtp_user:
+                if not post.password:
+                    raise SendError(_UNGIVEN, passing=False)
                 server.login(post.section.smtp_user, post.password)
             refused = server.send_message(mail)
             _part(server)
@@ -108,6 +125,9 @@ def _connected(post: Post, timeout_s: float) -> smtplib.SMTP:
     try:
         if section.starttls and not local:
             server.starttls(context=post.context)
+    except smtplib.SMTPNotSupportedError:
+        server.close()
+        raise SendError(_NO_STARTTLS, passing=False) from None
     except BaseException:
         server.close()
         raise
@@ -120,8 +140,7 @@ def _explained(error: smtplib.SMTPException) -> SendError:
         case smtplib.SMTPAuthenticationError():
             return SendError("the mail server did not accept user and password", passing=False)
         case smtplib.SMTPNotSupportedError():
-            words = "the mail server lacks what is needed: STARTTLS, or a way to log in"
-            return SendError(words, passing=False)
+            return SendError(_NO_LOGIN, passing=False)
         case smtplib.SMTPRecipientsRefused():
             codes = [code for code, _ in error.recipients.values()]
             told = ", ".join(sorted({str(code) for code in codes}))

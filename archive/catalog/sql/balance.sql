@@ -39,11 +39,16 @@ FROM recordings AS r JOIN calls AS c ON c.account = r.account AND c.sid = r.sid
 WHERE (:account IS NULL OR r.account = :account) AND (:day IS NULL OR c.day = :day)
   AND c.state <> 'purged';
 
--- name: waiting(accounts, now_ms)^
--- Calls that wait for the provider, and when the next one is due.
-SELECT COUNT(*) AS calls, MIN(due_ms) AS next_ms FROM calls
+-- name: waiting(accounts, now_ms)
+-- Calls that are due later, by the reason of the last look, and when the next one is due.
+SELECT reason, COUNT(*) AS calls, MIN(due_ms) AS next_ms FROM calls
 WHERE account IN (SELECT value FROM json_each(:accounts))
-  AND state = 'expected' AND due_ms > :now_ms;
+  AND state = 'expected' AND due_ms > :now_ms
+GROUP BY reason ORDER BY reason;
+
+-- name: knows_calls()^
+-- Whether any call is known, or was: rows of calls are never deleted.
+SELECT EXISTS (SELECT 1 FROM calls);
 
 -- name: has_recordings()^
 SELECT EXISTS (SELECT 1 FROM recordings);

@@ -2,8 +2,8 @@
 
 -- name: find_calls(account, first_day, last_day, from_ms, to_ms, sid, number, exophone, state, reason, direction, status, group_name, least_s, most_s, flag, source)
 -- A row for each recording of each call that fits, and one for a call without any; those of a call
--- follow each other. A NULL fits everything. In the order of calls_balance, so that only the calls of
--- one day and state have to be sorted, however many there are. Numbers are compared by their end: a prefix says nothing.
+-- follow each other. A NULL fits everything. By day first, as calls_balance has them, so that only the
+-- calls of one day have to be sorted, however many there are. Numbers are compared by their end: a prefix says nothing.
 SELECT c.account, c.sid, c.state, c.reason, c.day, c.began_ms, c.created_ms, c.ended_ms, c.duration_s,
   c.talk_s, c.status, c.leg2_status, c.direction, c.from_number, c.to_number, c.exophone, c.group_name,
   r.path, r.bytes, r.format, r.seconds, r.flag
@@ -27,4 +27,4 @@ WHERE c.account = :account AND c.day BETWEEN :first_day AND :last_day
     WHERE f.account = c.account AND f.sid = c.sid AND f.flag = :flag))
   AND (:source IS NULL OR EXISTS (SELECT 1 FROM sightings s
     WHERE s.account = c.account AND s.sid = c.sid AND s.source = :source))
-ORDER BY c.day, c.state, c.sid;
+ORDER BY c.day, COALESCE(c.began_ms, c.created_ms), c.sid;

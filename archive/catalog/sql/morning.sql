@@ -61,9 +61,10 @@ LIMIT :most;
 
 -- name: day_promptness(account, day, known_ms)
 -- How long after its end each archived call had its recordings, in seconds and from an hour on in
--- whole minutes; NULL for calls that nobody told of within a time of their end.
+-- whole minutes; NULL for calls that nobody told of within a time of their end. And how many hours
+-- before its deletion by the provider that was: in one, so that recordings are looked up once.
 WITH t AS MATERIALIZED (
-  SELECT COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) AS ended_ms,
+  SELECT c.delete_by_ms, COALESCE(c.ended_ms, c.began_ms + c.duration_s * 1000) AS ended_ms,
     (SELECT MAX(r.archived_ms) FROM recordings AS r
      WHERE r.account = c.account AND r.sid = c.sid) AS done_ms,
     (SELECT MIN(s.seen_ms) FROM sightings AS s
@@ -73,9 +74,9 @@ WITH t AS MATERIALIZED (
 SELECT CASE WHEN t.seen_ms - t.ended_ms > :known_ms THEN NULL
     WHEN t.done_ms - t.ended_ms < 3600000 THEN (t.done_ms - t.ended_ms) / 1000
     ELSE (t.done_ms - t.ended_ms) / 60000 * 60 END AS seconds,
-  COUNT(*) AS calls
+  (t.delete_by_ms - t.done_ms) / 3600000 AS hours, COUNT(*) AS calls
 FROM t
-GROUP BY 1;
+GROUP BY 1, 2;
 
 -- name: day_in_vain(account, day, known_ms)
 -- How old those calls were at the last look that found no recording yet.
@@ -93,18 +94,6 @@ SELECT CASE WHEN t.look_ms - t.ended_ms < 3600000 THEN (t.look_ms - t.ended_ms) 
 FROM t
 WHERE t.look_ms IS NOT NULL AND t.seen_ms - t.ended_ms <= :known_ms
 GROUP BY 1;
-
--- name: day_margins(account, day)
--- How many hours before its deletion by the provider each archived call had its recordings.
-WITH t AS MATERIALIZED (
-  SELECT c.delete_by_ms - (SELECT MAX(r.archived_ms) FROM recordings AS r
-    WHERE r.account = c.account AND r.sid = c.sid) AS left_ms
-  FROM calls AS c WHERE c.account = :account AND c.day = :day AND c.state = 'archived'
-)
-SELECT t.left_ms / 3600000 AS hours, COUNT(*) AS calls
-FROM t
-WHERE t.left_ms IS NOT NULL
-GROUP BY t.left_ms / 3600000;
 
 -- name: days_between(account, first_day, last_day)
 -- The states of each of several days, from the index alone.

@@ -11,7 +11,6 @@ FROM processes AS p WHERE p.ended = 0 ORDER BY p.host, p.process;
 -- name: backlog(account, now_ms)^
 -- What waits to be looked at, from calls_due alone. Millions take a while.
 SELECT COALESCE(SUM(CASE WHEN due_ms <= :now_ms THEN 1 ELSE 0 END), 0) AS due,
-  COALESCE(SUM(CASE WHEN due_ms > :now_ms THEN 1 ELSE 0 END), 0) AS later,
   MIN(CASE WHEN due_ms <= :now_ms THEN due_ms END) AS oldest_ms,
   MIN(CASE WHEN due_ms > :now_ms THEN due_ms END) AS next_ms,
   MIN(CASE WHEN delete_by_ms > :now_ms THEN delete_by_ms END) AS delete_ms

@@ -1,0 +1,54 @@
+"""The catalog of the settings, opened for what a command is about: see `archive.belonging`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from archive.belonging import Wanted, open_catalog
+from archive.catalog.writer import Catalog
+
+if TYPE_CHECKING:
+    from archive.catalog.database import Database
+    from worker.settings import Settings
+
+
+def open_to_look(settings: Settings) -> Database:
+    """Open the catalog that there is; also to change what is known in it.
+
+    Raises:
+        LostCatalogError: it is gone or empty, and there are recordings.
+        NoCatalogError: there is none yet.
+        CatalogError: it cannot be opened.
+    """
+    return open_catalog(settings.catalog.url, settings.archive.root, Wanted.LOOK)
+
+
+def open_to_work(settings: Settings, *, for_import: bool = False) -> Database:
+    """Open the catalog, or begin one where nothing was archived yet.
+
+    Raises:
+        LostCatalogError: it is gone or empty, and there are recordings.
+        CatalogError: it cannot be opened.
+    """
+    where, root = settings.catalog.url, settings.archive.root
+    return open_catalog(where, root, Wanted.WORK, for_import=for_import)
+
+
+def check_catalog(settings: Settings) -> None:
+    """Check that there is a catalog, and that it is not a lost one.
+
+    Raises:
+        LostCatalogError, NoCatalogError, CatalogError: as for `open_to_look`.
+    """
+    open_to_look(settings).close()
+
+
+async def open_shared(settings: Settings, wanted: Wanted = Wanted.WORK) -> Catalog:
+    """Open the catalog for asynchronous callers.
+
+    Raises:
+        LostCatalogError, NoCatalogError, CatalogError: as above.
+    """
+    opener = partial(open_catalog, root=settings.archive.root, wanted=wanted)
+    return await Catalog.open(settings.catalog.url, opener)
