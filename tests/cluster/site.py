@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
@@ -19,7 +21,6 @@ from tests.redises import Server as Redis
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from tests.cluster.net import Host
     from tests.cluster.servers import HostedServer
@@ -68,7 +69,9 @@ class Site:
             hosted_server(self.places["postgresql"])
         )
         place = self.places["redis"]
-        self.redis = Redis(folder / "redis", _PORT, "", host=place.address, inside=place.inside)
+        # A socket's path has to be short.
+        short = Path(stack.enter_context(TemporaryDirectory(prefix="cvcl-")))
+        self.redis = Redis(short, _PORT, "", host=place.address, inside=place.inside)
         stack.callback(self.redis.kill)
         # Its log of slow commands has all of them: it tells from which host the leader asks.
         self.redis.start("protected-mode no", "slowlog-log-slower-than 0", "slowlog-max-len 500")
