@@ -41,7 +41,13 @@ from worker.build import host_name, open_store
 from worker.child import run_child
 from worker.ending import hopeless, waits_for_hours
 from worker.leading import lead_until
-from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.main import (
+    CATALOG_LOST,
+    PROCESS_VARIABLE,
+    QUEUE_LOST,
+    QUEUE_URL_VARIABLE,
+    QUIET_VARIABLE,
+)
 from worker.opening import open_shared
 from worker.outlook import Watch, correct_deletion_days, hold_up
 from worker.progress import RunState, rest_after
@@ -250,8 +256,9 @@ class Supervisor:
             if code in {Exit.USAGE, Exit.FATAL}:
                 self._stop_for(FatalError("a worker process could not begin: see above"))
                 return
-            # A queue that is away ends a drain by the leader's patience.
-            if self._drain and code != QUEUE_LOST and deaths >= _HOPELESS_DEATHS:
+            # A queue or catalog that is away ends a drain by the leader's patience.
+            is_away = code in {CATALOG_LOST, QUEUE_LOST}
+            if self._drain and not is_away and deaths >= _HOPELESS_DEATHS:
                 self._stop_for(CallvaultError("worker processes keep dying: see the log above"))
                 return
             deaths = 0 if loop.time() - began > _LIVED_LONG_S else deaths + 1
