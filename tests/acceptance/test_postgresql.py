@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,4 +116,23 @@ def test_two_hosts_share_it_and_its_server_is_restarted(tmp_path: Path) -> None:
         if not os.geteuid():
             hosts = {host for (host,) in vault.rows("SELECT DISTINCT host FROM processes")}
             assert hosts == {"one", "two"}
+        vault.end_queue()
+
+
+def test_a_worker_that_begins_while_the_server_is_away_is_started_again(tmp_path: Path) -> None:
+    """The run goes on once the server is back: it is not ended as one that cannot begin."""
+    options = ("--write-cdr", str(tmp_path / "calls.csv"), "--rate-limit", "0", "--calls", "100")
+    with running_server() as server, running_provider(*options) as provider:
+        vault = OnServer(tmp_path, provider, server.url(server.database()))
+        vault.good("enqueue", "cdr", "calls.csv")
+        with vault.started("work", "--drain") as work:
+            until(lambda: vault.archived() > 5, while_running=work)
+            server.stop()
+            (worker,) = work.children()
+            os.kill(worker, signal.SIGKILL)
+            until(lambda: "the worker cannot go on" in work.said, while_running=work)
+            server.start()
+            done = work.wait()
+        assert done.code == 0, done
+        assert_archive_is_true(vault)
         vault.end_queue()
