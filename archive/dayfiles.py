@@ -5,12 +5,14 @@ These functions block: call them in a thread. Readers see the old file or the ne
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from archive.layout import CHECKSUMS, MANIFEST
+from archive.placing import flush_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUFFER: Final = 2**20
+HERE: Final = hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]
+"""This machine, in the names of temporary files: on shared storage others may have our numbers."""
 
 
 def write_checksums(root: Path, folder: str, recordings: Iterable[tuple[str, str]]) -> None:
@@ -89,7 +93,7 @@ def write_whole(target: Path, lines: Iterable[bytes]) -> None:
         OSError: it cannot be written; the old file stays.
     """
     _remove_leavings(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = target.with_name(f".{target.name}.{HERE}.{os.getpid()}")
     try:
         with temporary.open("wb", buffering=_BUFFER) as file:
             file.writelines(lines)
@@ -103,8 +107,11 @@ def write_whole(target: Path, lines: Iterable[bytes]) -> None:
 
 
 def _remove_leavings(target: Path) -> None:
-    """Remove what processes that were killed in the middle of this file have left beside it."""
-    for left in target.parent.glob(f".{target.name}.*"):
+    """Remove what processes that were killed in the middle of this file have left beside it.
+
+    Those of other hosts cannot be asked for: theirs go when they are old.
+    """
+    for left in target.parent.glob(f".{target.name}.{HERE}.*"):
         pid = left.name.rpartition(".")[2]
         if pid.isdecimal() and not lives(int(pid)):
             with suppress(FileNotFoundError):
@@ -120,12 +127,3 @@ def lives(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def flush_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _AGE: Final = timedelta(days=1)
 """Younger ones may be another host's, whose processes cannot be asked for."""
 _TEMPORARY: Final = re.compile(
-    r"\.(?:SHA256SUMS|manifest\.jsonl|.+\.json)\.(\d+)|\..+\.[a-z-]+\.(\d+)\.\d+", re.ASCII
+    r"\.(?:SHA256SUMS|manifest\.jsonl|.+\.json)(?:\.[0-9a-f]{8})?\.(\d+)"
+    r"|\..+\.[a-z-]+\.(\d+)\.\d+",
+    re.ASCII,
 )
 _PROBE: Final = re.compile(r"probe\.(\d+)\.part", re.ASCII)
 _REJECTED: Final = re.compile(r"\d{8}T\d{6}Z(?:-\d+)?\.csv", re.ASCII)

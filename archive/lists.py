@@ -45,7 +45,7 @@ def look_at_lists(database: Database, root: Path, account: str, folder: str) -> 
     else:
         manifest = _missing_manifest(database, folder)
     with database.read() as tx:
-        if dayfiles.changes_of(tx, folder):
+        if dayfiles.changes_of(tx, folder).is_behind:
             return []
         checksums = "" if folder == account else _checksums_differ(tx, root, folder)
     kinds = {CHECKSUMS: checksums, MANIFEST: manifest}
@@ -99,7 +99,7 @@ def _differing_manifest(database: Database, root: Path, folder: str) -> str:
     try:
         with BufferedReader(open_regular(place)) as file:
             with database.read() as tx:
-                if dayfiles.changes_of(tx, folder):
+                if dayfiles.changes_of(tx, folder).is_behind:
                     return ""
                 lines = dayfiles.manifest_lines(tx, account, day)
                 expected = _sum_of(hashlib.sha256(encode(line)).digest() for line in lines)

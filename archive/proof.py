@@ -10,7 +10,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` and ``day_folder`` are relative to the archive's root. ``seconds`` is the duration the
     audio's head promises, None where it promises none. ``flag`` says what is odd about it, if
-    anything is (`archive.flags`).
+    anything is (`archive.flags`). ``root`` is the number of the root that it lies in, 0 for the one
+    that this process writes to.
     """
 
     sid: str
@@ -24,3 +25,4 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     sample_rate: int
     seconds: float | None
     flag: str = ""
+    root: int = 0

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.call import CallFacts
-from archive.dayfiles import flush_folder
 from archive.layout import QUARANTINE, number_of, sidecar_path, stem_of
+from archive.placing import flush_folder
 from archive.retention import kept_for
 
 if TYPE_CHECKING:

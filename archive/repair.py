@@ -15,11 +15,12 @@ from archive.audio import NotAudioError, look_at_head
 from archive.catalog import dayfiles as day_rows
 from archive.catalog import verify as rows
 from archive.catalog.purge import remove_again
-from archive.dayfiles import flush_folder, write_whole
+from archive.dayfiles import write_whole
 from archive.evidence import HEAD
 from archive.flags import DAMAGES
 from archive.layout import QUARANTINE
 from archive.lists import PURGED_ELSEWHERE
+from archive.placing import flush_folder, place
 from archive.reading import Pace, hash_file
 from archive.regular import IrregularError, open_regular
 from archive.sidecar import describe
@@ -108,7 +109,7 @@ class Repairer:
     def _mark(self, finding: Finding) -> str:
         """Let a list be written anew."""
         with self._database.write() as tx:
-            day_rows.mark_day(tx, finding.path.rpartition("/")[0])
+            day_rows.mark_again(tx, finding.path.rpartition("/")[0])
         return MARKED
 
     def _let_go(self, finding: Finding) -> str:
@@ -169,11 +170,10 @@ class Repairer:
         wrong, right = self._root / source, self._root / target
         made = [folder for folder in right.parents if not folder.exists()]
         right.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # it is right by now: the other is a copy, and is kept
-            os.link(wrong, right)
+        if place(wrong, right):  # else it is right by now: the other is a copy, and is kept
             for folder in (right.parent, *(folder.parent for folder in made)):
                 flush_folder(folder)
-            wrong.unlink()
+            wrong.unlink(missing_ok=True)
             flush_folder(wrong.parent)
 
     def _describe(self, finding: Finding) -> str:

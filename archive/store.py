@@ -32,11 +32,12 @@ from archive.layout import (
     sidecar_path,
     stem_of,
 )
+from archive.placing import flush_folder, place
 from archive.proof import Proof
 from archive.regular import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from zoneinfo import ZoneInfo
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 """Version of the on-disk format, in every sidecar."""
+FIRST: Final = 1
+"""The number of a root that is the only one."""
 _PROBE: Final = 2**16
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -98,14 +101,25 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """The files below one root.
+    """The files below one root, which the catalog knows by its ``number``.
+
+    ``link`` gives a file a second name, and never overwrites.
 
     Raises:
         StoreError: the root cannot be made or written to.
     """
 
-    def __init__(self, root: Path, *, sidecar: bool = True) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        sidecar: bool = True,
+        number: int = FIRST,
+        link: Callable[[Path, Path], None] = os.link,
+    ) -> None:
         self.root = root
+        self._link = link
+        self.number = number
         self._sidecar = sidecar
         self._lasting: set[Path] = set()
         try:
@@ -173,8 +187,11 @@ class Store:
         """Return the proof of a recording that lies in its place already, and is what it should be.
 
         That is told by the catalog, where it has the recording (``kept``), else by the sidecar: a
-        crash between the publishing and the catalog's commit leaves such a file.
+        crash between the publishing and the catalog's commit leaves such a file. One that lies in
+        another host's root is there, as far as can be told here.
         """
+        if kept is not None and kept.root not in {0, self.number}:
+            return kept
         if kept is not None and self._is_lasting(PurePosixPath(kept.path), kept.sha256):
             return kept
         for suffix in SUFFIXES:
@@ -224,7 +241,8 @@ class Store:
                 f"looking into the archive's root {self.root}: {error.strerror}",
                 hint="check that its disk is mounted",
             ) from error
-        return [name for name in names if not name.startswith("probe.")]
+        # With a dot begins what NFS keeps of a removed file that somebody has open.
+        return [name for name in names if not name.startswith(("probe.", "."))]
 
     def quarantine(self, place: Place, body: bytes | Path, reason: str) -> None:
         """Keep what came in a recording's place: its source is about to be deleted.
@@ -238,8 +256,9 @@ class Store:
         else:
             kept = folder / f"{place.stem}.{_sha256(body)[:12]}.{reason}"
             body.replace(kept)
-        for lasting in (kept, *self._chain(folder)):
-            self._bring_to_disk(lasting)
+        self._bring_to_disk(kept)
+        for lasting in self._chain(folder):
+            self._flush_folder(lasting)
 
     def _quarantine_of(self, account: str) -> Path:
         folder = self.root / QUARANTINE / account
@@ -275,8 +294,7 @@ class Store:
     def _place(self, pending: Pending) -> set[Path]:
         final = self.root / pending.path
         # If it exists it is the right one, left by a run that was cut short: it stays.
-        with suppress(FileExistsError):
-            os.link(self.part(pending.lease, pending.place), final)
+        place(self.part(pending.lease, pending.place), final, link=self._link)
         return {final.parent}
 
     def _discard(self, pending: Pending) -> None:
@@ -318,11 +336,11 @@ class Store:
                 self._note_lasting((self.root / pending.path).parent)
 
     def _bring_to_disk(self, path: Path) -> None:
-        """Bring a file's bytes, or a folder's names, to the disk."""
+        """Bring a file's bytes to the disk."""
         _flush_file(path)
 
     def _flush_folder(self, folder: Path) -> None:
-        self._bring_to_disk(folder)
+        flush_folder(folder)
 
     def _try_flush_folder(self, folder: Path) -> OSError | None:
         try:
@@ -376,7 +394,7 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 def _flush_file(path: Path) -> None:
-    """Bring a file's bytes, or a folder's names, to the disk."""
+    """Bring a file's bytes to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

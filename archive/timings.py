@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+APART_S: Final = 5
+"""By so much a host's clock may differ from the catalog's without being told."""
 HEARTBEAT_S: Final = 3
 """How often a worker process says that it lives."""
 

@@ -56,9 +56,13 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, kw_only=True):
-    """What was seen: recordings of the catalog, those of them on disk, and what was read."""
+    """What was seen: recordings of the catalog, those of them on disk, and what was read.
+
+    ``elsewhere`` lie in the roots of other hosts, and only these can look at them.
+    """
 
     recordings: int = 0
+    elsewhere: int = 0
     on_disk: int = 0
     read: int = 0
     bytes_read: int = 0
@@ -103,6 +107,9 @@ class Verifier:
         with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify") as pool:
             for account in self._scope.accounts:
                 self._look_at_account(account, pool)
+                with self._database.read() as tx:
+                    folder = folder_of(account, self._scope.day or "")
+                    self._seen.elsewhere += rows.elsewhere(tx, folder)[0]
         self._look_again()
         return self._seen
 
@@ -292,6 +299,7 @@ class Verifier:
             wanted = rows.wanted(tx, sha256)
             sid = sid_of(name.stem, lambda sid: rows.is_known(tx, account, sid)) or ""
             twin = rows.twin(tx, account, sid, sha256)
+            elsewhere = rows.lies_elsewhere(tx, account, sid, sha256)
             waits = rows.is_unsettled(tx, account, sid)
             returned = rows.was_removed(tx, account, sid, finding.path)
         replace = msgspec.structs.replace
@@ -300,6 +308,8 @@ class Verifier:
             found = replace(found, kind="misnamed", sid=wanted.sid, detail=f"is {wanted.path}")
         elif twin is not None:
             found = replace(found, detail=f"is a copy of {twin}")
+        elif elsewhere:
+            found = replace(found, detail="the catalog has it in another root", fault=False)
         elif returned:
             found = replace(found, detail="its recording was purged, and the file came back")
         elif waits:

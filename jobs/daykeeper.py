@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 import structlog
 
 from archive.catalog import dayfiles as rows
-from archive.catalog.dayfiles import ChangedDay
 from archive.catalog.tombstones import take_over
 from archive.clock import system_clock
 from archive.dayfiles import set_aside_manifest, write_checksums, write_manifest
+from archive.layout import MANIFEST
 from archive.manifest import BadLineError, day_of_folder, encode
 from archive.tombstones import unknown_tombstones
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archive.catalog.database import Database
+    from archive.catalog.dayfiles import ChangedDay
     from archive.catalog.writer import Catalog
 
 _REST: Final = 20
@@ -157,7 +159,7 @@ async def _take_over(catalog: Catalog, reader: Database, root: Path, folder: str
     while chunk := await asyncio.to_thread(next, chunks, None):
         lines = [one for one in chunk if not isinstance(one, BadLineError)]
         taken.is_bad = taken.is_bad or len(lines) < len(chunk)
-        count = await catalog.write(take_over, lines, folder=folder, now=system_clock())
+        count = await catalog.write(take_over, lines, folder=folder, now=catalog.clock())
         taken.calls += count
         if count < len(lines):
             return None
@@ -186,11 +188,11 @@ async def _write_folder(catalog: Catalog, reader: Database, root: Path, folder: 
     except OSError as error:
         _log.error("cannot write the files of a day", folder=folder, error=error.strerror)
         return False
-    if not written.changes or await catalog.write(rows.day_is_written, written):
+    if not written.is_behind or await catalog.write(rows.day_is_written, written):
         return True
     # It changed again, or another writer was quicker, whose file this one may have put an older
     # one over: either way it is written once more.
-    await catalog.write(rows.mark_day, folder)
+    await catalog.write(rows.mark_again, folder)
     return False
 
 
@@ -198,12 +200,16 @@ def _write_files(reader: Database, root: Path, folder: str) -> ChangedDay:
     """Write from one consistent state of the catalog; return which one it was. Blocks."""
     account, day = day_of_folder(folder) or ("", "")
     with reader.read() as tx:
-        changed = ChangedDay(folder, rows.changes_of(tx, folder))
-        if not changed.changes:
+        changed = rows.changes_of(tx, folder)
+        if not changed.is_behind:
             return changed  # another writer was quicker
         if account:
             lines = rows.manifest_lines(tx, account, day)
-            write_manifest(root, folder, (encode(line) for line in lines))
+            first = next(lines, None)
+            # No folder is made for a day whose calls are all told of in other roots.
+            if first is not None or (root / folder / MANIFEST).exists():
+                told = chain([] if first is None else [first], lines)
+                write_manifest(root, folder, (encode(line) for line in told))
         if day or not account:
             write_checksums(root, folder, rows.recordings_below(tx, folder))
     return changed

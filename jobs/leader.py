@@ -6,7 +6,6 @@ What the leader does is harmless when two do it, so this saves work and is no lo
 from __future__ import annotations
 
 import asyncio
-import math
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from archive.errors import CallvaultError
 
 DISPATCHING: Final = "callvault:leader"
-"""The place of who dispatches, rescues and writes day files."""
+"""The place of who dispatches and rescues."""
 POLLING: Final = "callvault:poller"
 """The place of who polls the provider's listing."""
 _KEEP: Final = """
@@ -116,10 +115,13 @@ async def lead(
     duties: Sequence[Duty],
     stopping: asyncio.Event,
     *,
+    beside: Sequence[Duty] = (),
     patience_s: float | None = None,
     tell: Callable[[CallvaultError | None], Awaitable[object]] = _tell_nobody,
 ) -> None:
     """Do the duties while leading, until ``stopping``; then leave the place.
+
+    What is ``beside`` them is done whoever leads.
 
     Trouble with Redis, the catalog or the disk is logged once and waited out: the work is still in
     the catalog when they are back. ``tell`` is told of it at each look, and with None when all is
@@ -134,9 +136,9 @@ async def lead(
     while not stopping.is_set():
         rest = DISPATCH_S
         try:
-            if await leader.leads():
-                for duty in duties:
-                    await duty.turn(loop.time())
+            ours = duties if await leader.leads() else ()
+            for duty in (*ours, *beside):
+                await duty.turn(loop.time())
             sound_at = loop.time()
             if troubled:
                 await tell(None)
@@ -169,11 +171,14 @@ def housekeeping(
     *,
     dispatch: Callable[[], Awaitable[object]],
     rescue: Callable[[], Awaitable[object]],
-    write_days: Callable[[], Awaitable[object]],
 ) -> list[Duty]:
     """Return the leader's duties in the order in which they matter."""
     return [
         Duty("rescue", RESCUE_S, rescue),
         Duty("dispatch", DISPATCH_S, dispatch),
-        Duty("day files", RESCUE_S, write_days, longest_rest_s=math.inf),
     ]
+
+
+def root_keeping(keep: Callable[[], Awaitable[object]]) -> list[Duty]:
+    """Return what each host does for its root, whoever leads."""
+    return [Duty("root", RESCUE_S, keep)]

@@ -36,7 +36,8 @@ class Purged(msgspec.Struct, kw_only=True):
 
     ``files`` were removed from the disk, ``former`` of them were of recordings that a former run
     had deleted. ``left`` are recordings whose files, or the lists that tell of them, could not be
-    changed; the next run goes on with them. ``stuck`` names the first of these.
+    changed; the next run goes on with them. ``stuck`` names the first of these. ``elsewhere`` have
+    files in the roots of other hosts, where a purge removes them.
     """
 
     calls: int = 0
@@ -46,6 +47,7 @@ class Purged(msgspec.Struct, kw_only=True):
     files: int = 0
     former: int = 0
     left: int = 0
+    elsewhere: int = 0
     stuck: list[Stuck] = []
 
 
@@ -96,6 +98,7 @@ class Purger:
 
     async def finish(self) -> Purged:
         """Write the lists and remove the files of all that was ever noted; see `by_age`."""
+        self._purged.elsewhere = await self._catalog.read(rows.left_elsewhere)
         if not await self._catalog.read(rows.to_remove, "", 1):
             return self._purged
         check_root(self._root)

@@ -144,6 +144,8 @@ class Server:
             )
             names = [row[0] for row in found]
             line.execute(";".join(f"DELETE FROM {name}" for name in names).encode())  # noqa: S608 - its own names
+            # The row that the migration begins with.
+            line.execute("INSERT INTO roots (number, mark) VALUES (1, '')")
         return self._common
 
     def sql(self, statement: str, database: str = "postgres") -> None:

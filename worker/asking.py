@@ -10,8 +10,9 @@ from archive.errors import CredentialsError, FatalError, ProviderError
 from archive.tallies import Tallies
 from archive.verdicts import RULES, Symptom
 from jobs.queue import close_pool, open_pool
-from worker.build import REAL, api_of, host_name, open_session
+from worker.build import REAL, api_of, by_catalog, open_session
 from worker.opening import open_shared
+from worker.places import host_name
 from worker.queues import keep_queue
 from worker.tallying import keep_tallying
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from archive.accounts import Account
     from archive.api import Api, ApiTroubleError
     from archive.catalog.writer import Catalog
+    from archive.clock import Clock
     from worker.build import Effects
     from worker.settings import Settings
 
@@ -37,6 +39,7 @@ class Asking:
     catalog: Catalog
     pool: ArqRedis
     apis: dict[str, Api]
+    clock: Clock
 
 
 @asynccontextmanager
@@ -63,19 +66,20 @@ async def open_asking(
         )
         catalog = await open_shared(settings)
         stack.push_async_callback(catalog.close)
+        effects = by_catalog(effects, catalog)
         if queue_url is None:
             queue_url = await stack.enter_async_context(keep_queue(settings, environment))
         pool = open_pool(queue_url, retries=_RETRIES)
         stack.push_async_callback(close_pool, pool)
         tallies = Tallies()
         await stack.enter_async_context(
-            keep_tallying(tallies, catalog, host=host_name(), clock=effects.clock)
+            keep_tallying(tallies, catalog, host=host_name(settings), clock=effects.clock)
         )
         apis = {
             account.name: api_of(account, settings, session, pool, environment, effects, tallies)
             for account in accounts
         }
-        yield Asking(catalog, pool, apis)
+        yield Asking(catalog, pool, apis, effects.clock)
 
 
 def explained(trouble: ApiTroubleError, account: Account) -> ProviderError | FatalError:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
+import secrets
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from archive.api import PATIENCE, Api
 from archive.bandwidth import Throttle
 from archive.body import USUAL, Bounds
-from archive.catalog import balance
+from archive.catalog import roots
 from archive.clock import system_clock
-from archive.errors import StoreError
 from archive.fetch import Fetcher
-from archive.layout import PARTS
 from archive.outbound import open_session as open_outbound
 from archive.publisher import Publisher
+from archive.roots import RootFiles
 from archive.store import Store
 from archive.tallies import Tallies
-from archive.tree import check_root
 from jobs.capacity import Capacity
 from jobs.limiter import RedisLimiter
 from jobs.parts import Line, Parts
 from worker.opening import open_shared
+from worker.places import host_name
 from worker.pulse import nobody
 from worker.secrets import credentials_for, usable_accounts
 
@@ -47,9 +46,10 @@ if TYPE_CHECKING:
 class Effects:
     """Time, chance, names and patience: what decides, and is not in the settings.
 
-    ``sleep`` is how the limiter waits, ``resolver`` what resolves names (None: the machine),
-    ``patience`` is for an answer of the API, ``bounds`` for a recording. ``stirred`` is called
-    when work moves, or waits for its turn with the provider.
+    ``clock`` is the catalog's wherever one is opened, but for tests. ``sleep`` is how the limiter
+    waits, ``resolver`` what resolves names (None: the machine), ``patience`` is for an answer of
+    the API, ``bounds`` for a recording. ``stirred`` is called when work moves, or waits for its
+    turn with the provider.
     """
 
     clock: Clock = system_clock
@@ -64,9 +64,10 @@ class Effects:
 REAL: Final = Effects()
 
 
-def host_name() -> str:
-    """Return the name of this machine, as the catalog knows it."""
-    return socket.gethostname()
+def by_catalog(effects: Effects, catalog: Catalog) -> Effects:
+    """Return effects that go by the catalog's clock, which is the same on all hosts."""
+    real = effects.clock is system_clock
+    return replace(effects, clock=catalog.clock) if real else effects
 
 
 def limiter_of(pool: ArqRedis, settings: Settings, effects: Effects = REAL) -> RedisLimiter:
@@ -133,19 +134,20 @@ async def open_store(settings: Settings, catalog: Catalog) -> Store:
     """Open the archive's files, which are begun only where the catalog knows of none.
 
     Raises:
-        StoreError: the root cannot be written to, or is empty though the catalog knows recordings.
+        StoreError: the root cannot be written to, is empty though the catalog knows recordings, or
+            is none that the catalog knows and should be one.
     """
-    root = settings.archive.root
-    if await catalog.read(balance.has_recordings):
-        try:
-            await asyncio.to_thread(check_root, root)
-        except StoreError as error:
-            raise StoreError(
-                f"{error.message}, but the catalog knows recordings in it",
-                hint="check that its disk is mounted; to begin anew in an empty folder, make "
-                f"{root / PARTS} and run: callvault verify --repair",
-            ) from error
-    return Store(root, sidecar=settings.archive.sidecar)
+    files = RootFiles(settings.archive.root)
+    number = await catalog.write(
+        roots.register,
+        files,
+        host=host_name(settings),
+        shared=settings.archive.shared,
+        fresh_mark=secrets.token_hex(8),
+        now=catalog.clock(),
+    )
+    catalog.stand_at(number)
+    return Store(files.path, sidecar=settings.archive.sidecar, number=number)
 
 
 @asynccontextmanager
@@ -168,6 +170,9 @@ async def open_parts(
     async with AsyncExitStack() as stack:
         only = len(settings.accounts) == 1
         accounts, _ = usable_accounts(settings.accounts, environment)
+        catalog = await open_shared(settings)
+        stack.push_async_callback(catalog.close)
+        effects = by_catalog(effects, catalog)
         capacity = Capacity(settings.worker.downloads, accounts=accounts)
         session = await stack.enter_async_context(
             open_session(settings, environment, connections=capacity.most + 8, effects=effects)
@@ -192,13 +197,11 @@ async def open_parts(
             )
             for name, account in accounts.items()
         }
-        catalog = await open_shared(settings)
-        stack.push_async_callback(catalog.close)
         store = await open_store(settings, catalog)
         publisher = await stack.enter_async_context(Publisher(store))
         yield Parts(
             process=process,
-            host=host_name(),
+            host=host_name(settings),
             lines=lines,
             catalog=catalog,
             store=store,

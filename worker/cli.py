@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "metrics": ("metrics", "Tell Prometheus of all processes, once."),
     "doctor": ("doctor", "Check everything that work depends on, and say what to do."),
     "find": ("find", "Find calls and their files, by number, time, state and more."),
+    "locate": ("locate", "Say on which host, and where, the recordings of calls lie."),
     "explain": ("explain", "Tell the story of one call, and what happens next."),
     "retry": ("retry", "Have calls looked at once more that failed, were lost or absent."),
     "verify": ("verify", "Read the archive's files again, and repair what can be repaired."),
@@ -49,7 +50,7 @@ _COMMANDS: Final = {
 _PURPOSES: Final = {
     "Get calls": ("enqueue", "poll", "reconcile", "web"),
     "Archive": ("work", "run", "pause", "resume"),
-    "Look": ("status", "report", "find", "explain", "metrics", "alert"),
+    "Look": ("status", "report", "find", "locate", "explain", "metrics", "alert"),
     "Mend and keep": ("retry", "verify", "adopt", "rebuild", "catalog", "purge"),
     "Set up": ("init", "doctor", "systemd", "completion", "sandbox", "help"),
 }

@@ -56,9 +56,10 @@ def _beat(tx: Tx, parts: Parts, counted: list[Count]) -> frozenset[str]:
         host=parts.host,
         pid=os.getpid(),
         version=VERSION,
-        started_at=_STARTED_AT,
+        started_at=_STARTED_AT - parts.catalog.ahead,
         recordings=parts.counters.recordings,
         bytes=parts.counters.bytes,
+        ahead=parts.catalog.ahead,
     )
     # The time is taken here, with the lock in hand: one that waited for it is no younger for that.
     now = parts.clock()

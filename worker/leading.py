@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from archive.catalog import troubles
-from archive.clock import system_clock
 from archive.errors import CatalogError, QueueError, StoreError
 from jobs.daykeeper import DayKeeper
 from jobs.dispatcher import Dispatcher
-from jobs.leader import Leader, housekeeping, lead
+from jobs.leader import Leader, housekeeping, lead, root_keeping
 from jobs.queue import JobQueue
 from jobs.rescue import Rescuer
-from worker.build import host_name
+from jobs.rootkeeper import RootKeeper
+from worker.places import host_name
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,7 +42,7 @@ async def lead_until(
     patience_s: float | None = None,
     crew: Crew | None = None,
 ) -> None:
-    """Dispatch, rescue and write day files while this host leads, until ``stopping``.
+    """Dispatch and rescue while this host leads, and see to its root, until ``stopping``.
 
     Calls of these ``accounts`` are dispatched: those that have a key and token. ``crew`` learns
     whether there is work to be begun, and what keeps it from that.
@@ -58,12 +58,13 @@ async def lead_until(
         # Two waiting batches a process: one to begin with at once, one while that is looked for.
         window=2 * settings.worker.process_count,
         batch=settings.worker.batch,
-        clock=system_clock,
+        clock=catalog.clock,
         backfill=settings.backfill,
     )
-    rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=system_clock)
+    rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=catalog.clock)
     async with DayKeeper(catalog, settings.archive.root) as keeper:
-        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick, write_days=keeper.tick)
+        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick)
+        root = RootKeeper(redis=pool, catalog=catalog, store=store, keeper=keeper)
         leader = Leader(pool)
         if crew is not None:
             # Who does not lead cannot tell: what waits is the leader's to see to.
@@ -72,25 +73,35 @@ async def lead_until(
         async def tell(trouble: CallvaultError | None) -> None:
             if crew is not None:
                 crew.meets(trouble.message if trouble else "")
-            await write_down(catalog, trouble)
+            await write_down(catalog, trouble, host=host_name(settings))
 
-        await lead(leader, duties, stopping, patience_s=patience_s, tell=tell)
+        try:
+            await lead(
+                leader,
+                duties,
+                stopping,
+                beside=root_keeping(root.tick),
+                patience_s=patience_s,
+                tell=tell,
+            )
+        finally:
+            await root.leave()
 
 
-async def write_down(catalog: Catalog, trouble: CallvaultError | None) -> None:
+async def write_down(catalog: Catalog, trouble: CallvaultError | None, *, host: str) -> None:
     """Note in the catalog what this host meets, for ``status``; None for nothing."""
     note: Callable[[Tx], None]
     match trouble:
         case None:
-            note = partial(troubles.clear_troubles, host=host_name())
+            note = partial(troubles.clear_troubles, host=host)
         case QueueError() | StoreError():
             what = troubles.QUEUE if isinstance(trouble, QueueError) else troubles.ROOT
             note = partial(
                 troubles.note_trouble,
                 what=what,
                 detail=trouble.message,
-                host=host_name(),
-                now=system_clock(),
+                host=host,
+                now=catalog.clock(),
             )
         case _:
             return  # of the catalog: it tells that itself to whoever opens it

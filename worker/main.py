@@ -35,10 +35,11 @@ from jobs.queue import (
     queue_errors,
     serialise,
 )
-from worker.build import REAL, host_name, open_parts
+from worker.build import REAL, open_parts
 from worker.heart import beat, keep_beating, keep_signing
 from worker.leading import lead_until
 from worker.logs import configure_logging, quieten
+from worker.places import host_name
 from worker.pulse import FREE, STARTING, Pulse, nobody, sign_of
 from worker.queues import queue_url
 from worker.secrets import secrets_in
@@ -80,7 +81,7 @@ async def start(ctx: dict[str, Any]) -> None:
     settings: Settings = ctx["settings"]
     stack = AsyncExitStack()
     ctx["stack"] = stack
-    process = os.environ.get(PROCESS_VARIABLE) or f"{host_name()}-{secrets.token_hex(4)}"
+    process = os.environ.get(PROCESS_VARIABLE) or f"{host_name(settings)}-{secrets.token_hex(4)}"
     parts = await stack.enter_async_context(
         open_parts(
             settings,

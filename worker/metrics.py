@@ -12,9 +12,9 @@ from archive.catalog import balance, metrics
 from archive.errors import CatalogError
 from archive.tallies import CALLBACKS, CALLBACKS_TAKEN, Tallies
 from jobs.spool import waiting_bytes
-from worker.build import host_name
 from worker.exposition import CONTENT_TYPE, Disks, Reading, exposition
 from worker.opening import open_to_look
+from worker.places import host_name
 from worker.tallying import write_tallies
 from worker.timers import enabled_timers
 from worker.version import VERSION
@@ -66,7 +66,7 @@ class Reader:
         self._settings = settings
         self._timers = timers
         self._free = free
-        self._host = host or host_name()
+        self.host = host or host_name(settings)
         self._clock = clock
         self._timer = timer
         self._database: Database | None = None
@@ -94,7 +94,7 @@ class Reader:
         self._count_books(database)
         return Reading(
             at=now,
-            host=self._host,
+            host=self.host,
             accounts=tuple(accounts),
             all=rest,
             balanced=self._balanced,
@@ -178,7 +178,9 @@ class Metrics:
         try:
             # What was counted here just now is told at once.
             writing = asyncio.ensure_future(
-                write_tallies(self._tallies, self._catalog, host=host_name(), clock=self._clock)
+                write_tallies(
+                    self._tallies, self._catalog, host=self._reader.host, clock=self._clock
+                )
             )
             await asyncio.wait({writing}, timeout=_PATIENCE_S / 2)
             self._reading = await asyncio.to_thread(self._reader.read)

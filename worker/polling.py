@@ -10,7 +10,8 @@ from jobs.following import keep_polling, leave_to_the_log
 from jobs.leader import POLLING, Leader
 from jobs.poller import Poller
 from worker.asking import open_asking
-from worker.build import REAL, host_name
+from worker.build import REAL
+from worker.places import host_name
 from worker.pulse import Rounds
 from worker.secrets import usable_accounts
 from worker.service import Service
@@ -80,9 +81,9 @@ def pollers_of(
             catalog=asking.catalog,
             poll=settings.poll,
             readiness=settings.readiness,
-            clock=effects.clock,
+            clock=asking.clock,
             dice=effects.dice,
-            host=host_name(),
+            host=host_name(settings),
             entry=entry,
         )
         for account in accounts

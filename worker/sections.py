@@ -77,11 +77,14 @@ def has_password(url: object) -> bool:
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
     """Where recordings lie, whether each has a JSON beside it, and the room to be left free.
 
+    ``shared`` is false where this host's root is its own, beside those of other hosts.
+
     ``keep_days`` is how long recordings are kept, 0: for ever. ``purge`` says who deletes
     them then.
     """
 
     root: Path = Path("recordings")
+    shared: bool = True
     sidecar: bool = True
     min_free: Size = Size(2**30)
     keep_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
@@ -92,12 +95,14 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
     """How much is done at once. ``processes = 0`` stands for one per core.
 
     ``limit_rate`` is how many bytes of recordings a second come at most, over all processes.
+    ``host`` is what this machine is called in the catalog, empty: by its own name.
     """
 
     processes: Annotated[int, Meta(ge=0, le=256)] = 0
     downloads: Annotated[int, Meta(ge=1, le=512)] = 32
     batch: Annotated[int, Meta(ge=1, le=100)] = 100
     limit_rate: Rate = Rate(0)
+    host: Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
 
     @property
     def rate_of_process(self) -> float:

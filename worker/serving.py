@@ -23,9 +23,9 @@ from web.client import read_network
 from web.gate import CONNECTION_S, Gate
 from web.guard import Rate, Secrets
 from web.plain import PlainHandler
-from worker.build import host_name
 from worker.metrics import SPOOL, Metrics, Reader
 from worker.opening import open_shared
+from worker.places import host_name
 from worker.pulse import Facts, Pulse
 from worker.secrets import WEBHOOK, webhook_secret_for
 from worker.service import Service
@@ -137,12 +137,13 @@ async def serve(
         listener = stack.enter_context(_listen(wanted.host, wanted.port))
         catalog = await open_shared(settings)
         stack.push_async_callback(catalog.close)
+        clock = catalog.clock if clock is system_clock else clock
         folder = settings.queue.state / SPOOL
         spool = await Spool.open(folder, most_bytes=wanted.spool)
         stack.push_async_callback(spool.close)
         tallies = Tallies()
         await stack.enter_async_context(
-            keep_tallying(tallies, catalog, host=host_name(), clock=clock)
+            keep_tallying(tallies, catalog, host=host_name(settings), clock=clock)
         )
         metrics = Metrics(Reader(settings, clock), catalog, clock, tallies)
         stack.push_async_callback(metrics.close)

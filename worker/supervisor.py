@@ -37,7 +37,7 @@ from jobs.daykeeper import settle_days, write_changed_days
 from jobs.queue import IMPATIENT, check_queue, close_pool, open_pool
 from jobs.rescue import sweep
 from worker import notify
-from worker.build import host_name, open_store
+from worker.build import open_store
 from worker.child import run_child
 from worker.ending import hopeless, waits_for_hours
 from worker.leading import lead_until
@@ -50,6 +50,7 @@ from worker.main import (
 )
 from worker.opening import open_shared
 from worker.outlook import Watch, correct_deletion_days, hold_up
+from worker.places import host_name
 from worker.progress import RunState, rest_after
 from worker.pulse import Crew
 from worker.queue_warnings import warn_of_queue
@@ -127,6 +128,7 @@ class Supervisor:
         self._accounts, self._left_out = usable_accounts(settings.accounts, self._environment)
         catalog = await open_shared(settings)
         try:
+            self._started_at = catalog.clock()
             store = await open_store(settings, catalog)
             if not (self._drain and await self._is_settled(catalog)):
                 async with self.service.running(self._stopping):
@@ -141,8 +143,8 @@ class Supervisor:
     async def _work(self, catalog: Catalog, store: Store) -> None:
         self._archived_before = (await self._tally(catalog)).states[State.ARCHIVED]
         self._asked_before = await catalog.read(tallies.total_of, REQUESTS)
-        await catalog.write(pauses.probe_all, system_clock())
-        await hold_up(catalog, self._left_out, system_clock())
+        await catalog.write(pauses.probe_all, catalog.clock())
+        await hold_up(catalog, self._left_out, catalog.clock())
         await sweep(catalog, store)
         await correct_deletion_days(catalog, self._settings.accounts.values())
         async with AsyncExitStack() as stack:
@@ -196,7 +198,7 @@ class Supervisor:
         """Show the progress, and end a drain when it is done or hopeless."""
         loop = asyncio.get_running_loop()
         settings = self._settings
-        deletions = Watch(catalog, settings.accounts.values(), system_clock, settings.backfill)
+        deletions = Watch(catalog, settings.accounts.values(), catalog.clock, settings.backfill)
         while not self._stopping.is_set():
             began = loop.time()
             if not catalog.is_in_its_place():
@@ -238,9 +240,13 @@ class Supervisor:
     async def _end_if_hopeless(self, catalog: Catalog, tally: Tally, held: list[Paused]) -> None:
         """Stop a drain when nothing that waits can go on before long: see exit codes 5 and 7."""
         accounts, backfill = self._accounts, self._settings.backfill
-        why = await catalog.read(hopeless, accounts, held, host_name()) if held else None
+        why = (
+            await catalog.read(hopeless, accounts, held, host_name(self._settings))
+            if held
+            else None
+        )
         if why is None:
-            why = await catalog.read(waits_for_hours, accounts, backfill, tally, system_clock())
+            why = await catalog.read(waits_for_hours, accounts, backfill, tally, catalog.clock())
         if why is not None:
             self._stop_for(why)
 
@@ -269,7 +275,7 @@ class Supervisor:
                 await self._until_the_queue_works(url)
 
     async def _run_one(self, catalog: Catalog, url: str) -> int:
-        name = f"{host_name()}-{secrets.token_hex(4)}"
+        name = f"{host_name(self._settings)}-{secrets.token_hex(4)}"
         environment = {
             **{k: v for k, v in self._environment.items() if k not in notify.VARIABLES},
             CONFIG_VARIABLE: self._settings.source,
@@ -283,7 +289,7 @@ class Supervisor:
         self._crew.gone(name)
         try:
             # Its end is certain, so its calls need not wait for the lease to lapse.
-            await catalog.write(processes.retire, name, system_clock())
+            await catalog.write(processes.retire, name, catalog.clock())
         except CatalogError as error:
             _log.warning("its calls are given back when its lease lapses", error=error.message)
         return code
@@ -308,14 +314,14 @@ class Supervisor:
         return (await self._tally(catalog)).unsettled == 0
 
     async def _tally(self, catalog: Catalog) -> Tally:
-        return await catalog.read(balance.tally, self._accounts, system_clock())
+        return await catalog.read(balance.tally, self._accounts, catalog.clock())
 
     async def _conclude(self, catalog: Catalog) -> Exit:
         """Give back what killed processes held, and say how the run ended."""
         settings = self._settings
         if not catalog.is_in_its_place():
             raise _catalog_gone(catalog)
-        await catalog.write(processes.rescue, system_clock())
+        await catalog.write(processes.rescue, catalog.clock())
         lost = await catalog.read(balance.troubled_since, self._started_at) if self._drain else 0
         # That calls wait for their hours is told of by the next run, too; what was lost is not.
         if self._trouble is not None and not (lost and isinstance(self._trouble, LaterError)):

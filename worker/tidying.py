@@ -22,6 +22,7 @@ from archive.store import Store
 from archive.tree import check_root
 from jobs.purging import Purged, Purger, amount_due
 from worker.opening import open_shared, open_to_look
+from worker.places import stand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,7 @@ async def tidy_all(
         check_root(settings.archive.root)
         catalog = await open_shared(settings, Wanted.LOOK)
         try:
+            await stand(settings, catalog)
             await _purge(settings, done, catalog, clock, dry_run=dry_run)
         finally:
             await catalog.close()

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.catalog.sqlite import SqliteDatabase
-from archive.dayfiles import flush_folder, lives
+from archive.dayfiles import lives
 from archive.errors import CatalogError, InputError, StoreError
+from archive.placing import flush_folder
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -32,7 +32,7 @@ TABLES: Final[dict[str, tuple[Sequence[str], str]]] = {
     "recordings": (
         (
             *("account", "sid", "object_name", "path", "sha256", "bytes", "format", "channels"),
-            *("sample_rate", "seconds", "archived_ms", "flag"),
+            *("sample_rate", "seconds", "archived_ms", "flag", "root"),
         ),
         "account, sid, object_name",
     ),
@@ -48,7 +48,7 @@ TABLES: Final[dict[str, tuple[Sequence[str], str]]] = {
     "purged": (
         (
             *("account", "sid", "object_name", "path", "sha256", "bytes", "purged_ms", "why"),
-            "removed_ms",
+            *("removed_ms", "root"),
         ),
         "account, sid, object_name",
     ),
@@ -56,7 +56,7 @@ TABLES: Final[dict[str, tuple[Sequence[str], str]]] = {
     "processes": (
         (
             *("process", "host", "pid", "version", "started_ms", "beat_ms", "recordings", "bytes"),
-            "ended",
+            *("ended", "ahead_ms"),
         ),
         "process",
     ),
@@ -65,7 +65,10 @@ TABLES: Final[dict[str, tuple[Sequence[str], str]]] = {
         "scope",
     ),
     "troubles": (("host", "what", "detail", "since_ms", "seen_ms"), "host, what"),
-    "owned_days": (("folder",), "folder"),
+    "owned_days": (("root", "folder"), "root, folder"),
+    "roots": (("number", "mark"), "number"),
+    "root_places": (("host", "path", "root", "seen_ms"), "host, path"),
+    "days_of_roots": (("root", "folder", "changes"), "root, folder"),
     "watermarks": (("account", "walk", "until_ms", "moved_ms"), "account, walk"),
     "hearings": (("account", "source", "since_ms", "until_ms"), "account, source, since_ms"),
     "coverage": (("account", "since_ms", "until_ms"), "account, since_ms"),

@@ -16,10 +16,15 @@ from archive.timings import LOCK_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
 
 T = TypeVar("T")
 TRIES: Final = 5
 """How often a write is done before it is given up that others were in the way of each time."""
+FIRST_ROOT: Final = 1
+"""The number of a catalog's only root, or of the first of several."""
+NO_ROOT: Final = 0
+"""Where a process has no root before it that the catalog knows: all files are elsewhere."""
 PACKAGE: Final = "archive.catalog"
 _SQLITE: Final = "sqlite:///"
 SERVER_SCHEMES: Final = ("postgresql://", "postgres://")
@@ -37,11 +42,18 @@ class Row(Protocol):
 class Tx:
     """One transaction, or one read: runs the named queries of ``sql/*.sql``.
 
-    ``queries`` are what aiosql made of them for this kind of connection.
+    ``queries`` are what aiosql made of them for this kind of connection. ``root`` is the number of
+    the root whose files this process has before it: `archive.catalog.roots`.
     """
 
-    def __init__(self, connection: Any, queries: Any) -> None:  # noqa: ANN401 - each driver's own
+    def __init__(
+        self,
+        connection: Any,  # noqa: ANN401 - each driver's own
+        queries: Any,  # noqa: ANN401 - as above
+        root: int = FIRST_ROOT,
+    ) -> None:
         self.connection = connection
+        self.root = root
         self._queries = queries
 
     def rows(self, query: str, **parameters: object) -> list[Row]:
@@ -95,6 +107,9 @@ class Tx:
 class Database(Protocol):
     """One connection to the catalog. Not shared between threads."""
 
+    root: int
+    """The number of the root whose files this process has before it."""
+
     @property
     def name(self) -> str:
         """What it is called in errors: never with a secret."""
@@ -122,6 +137,13 @@ class Database(Protocol):
         Raises:
             CatalogError: instead of any error of the driver.
         """
+
+    def clock(self) -> datetime:
+        """Return the time by which all who use this catalog decide."""
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's own clock is ahead of that."""
 
     def is_in_its_place(self) -> bool:
         """Tell whether what was opened is still what is to be found there."""

@@ -108,6 +108,11 @@ def is_made(where: str | Path) -> bool:
         return bool(tx.value("is_made"))
 
 
+def server_time(tx: Tx) -> datetime:
+    """Return what time a server has."""
+    return from_ms(int(tx.value("server_ms")))
+
+
 def version(tx: Tx) -> tuple[int, int]:
     """Return the catalog's version, and this program's."""
     return int(tx.value("migration")), newest_version()

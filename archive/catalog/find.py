@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from archive.catalog.database import FIRST_ROOT
 from archive.clock import from_ms, to_ms
 from archive.errors import InputError
 
@@ -45,13 +46,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class File(msgspec.Struct, frozen=True):
-    """A recording; ``path`` is relative to the archive's root."""
+    """A recording; ``path`` is relative to the archive's root, of which ``root`` is the number."""
 
     path: str
     bytes: int
     format: str
     seconds: float | None
     flag: str
+    root: int = FIRST_ROOT
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +143,14 @@ def find(tx: Tx, account: str, zone: ZoneInfo, wanted: Wanted) -> Generator[Foun
                 exophone=row["exophone"],
                 group=row["group_name"],
                 recordings=[
-                    File(one["path"], one["bytes"], one["format"], one["seconds"], one["flag"])
+                    File(
+                        one["path"],
+                        one["bytes"],
+                        one["format"],
+                        one["seconds"],
+                        one["flag"],
+                        one["root"],
+                    )
                     for one in of_call
                     if one["path"] is not None
                 ],

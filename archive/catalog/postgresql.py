@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from archive.catalog.database import PACKAGE, no_catalog
+from archive.catalog.database import FIRST_ROOT, PACKAGE, no_catalog
 from archive.catalog.postgresql_line import connect, name_of_url, said_as_ours
 from archive.catalog.postgresql_queries import PostgresqlTx
+from archive.catalog.server_clock import ServerClock
+from archive.clock import from_ms
 from archive.errors import CatalogError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
 
     from archive.catalog.database import Tx
 
@@ -30,6 +33,7 @@ OLDEST_SERVER: Final = 130000
 _MIGRATING: Final = 0x63616C6C
 """The number of the lock under which the tables are made: 'call'."""
 _AWAY_S: Final = 1.0
+_TIME: Final = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -46,14 +50,17 @@ class PostgresqlDatabase:
 
     def __init__(self, url: str, *, patience_s: float = LOCK_S, make: bool = True) -> None:
         self.name = name_of_url(url)
+        self.root = FIRST_ROOT
         self._url = url
         self._patience_s = patience_s
+        self._clock = ServerClock()
         self._away = ""
         self._away_until = 0.0
         with self.errors("opening"):
             self._line = connect(self._url, patience_s=self._patience_s)
             try:
                 migrate(self._line, self.name, make=make)
+                self._clock.ask(self._ask_time)
             except BaseException:
                 self._line.close()
                 raise
@@ -90,7 +97,9 @@ class PostgresqlDatabase:
         with self.errors(doing):
             self._begin(begin)
             try:
-                yield PostgresqlTx(self._line)
+                if self._clock.is_old:
+                    self._clock.ask(self._ask_time)
+                yield PostgresqlTx(self._line, self.root)
             except BaseException:
                 # A connection that is lost has nothing to roll back.
                 with suppress(psycopg.Error):
@@ -109,6 +118,19 @@ class PostgresqlDatabase:
                 return
         self._line = self._connect_again()
         self._line.execute(begin)
+
+    def _ask_time(self) -> datetime:
+        told: Any = self._line.execute(_TIME).fetchone()
+        return from_ms(told[0])
+
+    def clock(self) -> datetime:
+        """Return the server's time."""
+        return self._clock()
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's own clock is ahead of the server's."""
+        return self._clock.ahead
 
     def _connect_again(self) -> psycopg.Connection[Any]:
         """Connect anew; for a moment after that was in vain, it is not even tried.

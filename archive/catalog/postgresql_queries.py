@@ -18,7 +18,7 @@ import aiosql
 from aiosql.adapters.pyformat import PyFormatAdapter
 from psycopg.adapt import Dumper, Loader
 
-from archive.catalog.database import PACKAGE, Row, Tx
+from archive.catalog.database import FIRST_ROOT, PACKAGE, Row, Tx
 from archive.catalog.rows import NEW_COLUMNS, OF_FACTS
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ class YesAsNumber(Dumper):
 class PostgresqlTx(Tx):
     """One transaction, or one read, on a server."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        super().__init__(connection, _queries())
+    def __init__(self, connection: psycopg.Connection[Any], root: int = FIRST_ROOT) -> None:
+        super().__init__(connection, _queries(), root)
 
     def stream(self, query: str, **parameters: object) -> Generator[Row, None, None]:
         """Yield the rows of a query one after another, of which few are here at a time."""

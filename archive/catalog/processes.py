@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """One sign of life of a worker process, with what it has archived since it started."""
+    """One sign of life of a worker process, with what it has archived since it started.
+
+    ``ahead`` is how far its machine's clock is ahead of the catalog's.
+    """
 
     process: str
     host: str
@@ -27,6 +30,7 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     recordings: int
     bytes: int
+    ahead: timedelta = timedelta()
 
 
 class DeadBatch(msgspec.Struct, frozen=True):
@@ -53,6 +57,7 @@ def beat(tx: Tx, sign: Beat, now: datetime) -> frozenset[str]:
         beat_ms=to_ms(now),
         recordings=sign.recordings,
         bytes=sign.bytes,
+        ahead_ms=sign.ahead // timedelta(milliseconds=1),
     )
     return leases_of(tx, sign.process)
 

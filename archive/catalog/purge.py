@@ -130,7 +130,7 @@ def bury(tx: Tx, calls: Iterable[Purgeable], *, reason: str, why: str, now: date
 
 
 def to_remove(tx: Tx, after: str, most: int) -> list[Buried]:
-    """Return deleted recordings whose files may still lie there, behind a path."""
+    """Return deleted recordings whose files may still lie in this root, behind a path."""
     return [
         Buried(
             account=row["account"],
@@ -143,13 +143,18 @@ def to_remove(tx: Tx, after: str, most: int) -> list[Buried]:
             why=row["why"],
             day=row["day"],
         )
-        for row in tx.rows("to_remove", after=after, most=most)
+        for row in tx.rows("to_remove", after=after, most=most, root=tx.root)
     ]
 
 
 def left_to_remove(tx: Tx) -> int:
-    """Return how many deleted recordings may have files that lie there still."""
-    return int(tx.value("left_to_remove"))
+    """Return how many deleted recordings may have files that lie in this root still."""
+    return int(tx.value("left_to_remove", root=tx.root))
+
+
+def left_elsewhere(tx: Tx) -> int:
+    """Return how many may have files in other roots: the hosts that have these remove them."""
+    return int(tx.row("left_to_remove", root=tx.root)["elsewhere"])
 
 
 def remove_again(tx: Tx, account: str, sid: str, path: str) -> bool:

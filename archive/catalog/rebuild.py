@@ -139,6 +139,7 @@ def tell_calls(
                 "bytes": gone.bytes,
                 "purged_ms": to_ms(gone.at),
                 "why": gone.why,
+                "root": tx.root,
             }
             for line in lines
             for gone in line.purged
@@ -206,7 +207,7 @@ def prove(tx: Tx, recorded: Recorded) -> bool:
         settled_ms=settled,
     )
     tx.run("judge_told", path=recorded.path, found="")
-    return bool(tx.run("prove_recording", **_recording_row(recorded)))
+    return bool(tx.run("prove_recording", **_recording_row(recorded), root=tx.root))
 
 
 def doubt(tx: Tx, path: str, reason: str) -> None:

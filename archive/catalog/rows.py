@@ -178,6 +178,7 @@ def proof_of(row: Row) -> Proof:
         sample_rate=row["sample_rate"],
         seconds=row["seconds"],
         flag=row["flag"],
+        root=row["root"],
     )
 
 

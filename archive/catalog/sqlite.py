@@ -7,20 +7,23 @@ import random
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 import aiosql
 
-from archive.catalog.database import PACKAGE, Tx, no_catalog
+from archive.catalog.database import FIRST_ROOT, PACKAGE, Tx, no_catalog
 from archive.catalog.sqlite_migrations import migrate
+from archive.clock import system_clock
 from archive.errors import CatalogError
 from archive.timings import LOCK_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from datetime import datetime
     from pathlib import Path
 
 OLDEST_SQLITE: Final = (3, 35, 0)
@@ -55,6 +58,7 @@ class SqliteDatabase:
         make: bool = True,
     ) -> None:
         self.path = path
+        self.root = FIRST_ROOT
         self.name = str(path)
         self._patience_s = patience_s
         cache_kib = _CACHE_KIB_OF_IMPORT if for_import else _CACHE_KIB
@@ -70,7 +74,7 @@ class SqliteDatabase:
         with catalog_errors(self.path, "writing to"):
             self._begin()
             try:
-                yield Tx(self._connection, queries())
+                yield Tx(self._connection, queries(), self.root)
                 self._connection.execute("COMMIT")
             except BaseException:
                 # A full disk rolls back by itself, and then there is nothing to roll back.
@@ -111,7 +115,7 @@ class SqliteDatabase:
         with catalog_errors(self.path, "reading"):
             self._connection.execute("BEGIN")
             try:
-                yield Tx(self._connection, queries())
+                yield Tx(self._connection, queries(), self.root)
             finally:
                 self._connection.execute("ROLLBACK")
 
@@ -121,7 +125,7 @@ class SqliteDatabase:
         with catalog_errors(self.path, "working beside"):
             self._connection.execute("BEGIN")
             try:
-                yield Tx(self._connection, queries())
+                yield Tx(self._connection, queries(), self.root)
                 self._connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.OperationalError):
@@ -137,6 +141,15 @@ class SqliteDatabase:
         """Lend the connection outside of any transaction, for the upkeep of the file itself."""
         with catalog_errors(self.path, doing):
             yield self._connection
+
+    def clock(self) -> datetime:
+        """Return this machine's time: all who use the file are on it."""
+        return system_clock()
+
+    @property
+    def ahead(self) -> timedelta:
+        """Return none: there is one clock."""
+        return timedelta()
 
     def is_in_its_place(self) -> bool:
         """Tell whether the file that was opened is still the one at its path.

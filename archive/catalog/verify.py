@@ -114,12 +114,15 @@ def counts(tx: Tx) -> list[tuple[str, bool, str, int]]:
 
 def kept_in(tx: Tx, folder: str) -> list[Kept]:
     """Return the recordings whose files lie in a folder, sorted by path."""
-    return [_kept(row) for row in tx.rows("kept_in", first=f"{folder}/", last=f"{folder}0")]
+    return [
+        _kept(row)
+        for row in tx.rows("kept_in", first=f"{folder}/", last=f"{folder}0", root=tx.root)
+    ]
 
 
 def kept_at(tx: Tx, path: str) -> Kept | None:
     """Return the recording whose file has this path."""
-    return next((_kept(row) for row in tx.rows("kept_at", path=path)), None)
+    return next((_kept(row) for row in tx.rows("kept_at", path=path, root=tx.root)), None)
 
 
 def days_of_recordings(tx: Tx, account: str) -> Iterator[str]:
@@ -137,9 +140,21 @@ def days_of_calls(tx: Tx, account: str) -> list[str]:
 
 
 def amount(tx: Tx, folder: str) -> tuple[int, int]:
-    """Return how many recordings lie below a folder, and their bytes."""
-    row = tx.row("amount", first=f"{folder}/", last=f"{folder}0")
+    """Return how many of this root's recordings lie below a folder, and their bytes."""
+    row = tx.row("amount", first=f"{folder}/", last=f"{folder}0", root=tx.root)
     return row["recordings"], row["bytes"]
+
+
+def elsewhere(tx: Tx, folder: str) -> tuple[int, int]:
+    """Return how many recordings of a folder lie in other roots, and their bytes."""
+    row = tx.row("elsewhere", first=f"{folder}/", last=f"{folder}0", root=tx.root)
+    return row["recordings"], row["bytes"]
+
+
+def lies_elsewhere(tx: Tx, account: str, sid: str, sha256: str) -> bool:
+    """Tell whether a call's recording with these bytes lies in another root."""
+    mine = {"account": account, "sid": sid, "sha256": sha256}
+    return bool(tx.value("lies_elsewhere", **mine, root=tx.root))
 
 
 def is_unsettled(tx: Tx, account: str, sid: str) -> bool:
@@ -157,7 +172,10 @@ def is_known(tx: Tx, account: str, sid: str) -> bool:
 def is_to_be_removed(tx: Tx, path: str) -> bool:
     """Tell whether a file is that of a deleted recording, or its sidecar, and about to go."""
     stem = path.rpartition(".")[0]
-    return any(bool(tx.value("is_to_be_removed", path=f"{stem}.{suffix}")) for suffix in SUFFIXES)
+    return any(
+        bool(tx.value("is_to_be_removed", path=f"{stem}.{suffix}", root=tx.root))
+        for suffix in SUFFIXES
+    )
 
 
 def was_removed(tx: Tx, account: str, sid: str, path: str) -> bool:
@@ -167,7 +185,7 @@ def was_removed(tx: Tx, account: str, sid: str, path: str) -> bool:
 
 def twin(tx: Tx, account: str, sid: str, sha256: str) -> str | None:
     """Return the path of a call's recording with these bytes."""
-    rows = tx.rows("twin", account=account, sid=sid, sha256=sha256)
+    rows = tx.rows("twin", account=account, sid=sid, sha256=sha256, root=tx.root)
     return rows[0]["path"] if rows else None
 
 
@@ -194,7 +212,7 @@ def put_in_line(tx: Tx, finding: Finding, *, reason: str, now: datetime) -> bool
         "put_in_line", **mine, path=finding.path, sha256=finding.sha256, reason=reason, now_ms=ms
     ):
         return False
-    tx.run("forget_recordings", **mine, path=finding.path)
+    tx.run("forget_recordings", **mine, path=finding.path, root=tx.root)
     tx.run("note_look", **mine, at_ms=ms, reason=reason, detail="found by verify")
     return True
 

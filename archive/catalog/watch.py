@@ -30,7 +30,10 @@ _SYMPTOMS: Final = frozenset(symptom.value for symptom in Symptom)
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker process that has not ended: what it holds, and has archived since it began."""
+    """A worker process that has not ended: what it holds, and has archived since it began.
+
+    ``clock_ahead_s`` is by how much its host's clock is ahead of the catalog's.
+    """
 
     process: str
     host: str
@@ -42,6 +45,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     recordings: int
     bytes: int
+    clock_ahead_s: float = 0.0
 
     @property
     def per_minute(self) -> float:
@@ -97,6 +101,7 @@ def workers(tx: Tx) -> list[Worker]:
             calls=row["calls"],
             recordings=row["recordings"],
             bytes=row["bytes"],
+            clock_ahead_s=row["ahead_ms"] / 1000,
         )
         for row in tx.rows("workers_now")
     ]

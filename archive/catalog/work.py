@@ -259,6 +259,7 @@ def _add_recording(tx: Tx, proof: Proof, *, account: str, now: datetime) -> None
         seconds=proof.seconds,
         flag=proof.flag,
         archived_ms=to_ms(now),
+        root=proof.root or tx.root,
     )
     tx.run("mark_day", folder=proof.day_folder)
 

@@ -22,6 +22,7 @@ from archive.errors import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from archive.catalog.database import Database
@@ -62,6 +63,24 @@ class Catalog:
         self._writer = opener(where)
         self._reader = open_database(where)
         self._thread.start()
+
+    def clock(self) -> datetime:
+        """Return the time by which all who use this catalog decide."""
+        return self._writer.clock()
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's own clock is ahead of that."""
+        return self._writer.ahead
+
+    @property
+    def root(self) -> int:
+        """The number of the root whose files this process has before it."""
+        return self._writer.root
+
+    def stand_at(self, root: int) -> None:
+        """Look at the catalog from a root: its day files, its files to be removed."""
+        self._writer.root = self._reader.root = root
 
     @classmethod
     async def open(
@@ -116,6 +135,7 @@ class Catalog:
         """
         if self.is_in_its_place():
             another = await asyncio.to_thread(open_database, self.where)
+            another.root = self.root
             # Else another file may have been opened than this one.
             if self.is_in_its_place():
                 return another

@@ -285,6 +285,7 @@ def test_a_folder_that_is_gone_is_said(alone: Vault) -> None:
 COMMANDS: Final = (
     *("enqueue cdr x.csv", "enqueue sids abcdef", "enqueue range --from today --to today"),
     *("poll", "reconcile", "work --drain", "run --drain", "web", "status", "report", "find"),
+    "locate abcdef",
     *("explain abcdef", "retry --failed", "verify", "rebuild", "adopt .", "pause --why x"),
     *("resume", "catalog check", "purge --dry-run", "alert x", "metrics"),
 )

@@ -13,6 +13,7 @@ import click
 from archive.call import State
 from archive.morning.facts import Counts, Spread
 from worker.cli import cli
+from worker.commands.roots import Joined
 from worker.sending.parcel import Sent
 
 if TYPE_CHECKING:
@@ -149,6 +150,10 @@ def test_every_field_of_every_command_is_documented(begin: Callable[..., Vault])
     printed.run("callvault catalog copy", f"sqlite:///{vault.catalog}", "sqlite:///moved.db")
     found = printed.run("callvault find")
     kept = next(call for call in found if call["recordings"])
+    printed.run("callvault locate", kept["sid"])
+    printed.run("callvault catalog roots")
+    # There is only one.
+    printed.fields["callvault catalog join"] = set(Joined.__struct_fields__)
     printed.run("callvault explain", kept["sid"])
     printed.run("callvault purge", "--dry-run", "--sid", kept["sid"], "--reason", "asked for")
     printed.run("callvault doctor", "--offline", code=None)  # it depends on the machine

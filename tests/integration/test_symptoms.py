@@ -6,6 +6,7 @@ archived with the right bytes once it is over.
 
 from __future__ import annotations
 
+import socket
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,6 @@ from jobs.health import OF_HOSTS
 from tests.integration.authority import Authority
 from tests.integration.troubles import TROUBLES, Scene, Trouble
 from tests.integration.working import SECRETS, Worker, called
-from worker.build import host_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -153,7 +153,7 @@ class Stage:
         """See that one pause holds everything, and that no call pays for it."""
         (held,) = await self.worker.held()
         host = self.rule.act is Act.PAUSE_HOST
-        scope = pauses.host_scope(host_name()) if host else pauses.account_scope("main")
+        scope = pauses.host_scope(socket.gethostname()) if host else pauses.account_scope("main")
         assert (scope, self.trouble.symptom) == (held.scope, held.reason)
         assert held.fatal is self.rule.fatal
         assert held.detail

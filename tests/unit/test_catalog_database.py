@@ -35,8 +35,8 @@ def test_an_error_of_the_driver_is_said_as_the_catalogs(books: Books) -> None:
 
     def doomed() -> None:
         with books.database.write() as tx:
-            tx.connection.execute("INSERT INTO owned_days VALUES ('d')")
-            tx.connection.execute("INSERT INTO owned_days VALUES ('d')")
+            tx.connection.execute("INSERT INTO owned_days (root, folder) VALUES (1, 'd')")
+            tx.connection.execute("INSERT INTO owned_days (root, folder) VALUES (1, 'd')")
 
     with pytest.raises(CatalogError, match=r"writing to the catalog .*(UNIQUE|unique)"):
         doomed()

@@ -47,7 +47,7 @@ class Gate:
 
 def note(tx: Tx, /, name: str, *, fail: bool = False) -> str:
     """Write a row of that name, and fail after it if told to."""
-    by_hand(tx, "INSERT INTO owned_days VALUES (?)", name)
+    by_hand(tx, "INSERT INTO owned_days (root, folder) VALUES (1, ?)", name)
     if fail:
         raise LookupError(name)
     return name

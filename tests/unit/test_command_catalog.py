@@ -334,6 +334,7 @@ def test_a_vacuum_gives_back_what_is_free(books: Books) -> None:
     ("name", "writer"),
     [
         (".SHA256SUMS.17", 17),
+        (".SHA256SUMS.0123abcd.17", 17),
         (".manifest.jsonl.17", 17),
         (f".{SIDS[0]}.json.17", 17),
         (f".{SIDS[0]}_2.0123456789ab.not-audio.17.1402", 17),

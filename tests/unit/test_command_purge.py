@@ -321,7 +321,7 @@ def test_a_tombstone_is_no_way_to_another_file(aged: Vaulted) -> None:
         (SIDS[4], f"{DAY}/17/../17/{SIDS[4]}.mp3"),
     ):
         aged.books.sql(
-            "INSERT INTO purged VALUES ('main', ?, 'x', ?, 'ab', 1, 1, 'so', NULL)", sid, path
+            "INSERT INTO purged VALUES ('main', ?, 'x', ?, 'ab', 1, 1, 'so', NULL, 1)", sid, path
         )
     aged.terminal.run("catalog", "tidy")
     assert kept_files(*SIDS[:3]) == files(aged)

@@ -401,7 +401,7 @@ def test_the_other_recordings_of_a_call_stay(vaulted: Vaulted) -> None:
     vaulted.sidecar(second).write_text(json.dumps(beside))
     vaulted.books.sql(
         "INSERT INTO recordings SELECT account, sid, 'second.mp3', ?, ?, ?, format, channels, "
-        "sample_rate, seconds, archived_ms, flag FROM recordings",
+        "sample_rate, seconds, archived_ms, flag, root FROM recordings",
         second,
         sha256,
         len(sound(2)),

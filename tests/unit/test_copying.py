@@ -110,7 +110,7 @@ def test_a_target_that_knows_calls_is_refused(tmp_path: Path) -> None:
 def test_a_source_with_workers_is_refused(tmp_path: Path) -> None:
     """What they write during the move would be lost."""
     source, target = Books(tmp_path / "one.db"), Books(tmp_path / "two.db")
-    source.sql("INSERT INTO processes VALUES ('p', 'one', 1, 'v', 1, ?, 0, 0, 0)", _ms())
+    source.sql("INSERT INTO processes VALUES ('p', 'one', 1, 'v', 1, ?, 0, 0, 0, 0)", _ms())
     with pytest.raises(InputError, match=r"workers are at work on .*: one"):
         move(source.database, target.database, now=NOW)
     source.database.close()

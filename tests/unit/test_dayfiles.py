@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.dayfiles import set_aside_manifest, write_checksums, write_manifest
+from archive.dayfiles import HERE, set_aside_manifest, write_checksums, write_manifest
 from archive.layout import CHECKSUMS, MANIFEST
 
 if TYPE_CHECKING:
@@ -126,16 +126,21 @@ def test_a_manifest_that_is_set_aside_is_kept_under_another_name(tmp_path: Path)
 
 
 def test_what_a_killed_process_left_of_a_file_goes_with_the_next_one(tmp_path: Path) -> None:
-    """One that lives keeps what it is writing; names of other kinds are left alone."""
+    """One that lives keeps what it is writing; names of other kinds and hosts are left alone."""
     with subprocess.Popen([SHA256SUM], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as dead:  # noqa: S603 - a program of coreutils, no shell
         dead.wait()
     folder = tmp_path / DAY
     folder.mkdir(parents=True)
-    names = [f".{MANIFEST}.{pid}" for pid in (dead.pid, os.getppid(), 10**30)]
-    for name in (*names, f".{MANIFEST}.notes", f".{CHECKSUMS}.{dead.pid}"):
+    names = [f".{MANIFEST}.{HERE}.{pid}" for pid in (dead.pid, os.getppid(), 10**30)]
+    others = {
+        f".{MANIFEST}.notes",
+        f".{MANIFEST}.0123abcd.{dead.pid}",
+        f".{CHECKSUMS}.{HERE}.{dead.pid}",
+    }
+    for name in (*names, *others):
         (folder / name).write_bytes(b"half")
 
     write_manifest(tmp_path, DAY, [b"{}\n"])
 
-    expected = {MANIFEST, names[1], f".{MANIFEST}.notes", f".{CHECKSUMS}.{dead.pid}"}
+    expected = {MANIFEST, names[1]} | others
     assert expected == {path.name for path in folder.iterdir()}

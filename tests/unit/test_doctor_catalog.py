@@ -21,6 +21,7 @@ from archive.errors import CatalogError
 from worker.doctor import catalog
 from worker.doctor.catalog import CatalogFacts
 from worker.doctor.check import Result
+from worker.doctor.clocks import judge_clocks
 from worker.doctor.mounts import Mount
 
 if TYPE_CHECKING:
@@ -177,3 +178,12 @@ def test_troubles_that_hosts_meet_are_told() -> None:
     assert catalog.judge_troubles([], 2).said == "none is noted; 2 worker processes beat"
     found = catalog.judge_troubles([Trouble("h1", "queue", "away", _NOW)], 0)
     assert (found.result, found.said) == (Result.FAILED, "queue on h1: away")
+
+
+def test_clocks_that_are_off_are_told_of() -> None:
+    """By host and seconds; some seconds are no matter."""
+    said = "the clocks of a, b agree with the catalog's"
+    assert said == judge_clocks({"b": 4.9, "a": -4.9}).said
+    found = judge_clocks({"a": 0.0, "late": 420.2, "early": -419.7})
+    assert found.result is Result.WARNED
+    assert "early is 420 s behind it, late is 420 s ahead of it" in found.said

@@ -165,7 +165,7 @@ def test_a_transaction_that_failed_within_is_not_said_to_be_written(books: Books
 
     def overlooked() -> None:
         with books.database.write() as tx:
-            by_hand(tx, "INSERT INTO owned_days VALUES ('d')")
+            by_hand(tx, "INSERT INTO owned_days (root, folder) VALUES (1, 'd')")
             with pytest.raises(psycopg.Error):
                 by_hand(tx, "SELECT * FROM nowhere")
 
@@ -193,12 +193,12 @@ def test_a_write_whose_connection_is_lost_fails_and_the_next_one_works(
 
     def cut() -> None:
         with books.database.write() as tx:
-            by_hand(tx, "INSERT INTO owned_days VALUES ('d')")
+            by_hand(tx, "INSERT INTO owned_days (root, folder) VALUES (1, 'd')")
             postgresql.sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid()"
             )
-            by_hand(tx, "INSERT INTO owned_days VALUES ('e')")
+            by_hand(tx, "INSERT INTO owned_days (root, folder) VALUES (1, 'e')")
 
     with pytest.raises(CatalogError, match="writing to the catalog") as caught:
         cut()

@@ -92,7 +92,7 @@ def test_more_than_a_night_has_to_do_does_not_go_by_itself(aged: Vaulted) -> Non
     for number in range(101):
         aged.books.sql(
             "INSERT INTO recordings SELECT account, sid, ?, ?, sha256, bytes, format, channels, "
-            "sample_rate, seconds, archived_ms, flag FROM recordings WHERE sid = ? LIMIT 1",
+            "sample_rate, seconds, archived_ms, flag, root FROM recordings WHERE sid = ? LIMIT 1",
             f"x{number}",
             f"{DAY}/17/{stem_of(SIDS[0], number + 2)}.mp3",
             SIDS[0],

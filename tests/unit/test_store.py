@@ -384,3 +384,11 @@ def test_a_root_that_was_exchanged_is_not_taken_for_the_old_one(tmp_path: Path) 
     root.rmdir()
     (tmp_path / "away").rename(root)
     assert store.free_bytes() > 0
+
+
+def test_a_recording_in_another_hosts_root_is_not_looked_for_here(tmp_path: Path) -> None:
+    """The catalog's word for it is taken, so that it is not fetched once more to this root."""
+    store = Store(tmp_path, number=2)
+    kept = msgspec.structs.replace(proof(SIDS[0]), root=1)
+    assert store.adopt(place(SIDS[0]), kept) == kept
+    assert store.adopt(place(SIDS[0]), msgspec.structs.replace(kept, root=2)) is None

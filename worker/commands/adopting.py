@@ -27,9 +27,10 @@ from jobs.adopt import (
     Adopted,
     Adopter,
 )
-from worker.build import host_name, open_store
+from worker.build import open_store
 from worker.commands.options import human_bytes, print_json
 from worker.opening import check_catalog, open_shared
+from worker.places import host_name
 from worker.version import VERSION
 
 if TYPE_CHECKING:
@@ -92,15 +93,15 @@ async def run(
             store=store,
             account=account,
             sign=Beat(
-                process=f"adopt-{host_name()}-{secrets.token_hex(4)}",
-                host=host_name(),
+                process=f"adopt-{host_name(settings)}-{secrets.token_hex(4)}",
+                host=host_name(settings),
                 pid=os.getpid(),
                 version=VERSION,
                 started_at=system_clock(),
                 recordings=0,
                 bytes=0,
             ),
-            clock=system_clock,
+            clock=catalog.clock,
             copies=copies,
             dry_run=dry_run,
             min_free=settings.archive.min_free,

@@ -27,8 +27,8 @@ def alert(config: Path | None, *, words: tuple[str, ...], as_json: bool) -> int:
     Ends with 5 where no channel took it.
     """
     # Loaded here: --help sends nothing.
-    from worker.build import host_name  # noqa: PLC0415
     from worker.morning.document import plain  # noqa: PLC0415
+    from worker.places import host_name  # noqa: PLC0415
     from worker.sending.channels import send_now  # noqa: PLC0415
     from worker.sending.parcel import Parcel  # noqa: PLC0415
 
@@ -36,7 +36,7 @@ def alert(config: Path | None, *, words: tuple[str, ...], as_json: bool) -> int:
     text = plain(" ".join(words), _MOST).strip()
     if not text:
         raise InputError("an alert needs some words", hint="callvault alert 'what is wrong'")
-    headline = f"{host_name()}: {text}"
+    headline = f"{host_name(settings)}: {text}"
     sent = send_now(
         Parcel(headline=headline, text=f"{headline}\n", is_problem=True, is_failure=True),
         settings,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -26,8 +25,10 @@ from worker.commands.options import (
     print_json,
     say_of_files,
 )
+from worker.commands.roots import join, list_roots
 from worker.logs import configure_logging
 from worker.opening import check_catalog, open_to_look
+from worker.places import host_name
 from worker.redact import clean_text
 from worker.sections import has_password
 from worker.settings import load_settings
@@ -138,7 +139,13 @@ def backup(config: Path | None, *, target: Path | None, keep: int | None, as_jso
     if target is None:
         target = path.parent / _BACKUPS
         target.mkdir(mode=0o700, exist_ok=True)
-    done = make_backup(path, target, host=socket.gethostname(), now=system_clock(), keep=keep)
+    done = make_backup(
+        path,
+        target,
+        host=host_name(settings),
+        now=system_clock(),
+        keep=keep,
+    )
     note_of_run(f"{done.bytes:,} bytes in {done.file}, {len(done.removed):,} older removed")
     if as_json:
         print_json(done)
@@ -211,9 +218,13 @@ def copy_catalog(source: str, target: str, *, as_json: bool) -> int:
             click.echo(f"{moved.rows:>12,}  {moved.table}, SHA-256 {moved.sha256[:16]}…")
 
     with closing(open_database(source, make=False)) as old, closing(open_database(target)) as new:
-        done = move(old, new, now=system_clock(), progress=say)
+        done = move(old, new, now=old.clock(), progress=say)
     if as_json:
         print_json(done)
     else:
         click.echo(f"moved to {name_of(target)}; name it in [catalog] url and start the workers")
     return Exit.COMPLETE
+
+
+catalog.add_command(list_roots)
+catalog.add_command(join)

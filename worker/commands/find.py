@@ -23,6 +23,7 @@ from worker.commands.moments import parse_moment
 from worker.commands.options import account_option, in_its_colour, json_option, print_json
 from worker.completion import complete_direction, complete_moment, complete_reason, complete_status
 from worker.opening import open_to_look
+from worker.places import root_here
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def find(
                 elif as_csv:
                     _print_csv(calls)
                 elif paths:
-                    _print_paths(calls, settings.archive.root, "\0" if null else "\n")
+                    here = root_here(tx, settings)
+                    _print_paths(calls, settings.archive.root, here, "\0" if null else "\n")
                 else:
                     _print_table(calls, {one.name: one.zone for one in accounts})
     finally:
@@ -142,17 +144,17 @@ def _print_table(calls: Iterable[Found], zones: dict[str, ZoneInfo]) -> None:
 
 def _print_csv(calls: Iterable[Found]) -> None:
     out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow([*_COLUMNS, "path", "bytes", "format", "seconds", "flag"])
+    out.writerow([*_COLUMNS, "path", "bytes", "format", "seconds", "flag", "root"])
     for call in calls:
         known = msgspec.to_builtins(call)
         row = [known[name] for name in _COLUMNS]
         for one in known["recordings"] or [{}]:
-            out.writerow([cell(value) for value in (*row, *(one.values() or [""] * 5))])
+            out.writerow([cell(value) for value in (*row, *(one.values() or [""] * 6))])
 
 
-def _print_paths(calls: Iterable[Found], root: Path, end: str) -> None:
+def _print_paths(calls: Iterable[Found], root: Path, here: int, end: str) -> None:
     for call in calls:
-        for one in call.recordings:
+        for one in (one for one in call.recordings if one.root == here):
             # As bytes: a path goes through a pipe to the letter, whatever the terminal's encoding.
             click.echo(os.fsencode(f"{root.absolute() / one.path}{end}"), nl=False)
 

@@ -139,7 +139,7 @@ async def _ask(
             catalog=asking.catalog,
             account=account,
             readiness=settings.readiness,
-            clock=system_clock,
+            clock=asking.clock,
             dry_run=dry_run,
             entry=entry,
         )

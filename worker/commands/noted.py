@@ -53,11 +53,10 @@ class Noted(click.Command):
         """Run the command between two notes."""
         if ctx.params.get("dry_run") or not (ctx.params[self._only] if self._only else True):
             return super().invoke(ctx)
-        where = load_settings(ctx.obj, os.environ).catalog.url
+        settings = load_settings(ctx.obj, os.environ)
+        where, host = settings.catalog.url, settings.worker.host or socket.gethostname()
         more = [option for name, option in self._named.items() if ctx.params.get(name)]
-        run = runs.begun(
-            " ".join([_typed(ctx), *more]), host=socket.gethostname(), now=system_clock()
-        )
+        run = runs.begun(" ".join([_typed(ctx), *more]), host=host, now=system_clock())
         if not self._at_end:
             _write(where, lambda tx: runs.begin(tx, run))
         code, error = int(Exit.UNEXPECTED), ""

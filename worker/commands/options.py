@@ -13,7 +13,6 @@ from archive.call import State
 from archive.catalog import balance, pauses, troubles
 from archive.catalog.forecast import risks
 from archive.catalog.held import read_held
-from archive.clock import system_clock
 from archive.forecast import sum_of
 from archive.waits import waiting_text
 from worker.completion import complete_account
@@ -22,6 +21,7 @@ from worker.screen import BAD, GOOD, WARNING, painted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from archive.accounts import Account
     from archive.catalog.balance import Balance
@@ -84,11 +84,11 @@ def in_its_colour(state: State, text: str) -> str:
 
 
 @contextmanager
-def _read(settings: Settings) -> Iterator[Tx]:
+def _read(settings: Settings) -> Iterator[tuple[Tx, datetime]]:
     database = open_to_look(settings)
     try:
         with database.read() as tx:
-            yield tx
+            yield tx, database.clock()
     finally:
         database.close()
 
@@ -106,7 +106,7 @@ def read_balance(
         CatalogError: the catalog cannot be read.
     """
     others = f"account:{account}" if account else None
-    with _read(settings) as tx:
+    with _read(settings) as (tx, _):
         held = [
             paused
             for paused in pauses.pauses(tx)
@@ -131,8 +131,7 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    with _read(settings) as tx:
-        now = system_clock()
+    with _read(settings) as (tx, now):
         return troubles.troubles(tx, now), troubles.beating(tx, now)
 
 
@@ -142,8 +141,8 @@ def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    with _read(settings) as tx:
-        return risks(tx, _chosen(settings, account), system_clock(), settings.backfill)
+    with _read(settings) as (tx, now):
+        return risks(tx, _chosen(settings, account), now, settings.backfill)
 
 
 def read_held_back(settings: Settings, *, account: str | None = None) -> list[Held]:
@@ -152,8 +151,8 @@ def read_held_back(settings: Settings, *, account: str | None = None) -> list[He
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    with _read(settings) as tx:
-        return read_held(tx, _chosen(settings, account), settings.backfill, system_clock())
+    with _read(settings) as (tx, now):
+        return read_held(tx, _chosen(settings, account), settings.backfill, now)
 
 
 def read_waiting(settings: Settings, *, account: str | None = None) -> str:
@@ -162,8 +161,8 @@ def read_waiting(settings: Settings, *, account: str | None = None) -> str:
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    accounts, now = _chosen(settings, account), system_clock()
-    with _read(settings) as tx:
+    accounts = _chosen(settings, account)
+    with _read(settings) as (tx, now):
         found = balance.waits(tx, [one.name for one in accounts], now)
     return waiting_text(found, (), now=now, zone=accounts[0].zone)
 
@@ -224,6 +223,9 @@ def say_of_files(purged: Purged) -> None:
     """Say which files of former purges went, and what could not be removed, with its cause."""
     if purged.former:
         click.echo(f"{counted(purged.former, 'file')} of calls that were purged before, removed")
+    if purged.elsewhere:
+        of = counted(purged.elsewhere, "recording")
+        click.echo(f"files of {of} are in other hosts' roots; a purge there removes them")
     if not purged.left:
         return
     of = counted(purged.left, "recording")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from archive.catalog import pauses
-from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from worker.commands.options import account_option, json_option, print_json
 from worker.opening import open_to_look, open_to_work
@@ -37,7 +36,7 @@ def pause(config: Path | None, *, why: str, account: str | None, as_json: bool) 
     database = open_to_work(settings)
     try:
         with database.write() as tx:
-            pauses.pause_by_operator(tx, scope, why=why, now=system_clock())
+            pauses.pause_by_operator(tx, scope, why=why, now=database.clock())
     finally:
         database.close()
     if as_json:

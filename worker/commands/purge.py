@@ -27,6 +27,7 @@ from worker.commands.options import (
 from worker.commands.report import parse_day
 from worker.logs import configure_logging
 from worker.opening import check_catalog, open_shared
+from worker.places import stand
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ async def _purge(
     now = system_clock()
     catalog = await open_shared(settings, Wanted.LOOK)
     try:
+        await stand(settings, catalog)
         purger = Purger(catalog=catalog, root=settings.archive.root, clock=system_clock)
         limit = horizon(now, settings.archive.keep_days)
         calls: list[Purgeable] = []

@@ -96,7 +96,7 @@ async def _reconcile(
                 catalog=asking.catalog,
                 account=account,
                 readiness=settings.readiness,
-                clock=system_clock,
+                clock=asking.clock,
             )
             begin, end = ranges[account.name]
             return await run(
@@ -105,7 +105,7 @@ async def _reconcile(
                 asking.catalog,
                 begin,
                 end,
-                now=system_clock(),
+                now=asking.clock(),
                 on_page=show_listed,
             )
 

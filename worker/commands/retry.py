@@ -12,7 +12,6 @@ import msgspec
 from archive.call import State
 from archive.catalog.database import written
 from archive.catalog.story import Standing, has_reason, put_back, standings
-from archive.clock import system_clock
 from archive.errors import Exit, InputError
 from archive.reasons import MEANINGS
 from worker.commands.options import account_option, json_option, print_json
@@ -23,6 +22,7 @@ from worker.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from archive.catalog.database import Tx
@@ -84,7 +84,7 @@ def retry(
     )
     database = open_to_look(settings)
     try:
-        count, left = written(database, lambda tx: _put_back(tx, choice, sids))
+        count, left = written(database, lambda tx: _put_back(tx, choice, sids, database.clock()))
     finally:
         database.close()
     for line in left:
@@ -114,7 +114,9 @@ class _Choice(msgspec.Struct, frozen=True):
         )
 
 
-def _put_back(tx: Tx, choice: _Choice, sids: tuple[str, ...]) -> tuple[int, list[str]]:
+def _put_back(
+    tx: Tx, choice: _Choice, sids: tuple[str, ...], now: datetime
+) -> tuple[int, list[str]]:
     """Put the chosen calls back; return how many, and a line for each named Sid that was not.
 
     Raises:
@@ -130,7 +132,7 @@ def _put_back(tx: Tx, choice: _Choice, sids: tuple[str, ...]) -> tuple[int, list
         reason=choice.reason,
         day=choice.day,
         sids=sids or None,
-        now=system_clock(),
+        now=now,
     )
     if sids and not count:
         told = "".join(f"\n  {line}" for line in left)

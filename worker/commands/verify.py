@@ -13,7 +13,6 @@ import msgspec
 
 from archive.catalog import balance
 from archive.catalog import verify as rows
-from archive.clock import system_clock
 from archive.errors import Exit, InputError, StoreError
 from archive.reading import Pace
 from archive.repair import FLAGGED, GOES, MARKED, MOVED, REQUEUED, REWRITTEN, TAKEN, Repairer
@@ -27,6 +26,7 @@ from worker.completion import complete_day
 from worker.logs import configure_logging
 from worker.meter import Meter
 from worker.opening import open_to_look
+from worker.places import stand_at_root
 from worker.screen import wants_bar
 from worker.settings import Settings, load_settings
 
@@ -76,6 +76,7 @@ def verify(
     pace = Pace(None if limit_rate is None else parse_rate(limit_rate))
     database = _open(settings)
     try:
+        stand_at_root(settings, database)
         scope = _scope(settings, database, sample=sample, day=day, account=account)
         with Meter("verifying", total=_total(database, scope), shows_bar=shows_bar) as meter:
             seen = Verifier(
@@ -87,7 +88,7 @@ def verify(
                 progress=meter.add,
             ).run()
         if repair:
-            Repairer(database=database, root=settings.archive.root, clock=system_clock).run()
+            Repairer(database=database, root=settings.archive.root, clock=database.clock).run()
         faults = _summary(database)["faults"]
         note_of_run(f"{seen.read:,} recordings read, {seen.bytes_read:,} bytes, {faults:,} faults")
         if as_json:
@@ -220,6 +221,8 @@ def _print(database: Database, seen: Seen, *, repaired: bool) -> None:
     counted = _summary(database)
     for kind, count in sorted(counted["found"].items()):
         click.echo(f"{count:>12,}  {kind}")
+    if seen.elsewhere:
+        click.echo(f"{seen.elsewhere:>12,}  in other hosts' roots, to be verified there")
     if not counted["faults"]:
         click.echo("all right: every file that was read is what the catalog says")
     elif not repaired:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from archive.clock import system_clock
 from archive.errors import InputError
 from worker.opening import open_to_look
 from worker.screen import console_on
@@ -32,7 +31,7 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
     accounts = [one for name, one in settings.accounts.items() if account in {None, name}]
     database = open_to_look(settings)
     try:
-        look = Gatherer(database, accounts, system_clock, backfill=settings.backfill).look
+        look = Gatherer(database, accounts, database.clock, backfill=settings.backfill).look
         zone = accounts[0].zone
         asyncio.run(_watch(look, every_s=every_s, zone=zone, as_json=as_json))
     finally:

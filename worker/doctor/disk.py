@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog import balance, tallies
+from archive.catalog import tallies
 from archive.catalog.examine import looking_at
+from archive.catalog.roots import has_recordings
 from archive.layout import PARTS
 from archive.room import bytes_a_day, days_left, spoken_days
 from worker.commands.options import human_bytes
@@ -19,6 +20,7 @@ from worker.doctor.catalog import READ_S, usable
 from worker.doctor.check import Check, Found, Group, Once, aside, failed, passed, skipped, warned
 from worker.doctor.settings import look_at_folder
 from worker.doctor.trial import judge_flush, judge_links, judge_names, try_flushes, try_out
+from worker.places import root_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -121,7 +123,7 @@ async def _root(world: World) -> Found:
         has = False
         if not usable(world):
             with looking_at(catalog, within_s=READ_S) as tx:
-                has = balance.has_recordings(tx)
+                has = has_recordings(tx, root_here(tx, world.settings))
         folder = look_at_folder(root)
         return RootFacts(
             path=str(root),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from worker.doctor import (
     calls,
     catalog,
+    clocks,
     disk,
     hosts,
     night,
@@ -26,6 +27,7 @@ _PARTS: Final = (
     provider,
     queue,
     catalog,
+    clocks,
     disk,
     hosts,
     recording,

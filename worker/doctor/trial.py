@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from archive.layout import PARTS
+from archive.placing import rename_new
 from worker.doctor.check import Found, failed, passed, warned
 
 _SLOW_MS: Final = 50.0
@@ -24,7 +25,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """What a few small files in the archive's root showed.
 
     ``links`` and ``one_device`` say whether a file can be linked from the folder of parts into its
-    place; ``apart`` whether names that differ in their case are two.
+    place, and ``renames`` whether it can be renamed without overwriting, which also does; ``apart``
+    whether names that differ in their case are two.
     """
 
     small_ms: float
@@ -32,6 +34,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     links: bool
     one_device: bool
     apart: bool
+    renames: bool = False
 
 
 def try_out(root: Path) -> Trial | None:
@@ -54,6 +57,7 @@ def try_out(root: Path) -> Trial | None:
             links=_can_link(folder),
             one_device=begun.stat().st_dev == folder.stat().st_dev,
             apart=not (folder / "CASE").exists(),
+            renames=_can_rename(folder),
         )
 
 
@@ -87,6 +91,15 @@ def _can_link(folder: Path) -> bool:
     return (folder / "again").samefile(folder / "linked")
 
 
+def _can_rename(folder: Path) -> bool:
+    try:
+        (folder / "before").touch()
+        rename_new(folder / "before", folder / "after")
+    except OSError:
+        return False
+    return (folder / "after").exists()
+
+
 def judge_flush(small_ms: float, large_ms: float, where: str) -> Found:
     """Tell whether writes come to the disk quickly: every recording waits for some of them."""
     said = f"{where}: {small_ms:.1f} ms for 4 KiB, {large_ms:.1f} ms for 1 MiB"
@@ -99,15 +112,17 @@ def judge_flush(small_ms: float, large_ms: float, where: str) -> Found:
 
 
 def judge_links(trial: Trial) -> Found:
-    """Tell whether recordings can be published, which is done by a hard link."""
+    """Tell whether recordings can be published: by a hard link, or else by a careful rename."""
     if not trial.one_device:
         return failed(
             f"{PARTS} is on another file system than the archive's root",
             f"make {PARTS} a plain folder of the root, no mount of its own",
         )
+    if not trial.links and trial.renames:
+        return passed("no hard links, but recordings can be renamed into their places")
     if not trial.links:
         return failed(
-            "the file system of [archive] root has no hard links",
+            "the file system of [archive] root has no hard links, nor a careful rename",
             "use one that has: ext4, XFS, btrfs, ZFS",
         )
     return passed("recordings can be linked into their places")

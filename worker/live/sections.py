@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from archive.call import State
 from archive.reasons import meaning_of
-from archive.timings import HEARTBEAT_S
+from archive.timings import APART_S, HEARTBEAT_S
 from worker.commands.options import human_bytes
 from worker.live.lines import (
     Column,
@@ -218,6 +218,9 @@ def worker_table(working: Sequence[Working], now: datetime, width: int, more: st
     paces = ["..." if one.per_minute is None else rate(one.per_minute) for one in working]
     beats = [now - one.beat for one in found]
     silent = [beat.total_seconds() > 5 * HEARTBEAT_S for beat in beats]
+    # Harmless, since all go by the catalog's clock, but for logs and times of files.
+    apart = Column("clock", [Span(f"{one.clock_ahead_s:+,.0f} s") for one in found], right=True)
+    is_apart = any(abs(one.clock_ahead_s) >= APART_S for one in found)
     return table(
         [
             Column("WORKERS", [Span(clean_name(one.host), "bold") for one in found]),
@@ -234,6 +237,7 @@ def worker_table(working: Sequence[Working], now: datetime, width: int, more: st
                 ],
                 right=True,
             ),
+            *([apart] if is_apart else []),
             Column("version", [Span(clean_name(one.version)) for one in found], right=True),
         ],
         width,

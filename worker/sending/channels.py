@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from archive.errors import CallvaultError, CredentialsError
 from archive.hosts import is_loopback
 from archive.outbound import open_session
 from archive.tls import tls_context
-from worker.build import host_name
 from worker.logs import configure_logging
 from worker.secrets import HEALTHCHECKS_URL, SMTP_PASSWORD, WEBHOOK_URL, secret_url, shared_secret
 from worker.sending.hooks import chat_message, ping, ping_url, post_json
@@ -151,7 +151,7 @@ def _mail(section: Report, outside: Outside) -> Send:
         section=section,
         password=shared_secret(SMTP_PASSWORD, outside.environment),
         context=tls_context(outside.environment),
-        host_name=host_name(),
+        host_name=socket.gethostname(),
         is_local=outside.is_local,
     )
 

@@ -25,7 +25,8 @@ ORDER BY seen_ms, rowid;
 
 -- name: kept_of(account, sids)
 -- Recordings that calls have already.
-SELECT sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag
+SELECT sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag,
+  root
 FROM recordings
 WHERE account = :account AND sid IN (SELECT value FROM json_each(:sids))
 ORDER BY path;

@@ -6,7 +6,7 @@
 -- calls of one day have to be sorted, however many there are. Numbers are compared by their end: a prefix says nothing.
 SELECT c.account, c.sid, c.state, c.reason, c.day, c.began_ms, c.created_ms, c.ended_ms, c.duration_s,
   c.talk_s, c.status, c.leg2_status, c.direction, c.from_number, c.to_number, c.exophone, c.group_name,
-  r.path, r.bytes, r.format, r.seconds, r.flag
+  r.path, r.bytes, r.format, r.seconds, r.flag, r.root
 FROM calls c LEFT JOIN recordings r ON r.account = c.account AND r.sid = c.sid
 WHERE c.account = :account AND c.day BETWEEN :first_day AND :last_day
   AND (:sid IS NULL OR c.sid = :sid)

@@ -1,10 +1,11 @@
 -- Who is alive, and what the dead left behind.
 
--- name: beat(process, host, pid, version, started_ms, beat_ms, recordings, bytes)!
-INSERT INTO processes (process, host, pid, version, started_ms, beat_ms, recordings, bytes)
-VALUES (:process, :host, :pid, :version, :started_ms, :beat_ms, :recordings, :bytes)
+-- name: beat(process, host, pid, version, started_ms, beat_ms, recordings, bytes, ahead_ms)!
+INSERT INTO processes (process, host, pid, version, started_ms, beat_ms, recordings, bytes, ahead_ms)
+VALUES (:process, :host, :pid, :version, :started_ms, :beat_ms, :recordings, :bytes, :ahead_ms)
 ON CONFLICT (process) DO UPDATE SET
-  beat_ms = excluded.beat_ms, recordings = excluded.recordings, bytes = excluded.bytes, ended = 0;
+  beat_ms = excluded.beat_ms, recordings = excluded.recordings, bytes = excluded.bytes,
+  ahead_ms = excluded.ahead_ms, ended = 0;
 
 -- name: retire(process, silent_ms)!
 -- A process that is known to have ended need not wait for its lease to lapse.

@@ -41,14 +41,14 @@ WHERE c.account = :account AND c.sid = :sid
 GROUP BY c.account, c.sid, c.day, c.state, COALESCE(c.began_ms, c.created_ms), c.delete_by_ms;
 
 -- name: bury(account, sid, purged_ms, why)!
-INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why)
-SELECT r.account, r.sid, r.object_name, r.path, r.sha256, r.bytes, :purged_ms, :why
+INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why, root)
+SELECT r.account, r.sid, r.object_name, r.path, r.sha256, r.bytes, :purged_ms, :why, r.root
 FROM recordings AS r JOIN calls AS c ON c.account = r.account AND c.sid = r.sid
 WHERE r.account = :account AND r.sid = :sid AND c.state NOT IN ('expected', 'leased')
 -- One that was purged before and came back by a restored catalog.
 ON CONFLICT (account, sid, object_name) DO UPDATE SET
   path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes,
-  purged_ms = excluded.purged_ms, why = excluded.why, removed_ms = NULL;
+  purged_ms = excluded.purged_ms, why = excluded.why, removed_ms = NULL, root = excluded.root;
 
 -- name: hold_call(account, sid)
 -- So that nobody else changes it meanwhile; where one writes at a time, nobody can anyway.
@@ -67,11 +67,11 @@ DELETE FROM recordings WHERE account = :account AND sid = :sid AND EXISTS (
 UPDATE calls SET state = 'purged', reason = :reason, settled_ms = :settled_ms
 WHERE account = :account AND sid = :sid AND state NOT IN ('expected', 'leased');
 
--- name: to_remove(after, most)
--- Files that may lie there still, behind a path; never one that is a recording's again.
+-- name: to_remove(after, most, root)
+-- Files that may lie there still in one root, behind a path; never one that is a recording's again.
 SELECT p.account, p.sid, p.object_name, p.path, p.sha256, p.bytes, p.purged_ms, p.why,
   COALESCE((SELECT c.day FROM calls AS c WHERE c.account = p.account AND c.sid = p.sid), '') AS day
-FROM purged AS p WHERE p.removed_ms IS NULL AND p.path > :after
+FROM purged AS p WHERE p.removed_ms IS NULL AND p.path > :after AND p.root = :root
   AND NOT EXISTS (SELECT 1 FROM recordings AS r WHERE r.path = p.path)
 ORDER BY p.path LIMIT :most;
 
@@ -83,13 +83,13 @@ WHERE account = :account AND sid = :sid AND object_name = :object_name AND path 
 SELECT path, sha256, bytes, purged_ms, why FROM purged
 WHERE account = :account AND sid = :sid ORDER BY path;
 
--- name: is_to_be_removed(path)^
-SELECT EXISTS (SELECT 1 FROM purged WHERE removed_ms IS NULL AND path = :path);
+-- name: is_to_be_removed(path, root)^
+SELECT EXISTS (SELECT 1 FROM purged WHERE removed_ms IS NULL AND path = :path AND root = :root);
 
--- name: tell_purged(account, sid, object_name, path, sha256, bytes, purged_ms, why)*!
+-- name: tell_purged(account, sid, object_name, path, sha256, bytes, purged_ms, why, root)*!
 -- Of a manifest: whether the files are gone is looked at again.
-INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why)
-VALUES (:account, :sid, :object_name, :path, :sha256, :bytes, :purged_ms, :why)
+INSERT INTO purged (account, sid, object_name, path, sha256, bytes, purged_ms, why, root)
+VALUES (:account, :sid, :object_name, :path, :sha256, :bytes, :purged_ms, :why, :root)
 ON CONFLICT (account, sid, object_name) DO NOTHING;
 
 -- name: purge_by_manifest(account, sid, reason, settled_ms)!
@@ -97,8 +97,11 @@ ON CONFLICT (account, sid, object_name) DO NOTHING;
 UPDATE calls SET state = 'purged', reason = :reason, settled_ms = :settled_ms
 WHERE account = :account AND sid = :sid AND state NOT IN ('leased', 'purged');
 
--- name: left_to_remove()^
-SELECT COUNT(*) FROM purged WHERE removed_ms IS NULL;
+-- name: left_to_remove(root)^
+-- In this root, and in others, whose hosts remove them.
+SELECT COALESCE(SUM(CASE WHEN root = :root THEN 1 ELSE 0 END), 0) AS here,
+  COALESCE(SUM(CASE WHEN root = :root THEN 0 ELSE 1 END), 0) AS elsewhere
+FROM purged WHERE removed_ms IS NULL;
 
 -- name: remove_again(account, sid, path)!
 UPDATE purged SET removed_ms = NULL

@@ -73,14 +73,14 @@ WHERE account = :account AND sid = :sid AND state NOT IN ('archived', 'purged') 
   AND EXISTS (SELECT 1 FROM candidates AS d WHERE d.account = :account AND d.sid = :sid)
 );
 
--- name: prove_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms)!
+-- name: prove_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms, root)!
 -- A second file of the same object or of the same bytes is none of its own.
 INSERT INTO recordings (
   account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag,
-  archived_ms
+  archived_ms, root
 )
 SELECT :account, :sid, :object_name, :path, :sha256, :bytes, :format, :channels, :sample_rate,
-  :seconds, :flag, :archived_ms
+  :seconds, :flag, :archived_ms, :root
 WHERE NOT EXISTS (
   SELECT 1 FROM recordings WHERE account = :account AND sid = :sid AND sha256 = :sha256
 )

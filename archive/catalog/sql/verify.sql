@@ -52,22 +52,27 @@ SELECT * FROM findings WHERE sha256 = :sha256
 SELECT kind, fault, outcome, COUNT(*) AS findings FROM findings
 GROUP BY kind, fault, outcome ORDER BY kind, fault DESC, outcome;
 
--- name: kept_in(first, last)
--- Recordings of a folder: first is 'folder/', last is 'folder0'.
+-- name: kept_in(first, last, root)
+-- A root's recordings in a folder: first is 'folder/', last is 'folder0'.
 SELECT r.account, r.sid, r.object_name, r.path, r.sha256, r.bytes, r.flag, r.archived_ms
-FROM recordings AS r WHERE r.path >= :first AND r.path < :last ORDER BY r.path;
+FROM recordings AS r WHERE r.path >= :first AND r.path < :last AND r.root = :root ORDER BY r.path;
 
--- name: kept_at(path)
+-- name: kept_at(path, root)
 SELECT r.account, r.sid, r.object_name, r.path, r.sha256, r.bytes, r.flag, r.archived_ms
-FROM recordings AS r WHERE r.path = :path;
+FROM recordings AS r WHERE r.path = :path AND r.root = :root;
 
 -- name: next_path(after, last)
 -- The first recording behind a path: from folder to folder without reading what is in them.
 SELECT path FROM recordings WHERE path > :after AND path < :last ORDER BY path LIMIT 1;
 
--- name: amount(first, last)^
+-- name: amount(first, last, root)^
 SELECT COUNT(*) AS recordings, COALESCE(SUM(bytes), 0) AS bytes FROM recordings
-WHERE path >= :first AND path < :last;
+WHERE path >= :first AND path < :last AND root = :root;
+
+-- name: elsewhere(first, last, root)^
+-- Those in other roots.
+SELECT COUNT(*) AS recordings, COALESCE(SUM(bytes), 0) AS bytes FROM recordings
+WHERE path >= :first AND path < :last AND root <> :root;
 
 -- name: days_of_calls(account)
 SELECT DISTINCT day FROM calls WHERE account = :account ORDER BY day;
@@ -75,8 +80,15 @@ SELECT DISTINCT day FROM calls WHERE account = :account ORDER BY day;
 -- name: state_of(account, sid)
 SELECT state FROM calls WHERE account = :account AND sid = :sid;
 
--- name: twin(account, sid, sha256)
-SELECT path FROM recordings WHERE account = :account AND sid = :sid AND sha256 = :sha256;
+-- name: twin(account, sid, sha256, root)
+SELECT path FROM recordings
+WHERE account = :account AND sid = :sid AND sha256 = :sha256 AND root = :root;
+
+-- name: lies_elsewhere(account, sid, sha256, root)^
+SELECT EXISTS (
+  SELECT 1 FROM recordings
+  WHERE account = :account AND sid = :sid AND sha256 = :sha256 AND root <> :root
+);
 
 -- name: may_be_fetched(account, sid, now_ms)
 -- Whether the provider may still have it; of a call of unknown date nobody knows. One that is in line
@@ -94,10 +106,10 @@ WHERE account = :account AND sid = :sid AND state IN ('archived', 'expected') AN
   WHERE r.account = :account AND r.sid = :sid AND r.path = :path AND r.sha256 = :sha256
 );
 
--- name: forget_recordings(account, sid, path)!
--- The wrong one; and where no source told of several, all of the call: those that are whole stay on
--- disk, and are adopted when it is looked at.
-DELETE FROM recordings WHERE account = :account AND sid = :sid AND (path = :path OR NOT EXISTS (
+-- name: forget_recordings(account, sid, path, root)!
+-- The wrong one; and where no source told of several, all of the call in this root: those that are
+-- whole stay on disk, and are adopted when it is looked at.
+DELETE FROM recordings WHERE account = :account AND sid = :sid AND root = :root AND (path = :path OR NOT EXISTS (
   SELECT 1 FROM candidates AS d WHERE d.account = :account AND d.sid = :sid
 ));
 

@@ -3,6 +3,7 @@
 -- name: workers_now()
 -- The worker processes that have not ended, with what they hold.
 SELECT p.process, p.host, p.pid, p.version, p.started_ms, p.beat_ms, p.recordings, p.bytes,
+  p.ahead_ms,
   (SELECT COUNT(*) FROM batches AS b WHERE b.process = p.process) AS batches,
   (SELECT COUNT(*) FROM batches AS b JOIN calls AS c ON c.lease = b.lease
    WHERE b.process = p.process) AS calls

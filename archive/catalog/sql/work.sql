@@ -86,15 +86,15 @@ UPDATE calls SET
   looks = looks + :looks, late_looks = late_looks + :late_looks
 WHERE account = :account AND sid = :sid AND lease = :lease;
 
--- name: add_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms)!
+-- name: add_recording(account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag, archived_ms, root)!
 -- Found again it is the same recording, archived when it first was; fetched again (its file was
 -- lost or damaged) it is what came.
 INSERT INTO recordings (
   account, sid, object_name, path, sha256, bytes, format, channels, sample_rate, seconds, flag,
-  archived_ms
+  archived_ms, root
 ) VALUES (
   :account, :sid, :object_name, :path, :sha256, :bytes, :format, :channels, :sample_rate, :seconds,
-  :flag, :archived_ms
+  :flag, :archived_ms, :root
 )
 ON CONFLICT (account, sid, object_name) DO UPDATE SET
   archived_ms = CASE
@@ -102,7 +102,7 @@ ON CONFLICT (account, sid, object_name) DO UPDATE SET
     ELSE excluded.archived_ms END,
   path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes, format = excluded.format,
   channels = excluded.channels, sample_rate = excluded.sample_rate, seconds = excluded.seconds,
-  flag = excluded.flag;
+  flag = excluded.flag, root = excluded.root;
 
 -- name: mark_day(folder)!
 INSERT INTO changed_days (folder, changes) VALUES (:folder, 1)

@@ -5,6 +5,9 @@
 SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c
 WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = CAST('calls' AS regclass));
 
+-- name: server_ms()^
+SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT);
+
 -- name: reads_only()^
 -- A standby, which follows another server.
 SELECT pg_is_in_recovery();
