@@ -91,6 +91,12 @@ month: $(VENV)/dev.done ## Let a month of nights pass under the timers' commands
 live: $(VENV)/run.done ## How soon recordings are on disk, by a real run of five minutes with time pressed
 	$(BIN)/python -m bench.live
 
+ROWS   ?= 0,1000000,10000000
+FOLDER ?= /tmp/callvault-scale
+.PHONY: scale
+scale: $(VENV)/dev.done ## How all of it grows with the catalog, ROWS=0,1000000,10000000 (takes 25 GB)
+	$(BIN)/python -m bench.scale --folder $(FOLDER) --rows $(ROWS)
+
 .PHONY: coverage
 coverage: $(VENV)/dev.done ## Run all tests and show the branches that none of them takes
 	$(BIN)/coverage erase

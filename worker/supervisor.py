@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from archive.call import State
-from archive.catalog import balance, pauses, processes, tallies
+from archive.catalog import balance, counts, pauses, processes, tallies
 from archive.catalog.held import read_held
 from archive.clock import system_clock
 from archive.errors import (
@@ -344,7 +344,7 @@ class Supervisor:
                 "SHA256SUMS or manifest.jsonl of some days could not be written",
                 hint="check that the day folders below [archive] root are ours to write to",
             )
-        if faults := (await catalog.read(balance.balance)).faults:
+        if faults := await catalog.read(counts.audit):
             raise CallvaultError(f"the books do not balance: {'; '.join(faults)}")
         return Exit.COMPLETE
 
