@@ -72,6 +72,12 @@ FLUSHES ?= 2
 chaos: $(VENV)/dev.done ## Do everything bad at once, from a seed, and check that the archive is true (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --calls $(CALLS) --kills $(KILLS) --flushes $(FLUSHES)
 
+.PHONY: cluster
+cluster: $(VENV)/dev.done ## Cut hosts off, kill and fill servers, in network namespaces (docs/cluster.md; needs root)
+	$(BIN)/python -m tests.cluster --plan hosts --calls 9000
+	$(BIN)/python -m tests.cluster --plan postgresql --calls 4000
+	$(BIN)/python -m tests.cluster --plan sentinels --calls 5000
+
 .PHONY: week
 week: $(VENV)/dev.done ## Let a week of calls pass in ten minutes, with each of its sources failing in turn
 	$(BIN)/python -m tests.week

@@ -63,6 +63,8 @@ QUIET_VARIABLE: Final = "CALLVAULTD_QUIET"
 _POLL_S: Final = 0.1
 _HEALTH_S: Final = 15
 _NOTE_S: Final = 3
+CATALOG_LOST: Final = 74
+"""The exit code of a process that found the catalog's server away when it began (``EX_IOERR``)."""
 QUEUE_LOST: Final = 75
 """The exit code of a process that lost Redis (``EX_TEMPFAIL``): its supervisor waits for that."""
 _GC: Final = (20_000, 20, 20)
@@ -341,6 +343,9 @@ def main() -> int:
     except QueueError as error:
         _log.warning("the worker lost the queue", error=error.message, hint=error.hint)
         return QUEUE_LOST
+    except CatalogError as error:
+        _log.error("the worker cannot go on", error=error.message, hint=error.hint)
+        return CATALOG_LOST if error.is_away else int(error.exit_code)
     except CallvaultError as error:
         _log.error("the worker cannot go on", error=error.message, hint=error.hint)
         return int(error.exit_code)
