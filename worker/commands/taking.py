@@ -20,7 +20,7 @@ from jobs.rejected import RejectedFile, place_of
 from worker.commands.importing import importing
 from worker.commands.noted import note_of_run
 from worker.commands.preflight import Ahead, forecast
-from worker.commands.saying import Said, counted, unread_times
+from worker.commands.saying import ROWS, Said, counted, unread_times
 from worker.opening import open_to_work
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def take_files(
             now, chosen = system_clock(), settings.accounts[name]
             ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
     if total.rows or not said.refused:
-        note_of_run(counted(total, "rows read"))
-        said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
+        note_of_run(counted(total, ROWS))
+        said.report(total, ROWS, dry_run=dry_run, ahead=ahead)
     _raise_refused(said, files=count, bad=bad)
 
 
