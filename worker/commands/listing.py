@@ -20,6 +20,7 @@ from worker.commands.options import account_option, dry_run_option, json_option,
 from worker.commands.saying import LISTED, counted
 from worker.completion import complete_moment
 from worker.logs import configure_logging
+from worker.opening import rehearsed
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def by_range(
     chosen = settings.account(account)
     first, last = parse_range(start, end, chosen.zone)
     entry = read_entry(only, skip)
-    taken, alarm = asyncio.run(_ask(settings, chosen, first, last, entry, dry_run=dry_run))
+    with rehearsed(settings, dry_run=dry_run) as used:
+        taken, alarm = asyncio.run(_ask(used, chosen, first, last, entry, dry_run=dry_run))
     note_of_run(counted(taken, LISTED))
     if as_json:
         print_json(taken)
