@@ -70,7 +70,7 @@ def test_both_exports_and_all_urls_lead_to_the_same_files(
 
 def test_a_drain_of_nothing_says_that_no_call_is_known(begin: Callable[..., Vault]) -> None:
     """Else balanced books of no call would look like a night that went well."""
-    vault = begin("--calls", "1")
+    vault = begin("--calls", "1", "--mix", "clean")
 
     empty = vault.good("work", "--drain")
     vault.good("enqueue", "cdr", "calls.csv")
