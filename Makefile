@@ -67,9 +67,8 @@ fuzz: $(VENV)/dev.done ## Meet odd answers of the API for SECONDS=20; SEED=… r
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel; CPU of the look at audio
-	$(BIN)/python -m bench.compare
-	$(BIN)/python -m bench.audio
+bench: $(VENV)/run.done ## Beside curl, aria2, aiohttp and arq, into docs/performance.md; QUICK=1 only sees that it runs
+	$(BIN)/python -m bench.compare $(if $(QUICK),--quick)
 
 # make chaos SEED=7 CALLS=5000 KILLS=200 FLUSHES=3; KILLS=0 FLUSHES=0 is the provider's faults alone.
 SEED    ?= 1
@@ -80,6 +79,12 @@ FLUSHES ?= 2
 .PHONY: chaos
 chaos: $(VENV)/dev.done ## Do everything bad at once, from a seed, and check that the archive is true (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --calls $(CALLS) --kills $(KILLS) --flushes $(FLUSHES)
+
+.PHONY: cluster
+cluster: $(VENV)/dev.done ## Cut hosts off, kill and fill servers, in network namespaces (docs/cluster.md; needs root)
+	$(BIN)/python -m tests.cluster --plan hosts --calls 9000
+	$(BIN)/python -m tests.cluster --plan postgresql --calls 4000
+	$(BIN)/python -m tests.cluster --plan sentinels --calls 5000
 
 .PHONY: week
 week: $(VENV)/dev.done ## Let a week of calls pass in ten minutes, with each of its sources failing in turn
@@ -92,6 +97,12 @@ month: $(VENV)/dev.done ## Let a month of nights pass under the timers' commands
 .PHONY: live
 live: $(VENV)/run.done ## How soon recordings are on disk, by a real run of five minutes with time pressed
 	$(BIN)/python -m bench.live
+
+ROWS   ?= 0,1000000,10000000
+FOLDER ?= /tmp/callvault-scale
+.PHONY: scale
+scale: $(VENV)/dev.done ## How all of it grows with the catalog, ROWS=0,1000000,10000000 (takes 25 GB)
+	$(BIN)/python -m bench.scale --folder $(FOLDER) --rows $(ROWS)
 
 .PHONY: coverage
 coverage: $(VENV)/dev.done ## Run all tests and show the branches that none of them takes

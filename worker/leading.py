@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from archive.catalog import troubles
+from archive.catalog import counts, troubles
 from archive.errors import CatalogError, QueueError, StoreError
 from jobs.daykeeper import DayKeeper
 from jobs.dispatcher import Dispatcher
@@ -63,7 +63,11 @@ async def lead_until(
     )
     rescuer = Rescuer(catalog=catalog, queue=queue, store=store, clock=catalog.clock)
     async with DayKeeper(catalog, settings.archive.root) as keeper:
-        duties = housekeeping(dispatch=dispatcher.tick, rescue=rescuer.tick)
+        duties = housekeeping(
+            dispatch=dispatcher.tick,
+            rescue=rescuer.tick,
+            add_counts_up=partial(catalog.write, counts.add_up),
+        )
         root = RootKeeper(redis=pool, catalog=catalog, store=store, keeper=keeper)
         leader = Leader(pool)
         if crew is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.catalog import processes
+from archive.catalog.counts import recount
 from archive.errors import CatalogError, InputError
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def move(
                 )
             done.append(moved)
             progress(moved)
+        recount(new)
         _move_changes(old, new)
     return done
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from archive.errors import CatalogError, InputError, NoCatalogError
 from archive.timings import LOCK_S
@@ -45,6 +45,9 @@ class Tx:
     ``queries`` are what aiosql made of them for this kind of connection. ``root`` is the number of
     the root whose files this process has before it: `archive.catalog.roots`.
     """
+
+    counts_what_is_added: ClassVar[bool] = False
+    """Whether new rows are counted without our doing: see `archive.catalog.counts`."""
 
     def __init__(
         self,

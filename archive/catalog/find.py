@@ -101,11 +101,20 @@ def find(tx: Tx, account: str, zone: ZoneInfo, wanted: Wanted) -> Generator[Foun
     dated = start is not None or end is not None
     # Calls of unknown date have no day: they are before the first one.
     earliest = "0000" if dated else ""
+    first_day = f"{start.astimezone(zone):%Y-%m-%d}" if start else earliest
+    last_day = f"{end.astimezone(zone):%Y-%m-%d}" if end else _LAST_DAY
+    if wanted.sid is not None:
+        # Its day is found by its Sid, and then the call among those of that day.
+        day = next((row["day"] for row in tx.rows("day_of", account=account, sid=wanted.sid)), None)
+        if day is not None:
+            first_day, last_day = max(first_day, day), min(last_day, day)
+        else:
+            first_day, last_day = _LAST_DAY, ""
     rows = tx.stream(
         "find_calls",
         account=account,
-        first_day=f"{start.astimezone(zone):%Y-%m-%d}" if start else earliest,
-        last_day=f"{end.astimezone(zone):%Y-%m-%d}" if end else _LAST_DAY,
+        first_day=first_day,
+        last_day=last_day,
         from_ms=to_ms(start) if start else None,
         to_ms=to_ms(end) if end else None,
         sid=wanted.sid,

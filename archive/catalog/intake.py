@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from archive.catalog.candidates import add_candidates, recall_untold
+from archive.catalog.counts import Counting
 from archive.catalog.dayfiles import days_of_known, mark_days_of
 from archive.catalog.rows import NEW_COLUMNS, prepare
 from archive.clock import to_ms
@@ -63,15 +64,20 @@ def add_prepared(
     # that are written once: with many rows that is half of the time.
     calls = sorted(calls, key=_sid)
     rows = [values for values, _ in calls]
+    counting = Counting(tx, account.name)
     new = tx.run_many("add_call", rows)
+    counting.calls_added(new)
     if new < len(rows):
         named = [dict(zip(NEW_COLUMNS, values, strict=True)) for values in rows]
         usual = [str(row["sid"]) for row in named if row["told_url"]]
         recall_untold(tx, usual, account=account, now=now)
         tx.run_many("fill_blanks", named)
+        counting.before_sightings(str(values[1]) for values in rows)
     seen = to_ms(now)
     sightings = [(account.name, values[1], source.value, seen) for values in rows]
-    if tx.run_many("add_sighting", sightings):
+    added = tx.run_many("add_sighting", sightings)
+    counting.sightings_added(added)
+    if added:
         days = {str(values[2]) for values in rows}
         if new < len(rows):
             # What is known already may stand on another day than this source says.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import aiosql
 from aiosql.adapters.pyformat import PyFormatAdapter
@@ -100,6 +100,8 @@ class YesAsNumber(Dumper):
 
 class PostgresqlTx(Tx):
     """One transaction, or one read, on a server."""
+
+    counts_what_is_added: ClassVar[bool] = True
 
     def __init__(self, connection: psycopg.Connection[Any], root: int = FIRST_ROOT) -> None:
         super().__init__(connection, _queries(), root)

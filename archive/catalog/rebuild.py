@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from archive.call import UNSETTLED, Source, State
+from archive.catalog.counts import recount
 from archive.catalog.rows import facts_columns
 from archive.clock import from_ms, to_ms
 from archive.manifest import path_of
@@ -227,6 +228,7 @@ def conclude(tx: Tx, now: datetime) -> None:
     tx.run("forget_recordings_of_expected")
     tx.run("add_missing_sightings", source=Source.REBUILD.value, seen_ms=to_ms(now))
     tx.run("mark_all_days")
+    recount(tx)
 
 
 def _call_row(

@@ -119,10 +119,10 @@ def test_a_dry_run_changes_nothing(begin: Callable[..., Vault]) -> None:
 
 def test_recordings_still_being_processed_are_looked_at_again(begin: Callable[..., Vault]) -> None:
     """Calls that ended a moment ago have no recording yet; a later look finds and archives it."""
-    late = ("--late", "6", "--minute", "1.2", "--start", ago(1), "--span", "2h", "--seed", "late")
+    late = ("--late", "6", "--minute", "1.8", "--start", ago(1), "--span", "2h", "--seed", "late")
     vault = begin("--calls", "10", "--mix", "clean", "--ready", "realistic", *late)
     vault.configure(
-        readiness={"first_look": "200ms", "window": "18s", "recheck": "1s", "give_up_after": "60s"}
+        readiness={"first_look": "200ms", "window": "27s", "recheck": "1s", "give_up_after": "60s"}
     )
     assert vault.provider is not None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive.catalog import sqlite as module
-from archive.catalog.sqlite import SqliteDatabase
+from archive.catalog.sqlite import SqliteDatabase, queries
 from archive.catalog.sqlite_migrations import migrations
 from archive.errors import CatalogError, Exit
 from tests.unit.books import SIDS, called
@@ -134,3 +134,18 @@ def test_an_sqlite_that_is_too_old_is_said(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(CatalogError, match=r"too old for the catalog, which needs 99\.1\.0"):
         SqliteDatabase(tmp_path / "catalog.db")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_new_calls_are_counted_by_their_row_numbers_alone(tmp_path: Path) -> None:
+    """What a chunk of an import costs does not grow with the catalog."""
+    database = SqliteDatabase(tmp_path / "catalog.db")
+    with database.read() as tx:
+        text = queries().in_file_count_calls.sql
+        plan = [
+            row["detail"]
+            for row in tx.connection.execute(f"EXPLAIN QUERY PLAN {text}", {"after": 1})
+        ]
+    database.close()
+    assert [line for line in plan if "calls" in line] == [
+        "SEARCH calls USING INTEGER PRIMARY KEY (rowid>?)"
+    ]

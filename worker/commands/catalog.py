@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from archive.catalog import balance, upkeep
+from archive.catalog import counts, upkeep
 from archive.catalog.backup import make_backup
 from archive.catalog.copying import Moved, move
-from archive.catalog.database import SERVER_SCHEMES, name_of, open_database
+from archive.catalog.database import SERVER_SCHEMES, name_of, open_database, written
 from archive.clock import system_clock
 from archive.errors import CallvaultError, CatalogError, Exit, InputError
 from worker.commands.noted import Noted, note_of_run
@@ -157,16 +157,19 @@ def backup(config: Path | None, *, target: Path | None, keep: int | None, as_jso
 
 
 @catalog.command()
+@click.option("--recount", is_flag=True, help="First count every row, and keep that as the counts.")
 @json_option
 @click.pass_obj
-def check(config: Path | None, *, as_json: bool) -> int:
+def check(config: Path | None, *, recount: bool, as_json: bool) -> int:
     """Read all of the catalog: is the file sound, do the books balance, do rows contradict?"""
     settings = load_settings(config, os.environ)
     database = open_to_look(settings)
     try:
         damage = upkeep.damage(database, _SHOWN)
+        if recount and not damage:
+            written(database, counts.recount)
         with database.read() as tx:
-            faults = [] if damage else balance.balance(tx).faults
+            faults = [] if damage else counts.audit(tx)
             odd = {} if damage else upkeep.contradictions(tx)
         size = upkeep.sizes_of(database)
     finally:

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from archive.call import State
-from archive.catalog import balance, pauses, troubles
+from archive.catalog import balance, counts, pauses, troubles
 from archive.catalog.forecast import risks
 from archive.catalog.held import read_held
 from archive.forecast import sum_of
@@ -100,7 +100,9 @@ def _chosen(settings: Settings, account: str | None) -> list[Account]:
 def read_balance(
     settings: Settings, *, account: str | None = None, day: str | None = None
 ) -> tuple[Balance, list[Paused]]:
-    """Count the catalog's calls and return them with what holds work up.
+    """Return the balance of the catalog's calls, with what holds work up.
+
+    All calls are told by the counts that are kept, those of a day (empty: of unknown date) by rows.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -112,7 +114,12 @@ def read_balance(
             for paused in pauses.pauses(tx)
             if others is None or not paused.scope.startswith("account:") or paused.scope == others
         ]
-        return balance.balance(tx, account=account, day=day), held
+        counted = (
+            balance.balance(tx, account=account, day=day)
+            if day is not None
+            else counts.quick_balance(tx, account)
+        )
+        return counted, held
 
 
 def print_json(document: object) -> None:

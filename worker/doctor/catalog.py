@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from archive.belonging import lost_beside
-from archive.catalog import balance, examine, pauses, troubles
+from archive.catalog import balance, counts, examine, pauses, troubles
 from archive.catalog.database import file_of, is_on_a_server, name_of
 from archive.catalog.examine import LongReadError, looking_at
 from archive.errors import CallvaultError, LostCatalogError
@@ -251,7 +251,7 @@ async def _books(world: World) -> Found:
         if why := usable(world):
             return why
         with looking_at(where, within_s=READ_S) as tx:
-            return balance.balance(tx).faults
+            return counts.quick_balance(tx).faults
 
     try:
         faults = await aside(look)

@@ -28,3 +28,6 @@ WHERE c.account = :account AND c.day BETWEEN :first_day AND :last_day
   AND (:source IS NULL OR EXISTS (SELECT 1 FROM sightings s
     WHERE s.account = c.account AND s.sid = c.sid AND s.source = :source))
 ORDER BY c.day, COALESCE(c.began_ms, c.created_ms), c.sid;
+
+-- name: day_of(account, sid)
+SELECT day FROM calls WHERE account = :account AND sid = :sid;
