@@ -92,6 +92,7 @@ class Parts:
 def create_app(parts: Parts) -> web.Application:
     """Build the application."""
     app = web.Application(middlewares=[_plain_errors])
+    app.on_response_prepare.append(_say_that_it_is_the_last)
     receiver = _Receiver(parts)
     for path in ("/hook/{account}", "/hook/{account}/{secret}"):
         app.router.add_route(hdrs.METH_POST, path, receiver.receive)
@@ -100,6 +101,15 @@ def create_app(parts: Parts) -> web.Application:
     app.router.add_get("/readyz", receiver.readyz)
     app.router.add_get("/metrics", receiver.metrics)
     return app
+
+
+async def _say_that_it_is_the_last(_: web.Request, response: web.StreamResponse) -> None:
+    """Tell with each answer that its connection ends, as it does: see `web.gate`.
+
+    A sender that is not told sends its next callback over it, while it is being closed.
+    """
+    response.headers[hdrs.CONNECTION] = "close"
+    response.force_close()
 
 
 @web.middleware

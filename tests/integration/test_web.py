@@ -92,6 +92,19 @@ async def test_a_callback_is_answered_and_becomes_a_call(tmp_path: Path) -> None
     assert SECRET not in metrics
 
 
+async def test_a_sender_that_keeps_its_connection_gets_all_of_its_answers(tmp_path: Path) -> None:
+    """Each answer, a refusal too, says that its connection ends: so nothing is sent into the end.
+
+    What is posted is not sent again by itself, as its sender cannot know whether it arrived.
+    """
+    async with serving(tmp_path) as address, aiohttp.ClientSession() as session:
+        in_path, told = f"{address}/hook/main/{SECRET}", set()
+        for url in [in_path, f"{address}/hook/main", f"{address}/nothing"] + 200 * [in_path]:
+            async with session.post(url, data={"CallSid": SID}) as answer:
+                told.add((answer.status, answer.headers.get("Connection")))
+    assert {(200, "close"), (401, "close"), (404, "close")} == told
+
+
 async def test_a_wrong_secret_is_logged_without_it(tmp_path: Path) -> None:
     """With the account where it is one of ours; nothing else of what was shown."""
     wrong = "not-the-secret-of-it"
