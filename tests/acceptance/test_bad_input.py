@@ -149,9 +149,9 @@ def test_every_mistake_of_the_settings_is_told_at_once(alone: Vault) -> None:
         ([], None, "callvault init"),
         (["--config", "nowhere.toml"], None, "nowhere.toml"),
         (["--config", "broken.toml"], "[accounts\n", "are no TOML"),
-        (["--config", "bytes.toml"], "sid = '\udcff'", "are no TOML"),
+        (["--config", "bytes.toml"], "\nsid = '\udcff'", "not in UTF-8: line 2"),
         (["--config", "none.toml"], "[worker]\n", "[accounts.NAME]"),
-        (["--config", "."], None, "is a directory"),
+        (["--config", "."], None, "are a folder"),
     ],
 )
 def test_settings_that_cannot_be_read(
@@ -324,7 +324,8 @@ def test_a_full_disk_loses_nothing(begin: Callable[..., Vault]) -> None:
     with small_disk(vault.root) as mounted:
         done = vault.run("work", "--drain")
         files = (path.name for path in vault.root.rglob("*") if path.is_file())
-        # The manifests tell of the calls that are known, none of which has its recording; the root has its mark.
+        # The manifests tell of the calls that are known, none of which has its recording; the
+        # root has its mark.
         left = sorted(name for name in files if name not in ("manifest.jsonl", ".root"))
 
     done.says(7, "paused", "disk-full" if mounted else "disk-refuses", "[archive] root")
