@@ -37,8 +37,16 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
 setup: $(VENV)/dev.done ## Set up the virtual environment with everything a developer needs
 
 PREFIX ?= /opt/callvault
+define CHECK_PREFIX
+@case "$(PREFIX)" in \
+  /*[!/]*) ;; \
+  *) echo "PREFIX='$(PREFIX)' is no folder to install into: nothing was done." >&2; \
+     echo "Give a whole path: make install PREFIX=/opt/callvault" >&2; exit 2;; esac
+endef
+
 .PHONY: install
 install: ## Install into a virtual environment of its own, PREFIX=/opt/callvault: what was locked, not editable
+	$(CHECK_PREFIX)
 	$(CHECK_PYTHON)
 	umask 022 && $(PYTHON) -m venv "$(PREFIX)"
 	umask 022 && "$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
@@ -59,9 +67,8 @@ fuzz: $(VENV)/dev.done ## Meet odd answers of the API for SECONDS=20; SEED=… r
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(VENV)/run.done ## Recordings per second and CPU of each, beside curl --parallel; CPU of the look at audio
-	$(BIN)/python -m bench.compare
-	$(BIN)/python -m bench.audio
+bench: $(VENV)/run.done ## Beside curl, aria2, aiohttp and arq, into docs/performance.md; QUICK=1 only sees that it runs
+	$(BIN)/python -m bench.compare $(if $(QUICK),--quick)
 
 # make chaos SEED=7 CALLS=5000 KILLS=200 FLUSHES=3; KILLS=0 FLUSHES=0 is the provider's faults alone.
 SEED    ?= 1
@@ -72,6 +79,12 @@ FLUSHES ?= 2
 .PHONY: chaos
 chaos: $(VENV)/dev.done ## Do everything bad at once, from a seed, and check that the archive is true (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --calls $(CALLS) --kills $(KILLS) --flushes $(FLUSHES)
+
+.PHONY: cluster
+cluster: $(VENV)/dev.done ## Cut hosts off, kill and fill servers, in network namespaces (docs/cluster.md; needs root)
+	$(BIN)/python -m tests.cluster --plan hosts --calls 9000
+	$(BIN)/python -m tests.cluster --plan postgresql --calls 4000
+	$(BIN)/python -m tests.cluster --plan sentinels --calls 5000
 
 .PHONY: week
 week: $(VENV)/dev.done ## Let a week of calls pass in ten minutes, with each of its sources failing in turn

@@ -9,6 +9,7 @@ RFC 6052 for IPv4 addresses inside IPv6 ones (NAT64), RFC 3056 for 6to4.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -17,6 +18,7 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 _LAST_32_BITS: Final = 0xFFFF_FFFF
 
 
+@lru_cache(maxsize=1024)
 def is_address(host: str) -> bool:
     """Tell whether a host is written as an address, which no resolver is asked for."""
     try:
@@ -26,6 +28,7 @@ def is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def is_public(address: str) -> bool:
     """Tell whether an address may be connected to: a public one of one host, in any spelling.
 

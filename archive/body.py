@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import aiofiles.os
 import msgspec
 
+from archive.flushing import begin_to_flush
 from archive.verdicts import Symptom
 
 if TYPE_CHECKING:
@@ -178,9 +179,11 @@ class Body:
         self._sha256.update(piece)
         self._md5.update(piece)
         view = memoryview(piece)
+        start = self._file.tell()
         while view:
             # A disk with little room left takes a part first and refuses the rest.
             view = view[self._file.write(view) :]
+        begin_to_flush(self._file.fileno(), start, len(piece))
 
     def _check_bound(self, size: int) -> None:
         if size > self._largest:

@@ -83,9 +83,11 @@ class CatalogError(FatalError):
     """The catalog cannot be opened, read or written.
 
     ``passing`` says that two writers were in each other's way: the same may be done at once again.
+    ``is_away`` says that its server could not be reached, which passes too, in its own time.
     """
 
     passing = False
+    is_away = False
 
 
 class NoCatalogError(CatalogError):

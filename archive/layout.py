@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -47,10 +48,14 @@ def number_of(stem: str, sid: str) -> int:
     return int(number) if stem != sid and number.isdecimal() else 1
 
 
+@lru_cache(maxsize=1024)
 def recording_path(
     account: str, sid: str, began: datetime, zone: ZoneInfo, suffix: str, number: int = 1
 ) -> PurePosixPath:
-    """Return ``{account}/{YYYY}/{MM}/{DD}/{HH}/{sid}.{suffix}``; see `stem_of` for others."""
+    """Return ``{account}/{YYYY}/{MM}/{DD}/{HH}/{sid}.{suffix}``; see `stem_of` for others.
+
+    Remembered: each step of a publishing asks for it.
+    """
     hour = began.astimezone(zone).strftime("%H")
     return day_folder(account, began, zone) / hour / f"{stem_of(sid, number)}.{suffix}"
 

@@ -1,9 +1,9 @@
 """The archive's files: publishing recordings in an order that a crash cannot make a lie of.
 
-The order is: part file written and flushed; sidecar written, flushed and published; audio
-published by ``link``, which never overwrites; folders flushed. Only then may the catalog say
-"archived". Many recordings go through each step together, so that a flush serves them all; the
-steps are never reordered. These functions block: call them in a thread.
+The order is: part file and sidecar written and flushed, in a folder of their own; sidecar
+published; audio published by ``link``, which never overwrites; folders flushed. Only then may the
+catalog say "archived". Many recordings go through each step together, so that a flush serves them
+all; the steps are never reordered. These functions block: call them in a thread.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import msgspec
 
 from archive.errors import StoreError
 from archive.flags import DAMAGES
+from archive.flushing import begin_to_flush, flush_file
 from archive.layout import (
     PARTS,
     QUARANTINE,
@@ -149,7 +150,7 @@ class Store:
         path = self.root / PARTS / part_name(lease, "probe", "part")
         try:
             _write_new(path, bytes(_PROBE))
-            _flush_file(path)
+            flush_file(path)
         finally:
             path.unlink(missing_ok=True)
 
@@ -180,7 +181,7 @@ class Store:
         self._flush_folders(waiting, folders, results)
         for index, pending in waiting.items():
             results[index] = _proof(pending)
-            self._discard(pending)
+            self._discard(pending, "part")
         return [results[index] for index in range(len(group))]
 
     def adopt(self, place: Place, kept: Proof | None = None) -> Proof | None:
@@ -266,11 +267,16 @@ class Store:
         return folder
 
     def _write(self, pending: Pending) -> None:
+        """Write what is to be published, and have the disk begin with all of the group at once."""
         if pending.body is not None:
             _write_new(self.part(pending.lease, pending.place), pending.body)
+        if self._sidecar:
+            _write_new(self._described(pending), _sidecar(pending))
 
     def _flush(self, pending: Pending) -> None:
         self._bring_to_disk(self.part(pending.lease, pending.place))
+        if self._sidecar:
+            self._bring_to_disk(self._described(pending))
 
     def _clear(self, pending: Pending) -> set[Path]:
         """Make the folder, and move a file away that lies in the place and is another one."""
@@ -284,12 +290,11 @@ class Store:
 
     def _describe(self, pending: Pending) -> None:
         """Publish the sidecar, which is no proof before the audio is there."""
-        if not self._sidecar:
-            return
-        described = self.root / PARTS / part_name(pending.lease, pending.place.stem, "json")
-        _write_new(described, _sidecar(pending))
-        self._bring_to_disk(described)
-        described.replace(self.root / sidecar_path(pending.path))
+        if self._sidecar:
+            self._described(pending).replace(self.root / sidecar_path(pending.path))
+
+    def _described(self, pending: Pending) -> Path:
+        return self.root / PARTS / part_name(pending.lease, pending.place.stem, "json")
 
     def _place(self, pending: Pending) -> set[Path]:
         final = self.root / pending.path
@@ -297,14 +302,15 @@ class Store:
         place(self.part(pending.lease, pending.place), final, link=self._link)
         return {final.parent}
 
-    def _discard(self, pending: Pending) -> None:
-        for kind in ("part", "json"):
+    def _discard(self, pending: Pending, *kinds: str) -> None:
+        for kind in kinds or ("part", "json"):
             with suppress(OSError):  # what cannot be removed now is swept later
                 (self.root / PARTS / part_name(pending.lease, pending.place.stem, kind)).unlink()
 
     def _make_folder(self, folder: Path) -> set[Path]:
         """Make a folder with its parents; return what must be flushed for it to last."""
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
         return set() if folder in self._lasting else self._chain(folder)
 
     def _chain(self, folder: Path) -> set[Path]:
@@ -337,7 +343,7 @@ class Store:
 
     def _bring_to_disk(self, path: Path) -> None:
         """Bring a file's bytes to the disk."""
-        _flush_file(path)
+        flush_file(path)
 
     def _flush_folder(self, folder: Path) -> None:
         flush_folder(folder)
@@ -378,6 +384,7 @@ def _write_new(path: Path, content: bytes) -> None:
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
+        begin_to_flush(handle)
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -385,21 +392,12 @@ def _write_whole(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         _write_new(fresh, content)
-        _flush_file(fresh)
+        flush_file(fresh)
         fresh.replace(path)
     except OSError:
         with suppress(OSError):
             fresh.unlink()
         raise
-
-
-def _flush_file(path: Path) -> None:
-    """Bring a file's bytes to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sha256(path: Path) -> str:

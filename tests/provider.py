@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT: Final = Path(__file__).parents[1]
 KEY: Final = "key-7c1e5b"
@@ -79,15 +79,15 @@ class Provider(msgspec.Struct, frozen=True):
 
 @contextmanager
 def running_provider(
-    *options: str, environment: Mapping[str, str] | None = None
+    *options: str, environment: Mapping[str, str] | None = None, inside: Sequence[str] = ()
 ) -> Iterator[Provider]:
     """Start a stand-in with these options, and end it by closing its standard input.
 
-    ``environment`` is what it has beside our own.
+    ``environment`` is what it has beside our own; ``inside`` are words that begin its command line.
     """
     environment = {**os.environ, "SANDBOX_KEY": KEY, "SANDBOX_TOKEN": TOKEN, **(environment or {})}
     with subprocess.Popen(  # noqa: S603 - our own command, no shell
-        [sys.executable, "-m", "sandbox", "--until-stdin-closes", *options],
+        [*inside, sys.executable, "-m", "sandbox", "--until-stdin-closes", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

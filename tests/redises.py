@@ -18,7 +18,7 @@ from tests.provider import ROOT
 from worker.valkey_binary import bare_environment, find_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 PASSWORD: Final = "made-up: pa/ss@w#rd%+?"
@@ -30,10 +30,23 @@ _LOOK_S: Final = 0.02
 
 
 class Server:
-    """One running server, or sentinel, on a port of this machine; ``socket`` is its other door."""
+    """One running server, or sentinel, on a port of a host; ``socket`` is its other door.
 
-    def __init__(self, folder: Path, port: int, password: str) -> None:
+    The host is this machine, or one that the words ``inside`` lead to.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        password: str,
+        *,
+        host: str = _HOST,
+        inside: Sequence[str] = (),
+    ) -> None:
+        self.host = host
         self.port = port
+        self._inside = list(inside)
         self.socket = folder / "redis.sock"
         self.password = password
         self._log = folder / "log"
@@ -45,14 +58,14 @@ class Server:
         folder.mkdir(parents=True, exist_ok=True)
         own = [
             f"port {self.port}",
-            f"bind {_HOST}",
+            f"bind {self.host}",
             f"dir {folder}",
             f"unixsocket {self.socket}",
             *([f'requirepass "{self.password}"'] if self.password else []),
             *([] if is_sentinel else ['save ""', "repl-diskless-sync-delay 0"]),
         ]
         (folder / "redis.conf").write_text("\n".join([*own, *lines, ""]))
-        words = [str(find_server()), str(folder / "redis.conf")]
+        words = [*self._inside, str(find_server()), str(folder / "redis.conf")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
                 [*words, *(["--sentinel"] if is_sentinel else [])],
@@ -73,7 +86,11 @@ class Server:
     def asked(self) -> Iterator[Any]:
         """Connect to it as whoever may do everything."""
         with Redis(
-            port=self.port, password=self.password or None, socket_timeout=5, decode_responses=True
+            host=self.host,
+            port=self.port,
+            password=self.password or None,
+            socket_timeout=5,
+            decode_responses=True,
         ) as line:
             yield line
 

@@ -7,6 +7,7 @@ can start one with ``arq worker.main.WorkerSettings`` as well; it then dispatche
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -62,8 +63,11 @@ QUIET_VARIABLE: Final = "CALLVAULTD_QUIET"
 _POLL_S: Final = 0.1
 _HEALTH_S: Final = 15
 _NOTE_S: Final = 3
+CATALOG_LOST: Final = 74
+"""The exit code of a process that found the catalog's server away when it began (``EX_IOERR``)."""
 QUEUE_LOST: Final = 75
 """The exit code of a process that lost Redis (``EX_TEMPFAIL``): its supervisor waits for that."""
+_GC: Final = (20_000, 20, 20)
 _log = structlog.get_logger()
 
 
@@ -330,12 +334,18 @@ def main() -> int:
         quiet=QUIET_VARIABLE in os.environ,
         secrets=secrets_in(os.environ, settings.queue.url),
     )
+    # What is there when work begins stays; looking at it again and again finds nothing.
+    gc.freeze()
+    gc.set_threshold(*_GC)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_supervised(settings))
     except QueueError as error:
         _log.warning("the worker lost the queue", error=error.message, hint=error.hint)
         return QUEUE_LOST
+    except CatalogError as error:
+        _log.error("the worker cannot go on", error=error.message, hint=error.hint)
+        return CATALOG_LOST if error.is_away else int(error.exit_code)
     except CallvaultError as error:
         _log.error("the worker cannot go on", error=error.message, hint=error.hint)
         return int(error.exit_code)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _EVERY_S: Final = 60.0
 _MINUTE_S: Final = 60.0
+_REST_S: Final = 0.25
+_LONGEST_REST_S: Final = 30.0
+_SHARE: Final = 9
 _MB: Final = 1e6
 _log = structlog.get_logger()
 
@@ -48,6 +51,16 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     def settled(self) -> int:
         """How many calls are done with."""
         return self.tally.total - self.tally.unsettled
+
+
+def rest_after(took_s: float) -> float:
+    """Return how many seconds to rest after a look at all calls that took so long.
+
+    Counting millions takes a while, so it is done a tenth of the time at most. But what took a
+    minute may have waited for a server that was cut off, or in a machine that stood still: no rest
+    is so long that a drain whose calls are all settled seems to hang.
+    """
+    return max(_REST_S, min(_SHARE * took_s, _LONGEST_REST_S))
 
 
 class Progress(Protocol):

@@ -41,11 +41,17 @@ from worker.build import open_store
 from worker.child import run_child
 from worker.ending import hopeless, waits_for_hours
 from worker.leading import lead_until
-from worker.main import PROCESS_VARIABLE, QUEUE_LOST, QUEUE_URL_VARIABLE, QUIET_VARIABLE
+from worker.main import (
+    CATALOG_LOST,
+    PROCESS_VARIABLE,
+    QUEUE_LOST,
+    QUEUE_URL_VARIABLE,
+    QUIET_VARIABLE,
+)
 from worker.opening import open_shared
 from worker.outlook import Watch, correct_deletion_days, hold_up
 from worker.places import host_name
-from worker.progress import RunState
+from worker.progress import RunState, rest_after
 from worker.pulse import Crew
 from worker.queue_warnings import warn_of_queue
 from worker.queues import keep_queue
@@ -70,7 +76,6 @@ _HOPELESS_DEATHS: Final = 8
 """Quick deaths of a worker in a row, after which a drain ends: some half a minute."""
 _LIVED_LONG_S: Final = 60.0
 _QUEUE_LOOK_S: Final = 0.5
-_WATCH_S: Final = 0.25
 _DRAIN_PATIENCE_S: Final = 300.0
 _STOP_PATIENCE_S: Final = 5.0
 """How long a stop goes on to write day files."""
@@ -204,9 +209,7 @@ class Supervisor:
                 self._at_risk = await deletions.look()
             except CatalogError as error:
                 _log.warning("cannot read the catalog", error=error.message)
-            took = loop.time() - began
-            # Where millions wait, a look takes a while: at most a tenth of the time.
-            await self._rest(max(_WATCH_S, 9 * took))
+            await self._rest(rest_after(loop.time() - began))
 
     async def _look(self, catalog: Catalog) -> None:
         tally = await self._tally(catalog)
@@ -260,8 +263,9 @@ class Supervisor:
             if code in {Exit.USAGE, Exit.FATAL}:
                 self._stop_for(FatalError("a worker process could not begin: see above"))
                 return
-            # A queue that is away ends a drain by the leader's patience.
-            if self._drain and code != QUEUE_LOST and deaths >= _HOPELESS_DEATHS:
+            # A queue or catalog that is away ends a drain by the leader's patience.
+            is_away = code in {CATALOG_LOST, QUEUE_LOST}
+            if self._drain and not is_away and deaths >= _HOPELESS_DEATHS:
                 self._stop_for(CallvaultError("worker processes keep dying: see the log above"))
                 return
             deaths = 0 if loop.time() - began > _LIVED_LONG_S else deaths + 1

@@ -19,6 +19,8 @@ _CONNECT_S: Final = 10
 _DEAD_AFTER_S: Final = 30
 _PASSING: Final = frozenset({"40001", "40P01"})
 """Two transactions were in each other's way, and this one was undone: it may be done again."""
+_AWAY: Final = ("08", "57P")
+"""The server is not there, or is being stopped or started."""
 _USUAL: Final[Mapping[str, Any]] = {
     "connect_timeout": _CONNECT_S,
     # A host that is cut off is noticed, and does not hold the rows that it wrote to.
@@ -122,6 +124,8 @@ def said_as_ours(name: str, doing: str) -> Iterator[None]:
         text = error.diag.message_primary or str(error).strip().partition("\n")[0]
         said = CatalogError(f"{doing} the catalog {name}: {text}", hint=_hint(error, state))
         said.passing = state in _PASSING
+        lost = isinstance(error, psycopg.OperationalError) and not state
+        said.is_away = lost or state.startswith(_AWAY)
         raise said from None
 
 

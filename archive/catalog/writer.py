@@ -108,7 +108,9 @@ class Catalog:
         future: Future[T] = Future()
         self._inbox.put(_Item(lambda tx: work(tx, *args, **kwargs), future))
         # Shielded: the write happens whether or not its caller is cancelled meanwhile.
-        return await asyncio.shield(asyncio.wrap_future(future))
+        written = asyncio.wrap_future(future)
+        written.add_done_callback(_heard)
+        return await asyncio.shield(written)
 
     async def read(
         self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -214,3 +216,9 @@ class Catalog:
         finally:
             tx.connection.execute("RELEASE one")
         return True
+
+
+def _heard(written: asyncio.Future[Any]) -> None:
+    """Take note of an error, for a caller who was cancelled meanwhile and does not."""
+    if not written.cancelled():
+        written.exception()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+import signal
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
+from tests.acceptance.on_server import OnServer
 from tests.acceptance.proof import assert_archive_is_true
-from tests.acceptance.vault import COMMAND, Vault, until
+from tests.acceptance.vault import until
 from tests.postgresql import running_server
 from tests.provider import running_provider
 
@@ -19,31 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.postgresql import Server
-    from tests.provider import Provider
-
-
-class OnServer(Vault):
-    """A vault whose catalog is on a server."""
-
-    def __init__(self, folder: Path, provider: Provider, url: str) -> None:
-        self.url = url
-        super().__init__(folder, provider)
-        self.configure(catalog={"url": url})
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Read from the catalog; nothing while there is none, or no server."""
-        try:
-            with psycopg.connect(self.url) as line:
-                return line.execute(sql.encode()).fetchall()
-        except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
-            return []
-
-    def as_host(self, name: str, *words: str) -> list[str]:
-        """Return the line that runs a command as on a machine of that name, where we may."""
-        line = [str(COMMAND), *words]
-        if os.geteuid():
-            return line
-        return ["unshare", "--uts", "sh", "-c", f'hostname {name}; exec "$@"', "sh", *line]
 
 
 @pytest.fixture
@@ -56,7 +32,7 @@ def vault(tmp_path: Path, postgresql: Server) -> Iterator[OnServer]:
         vault.end_queue()
 
 
-def doctored(vault: Vault) -> dict[str, str]:
+def doctored(vault: OnServer) -> dict[str, str]:
     """Return what doctor finds of the catalog."""
     checks = json.loads(vault.run("doctor", "--json").out)
     return {one["check"]: one["result"] for one in checks if one["group"] == "catalog"}
@@ -140,4 +116,23 @@ def test_two_hosts_share_it_and_its_server_is_restarted(tmp_path: Path) -> None:
         if not os.geteuid():
             hosts = {host for (host,) in vault.rows("SELECT DISTINCT host FROM processes")}
             assert hosts == {"one", "two"}
+        vault.end_queue()
+
+
+def test_a_worker_that_begins_while_the_server_is_away_is_started_again(tmp_path: Path) -> None:
+    """The run goes on once the server is back: it is not ended as one that cannot begin."""
+    options = ("--write-cdr", str(tmp_path / "calls.csv"), "--rate-limit", "0", "--calls", "100")
+    with running_server() as server, running_provider(*options) as provider:
+        vault = OnServer(tmp_path, provider, server.url(server.database()))
+        vault.good("enqueue", "cdr", "calls.csv")
+        with vault.started("work", "--drain") as work:
+            until(lambda: vault.archived() > 5, while_running=work)
+            server.stop()
+            (worker,) = work.children()
+            os.kill(worker, signal.SIGKILL)
+            until(lambda: "the worker cannot go on" in work.said, while_running=work)
+            server.start()
+            done = work.wait()
+        assert done.code == 0, done
+        assert_archive_is_true(vault)
         vault.end_queue()

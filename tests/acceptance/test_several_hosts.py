@@ -19,8 +19,8 @@ from redis import Redis
 
 from archive.timings import LEADER_S
 from jobs.leader import DISPATCHING, POLLING
+from tests.acceptance.on_server import OnServer
 from tests.acceptance.proof import recordings_of
-from tests.acceptance.test_postgresql import OnServer
 from tests.acceptance.vault import until
 from tests.month import clock
 from tests.provider import running_provider

@@ -80,9 +80,9 @@ class Running:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def wait(self) -> Done:
+    def wait(self, within_s: float = BOUND_S) -> Done:
         """Wait for its end."""
-        _, status, usage = _wait4(self.process)
+        _, status, usage = _wait4(self.process, within_s)
         return Done(status, self._out.read_text(), self._err.read_text(), usage)
 
 
@@ -256,9 +256,9 @@ def _command_line(pid: int) -> bytes:
         return b""
 
 
-def _wait4(process: subprocess.Popen[bytes]) -> tuple[int, int, float]:
+def _wait4(process: subprocess.Popen[bytes], within_s: float) -> tuple[int, int, float]:
     """Wait for a process and return its processor time as well, which `Popen` does not tell."""
-    deadline = time.monotonic() + BOUND_S
+    deadline = time.monotonic() + within_s
     while process.returncode is None:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:

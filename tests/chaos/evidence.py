@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from archive.layout import CHECKSUMS, MANIFEST
+from archive.roots import MARK_FILE
 from tests.acceptance.proof import checksum_faults, checksummed
 from tests.chaos.judge import Evidence, Failure, Stored
 from tests.provider import KEY, TOKEN
@@ -89,7 +90,7 @@ def _strays(root: Path) -> Iterator[str]:
     """Name what lies below the root and is neither a recording nor a file of the format."""
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if path.is_dir() or name.startswith(".quarantine/"):
+        if path.is_dir() or name == MARK_FILE or name.startswith(".quarantine/"):
             continue
         if name.startswith("main/") and (
             path.suffix in {*_AUDIO, ".json"} or path.name in {CHECKSUMS, MANIFEST}

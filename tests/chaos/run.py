@@ -107,7 +107,11 @@ class _Run:
         self._truth = provider.truth()
         self._plan = draw_plan(options.seed, kills=options.kills, flushes=options.flushes)
         self._vault = vault = Vault(folder, provider)
-        _configure(vault, options.minute)
+        vault.configure(
+            readiness=readiness(options.minute),
+            archive={"min_free": "1MiB"},
+            worker={"processes": 3, "downloads": 8, "batch": 40},
+        )
         self._crew = crew = Crew(vault)
         self._disk = _disk(vault, crew, self._truth)
         stack.callback(self._leave)
@@ -119,7 +123,7 @@ class _Run:
         stack.callback(self._holds.release)
         self._watch = Watch(vault)
         waves = _waves(folder, waves_of(self._plan), late=options.calls // 8)
-        self._in_exports = _told(waves)
+        self._in_exports = objects_told(waves)
         self._actor = Actor(
             vault,
             crew=crew,
@@ -221,16 +225,12 @@ class _Run:
             self._disk.close()
 
 
-def _configure(vault: Vault, minute: float) -> None:
-    """Set callvault up for a provider whose minutes last ``minute`` seconds."""
+def readiness(minute: float) -> dict[str, object]:
+    """Return the settings of readiness for a provider whose minutes last ``minute`` seconds."""
     # The defaults in minutes; the time between late looks is shortened further, for those of a
     # month ago wait for nothing.
     minutes = {"first_look": 1.433, "window": 15, "recheck": 1, "give_up_after": 60}
-    vault.configure(
-        readiness={name: f"{round(1000 * minute * long)}ms" for name, long in minutes.items()},
-        archive={"min_free": "1MiB"},
-        worker={"processes": 3, "downloads": 8, "batch": 40},
-    )
+    return {name: f"{round(1000 * minute * long)}ms" for name, long in minutes.items()}
 
 
 def _disk(vault: Vault, crew: Crew, truth: Sequence[Mapping[str, Any]]) -> Disk:
@@ -252,7 +252,7 @@ def _waves(folder: Path, count: int, *, late: int) -> list[Path]:
     return paths
 
 
-def _told(exports: Iterable[Path]) -> frozenset[str]:
+def objects_told(exports: Iterable[Path]) -> frozenset[str]:
     """Return the object names of all recordings that exports tell of."""
     return frozenset(name for path in exports for name in _OBJECT.findall(path.read_text()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,29 @@ async def test_a_write_goes_on_when_its_caller_is_cancelled(where: str | Path) -
         await first
         await catalog.write(note, "b")
         assert await catalog.read(noted) == ["a", "b"]
+
+
+async def test_nobody_has_to_hear_of_a_write_whose_caller_was_cancelled(
+    where: str | Path,
+) -> None:
+    """That it failed is said to nobody: it is no error that was overlooked."""
+    overlooked: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: overlooked.append(told))
+    async with opened(where) as catalog:
+        gate = Gate()
+        held = asyncio.create_task(catalog.write(gate))
+        await asyncio.to_thread(gate.begun.wait, 30)
+        failing = asyncio.create_task(catalog.write(note, "a", fail=True))
+        await asyncio.wait([failing], timeout=0)
+        failing.cancel()
+        await asyncio.wait([failing])
+        gate.go.set()
+        await held
+        await catalog.write(note, "b")
+        assert await catalog.read(noted) == ["b"]
+    del failing
+    gc.collect()
+    assert overlooked == []
 
 
 async def test_closing_writes_what_was_asked_for(where: str | Path) -> None:

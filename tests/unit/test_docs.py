@@ -32,6 +32,7 @@ from jobs.recording import _about
 from jobs.targets import Target
 from sandbox.__main__ import main as sandbox_command
 from tests.chaos.__main__ import main as chaos_command
+from tests.cluster.__main__ import main as cluster_command
 from worker import sections, settings, values
 from worker.cli import cli
 from worker.sending.section import Report
@@ -204,6 +205,13 @@ def test_each_option_of_a_chaos_run_stands_in_its_page() -> None:
     rows = _table(_parts(_read("docs/chaos.md"))["The report"])
     written = {option.split()[0] for row in rows for option in re.findall(r"`(--[^`]+)`", row[0])}
     assert written == _options(chaos_command)
+
+
+def test_each_option_of_a_run_on_a_cluster_stands_in_its_page() -> None:
+    """docs/cluster.md has every option of ``python -m tests.cluster``, and no others."""
+    rows = _table(_parts(_read("docs/cluster.md"))["What is checked"])
+    written = {option.split()[0] for row in rows for option in re.findall(r"`(--[^`]+)`", row[0])}
+    assert written == _options(cluster_command)
 
 
 def test_each_condition_of_a_chaos_run_stands_in_its_page() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from archive.catalog import postgresql as module
 from archive.catalog.database import name_of, open_database
+from archive.catalog.postgresql_line import said_as_ours
 from archive.catalog.sqlite import SqliteDatabase
 from archive.errors import CatalogError, Exit
 from tests.postgresql import running_server
@@ -251,3 +252,22 @@ def test_long_results_come_in_parts(books: Books) -> None:
         with closing(tx.stream("find_calls", **query)) as rows:
             assert next(rows)["sid"] == f"{0:032}"
     assert books.balance().known == 2_500
+
+
+@pytest.mark.parametrize(
+    ("error", "is_away"),
+    [
+        (psycopg.OperationalError("connection timeout expired"), True),
+        (psycopg.errors.AdminShutdown("terminating connection"), True),
+        (psycopg.errors.CannotConnectNow("starting up"), True),
+        (psycopg.errors.DiskFull("could not extend file"), False),
+        (psycopg.errors.UndefinedTable("no such table"), False),
+    ],
+)
+def test_a_server_that_is_away_is_told_from_one_that_refuses(
+    error: psycopg.Error, *, is_away: bool
+) -> None:
+    """Whoever begins just then is started again later, and is not given up."""
+    with pytest.raises(CatalogError) as told, said_as_ours("there", "reading"):
+        raise error
+    assert told.value.is_away == is_away

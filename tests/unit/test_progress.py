@@ -12,7 +12,7 @@ from archive.catalog.balance import Tally
 from archive.catalog.pauses import Paused
 from archive.waits import Wait
 from tests.unit.books import NOW
-from worker.progress import BarProgress, LogProgress, RunState
+from worker.progress import BarProgress, LogProgress, RunState, rest_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,3 +180,13 @@ def test_a_bar_that_never_began_is_no_trouble(capsys: pytest.CaptureFixture[str]
 def test_only_a_bar_wants_the_log_quiet() -> None:
     """Lines would tear it apart."""
     assert (BarProgress().wants_quiet, LogProgress().wants_quiet) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("took_s", "rest_s"), [(0.001, 0.25), (1.0, 9.0), (3.0, 27.0), (60.0, 30.0), (3600.0, 30.0)]
+)
+def test_counting_takes_a_tenth_of_the_time_and_no_rest_is_long(
+    took_s: float, rest_s: float
+) -> None:
+    """A look of a minute waited for something: it does not keep a drain from its end for nine."""
+    assert rest_s == rest_after(took_s)

@@ -17,6 +17,7 @@ from archive.forecast import describe
 from archive.hours import ALWAYS
 from archive.tallies import REQUESTS
 from worker.live.facts import MINUTES, Counted, Facts, Pace, Working
+from worker.progress import rest_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,8 +36,6 @@ _WINDOW_S: Final = 60.0
 _LEAST_S: Final = 2.5
 """Too short a time to tell a rate from: processes write their counts every three seconds."""
 _LAST: Final = 20
-_SHARE: Final = 9
-"""How many times as long as counting took nothing is counted."""
 
 
 class Rate:
@@ -150,7 +149,7 @@ class Gatherer:
             at=now, states=tally.states, backlogs=tuple(backlogs), risks=tuple(found)
         )
         ended_s = self._timer()
-        self._count_after_s = ended_s + _SHARE * (ended_s - began_s)
+        self._count_after_s = ended_s + rest_after(ended_s - began_s)
         return self._counted
 
     def _pace(self, tx: Tx, now: datetime) -> Pace:
