@@ -18,6 +18,7 @@ from archive.waits import waiting_text
 from worker.completion import complete_account
 from worker.opening import open_to_look
 from worker.screen import BAD, GOOD, WARNING, painted
+from worker.statedisk import met_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +140,7 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
         CatalogError: the catalog cannot be read.
     """
     with _read(settings) as (tx, now):
-        return troubles.troubles(tx, now), troubles.beating(tx, now)
+        return [*met_here(settings, now), *troubles.troubles(tx, now)], troubles.beating(tx, now)
 
 
 def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:
@@ -171,7 +172,7 @@ def read_waiting(settings: Settings, *, account: str | None = None) -> str:
     accounts = _chosen(settings, account)
     with _read(settings) as (tx, now):
         found = balance.waits(tx, [one.name for one in accounts], now)
-    return waiting_text(found, (), now=now, zone=accounts[0].zone)
+    return waiting_text(found, (), zone=accounts[0].zone)
 
 
 def status_document(

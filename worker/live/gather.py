@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.database import Database, Tx
+    from archive.catalog.troubles import Trouble
     from archive.catalog.watch import Worker
     from archive.clock import Clock
     from archive.hours import Backfill
@@ -61,7 +62,10 @@ class Rate:
 
 
 class Gatherer:
-    """Looks into the catalog again and again; for one thread at a time."""
+    """Looks into the catalog again and again; for one thread at a time.
+
+    ``here`` tells what is met on this host and stands in no catalog.
+    """
 
     def __init__(
         self,
@@ -71,7 +75,9 @@ class Gatherer:
         timer: Callable[[], float] = time.monotonic,
         *,
         backfill: Backfill = ALWAYS,
+        here: Callable[[datetime], tuple[Trouble, ...]] = lambda _: (),
     ) -> None:
+        self._here = here
         self._database = database
         self._accounts = {account.name: account for account in accounts}
         self._clock = clock
@@ -99,7 +105,10 @@ class Gatherer:
             if self._last is None:
                 raise
             self._last = msgspec.structs.replace(
-                self._last, at=self._clock(), mistake=error.message
+                self._last,
+                at=(now := self._clock()),
+                mistake=error.message,
+                troubles=self._here(now) or self._last.troubles,
             )
         return self._last
 
@@ -127,7 +136,7 @@ class Gatherer:
                     for one in pauses.pauses(tx)
                     if not one.scope.startswith("account:") or one.scope in scopes
                 ),
-                troubles=tuple(troubles.troubles(tx, now)),
+                troubles=(*self._here(now), *troubles.troubles(tx, now)),
                 last=tuple(watch.last_in_vain(tx, names, _LAST)),
             )
 
