@@ -14,7 +14,7 @@ from archive.tallies import CALLBACKS, CALLBACKS_TAKEN, Tallies
 from jobs.spool import waiting_bytes
 from worker.exposition import CONTENT_TYPE, Disks, Reading, exposition
 from worker.opening import open_to_look
-from worker.places import host_name
+from worker.places import host_name, troubles_here
 from worker.tallying import write_tallies
 from worker.timers import enabled_timers
 from worker.version import VERSION
@@ -90,7 +90,7 @@ class Reader:
             with database.read() as tx:
                 accounts.append(metrics.of_account(tx, account, now, self._settings.backfill))
         with database.read() as tx:
-            rest = metrics.of_all(tx, now)
+            rest = metrics.of_all(tx, now, troubles_here(tx, self._settings, now))
         self._count_books(database)
         return Reading(
             at=now,

@@ -31,6 +31,7 @@ from worker.commands.options import (
     read_troubles,
     read_waiting,
     status_document,
+    warn_where_root_is_missing,
 )
 from worker.commands.sources import read_sources, source_lines
 from worker.commands.watching import watch
@@ -204,6 +205,7 @@ def _whole(
     counted, held = read_balance(settings, account=name, day=day)
     accounts = [a for a in settings.accounts.values() if name in {None, a.name}]
     sources = read_sources(settings, accounts, day=day, now=system_clock())
+    warn_where_root_is_missing(settings)
     if form == "json":
         document = _report_document(counted, held)
         text = json_line({**document, "day": day, "account": name, "sources": sources})

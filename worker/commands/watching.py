@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archive.errors import InputError
 from worker.opening import open_to_look
+from worker.places import troubles_here
 from worker.screen import console_on
 from worker.values import parse_duration
 
@@ -31,7 +32,13 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
     accounts = [one for name, one in settings.accounts.items() if account in {None, name}]
     database = open_to_look(settings)
     try:
-        look = Gatherer(database, accounts, database.clock, backfill=settings.backfill).look
+        look = Gatherer(
+            database,
+            accounts,
+            database.clock,
+            backfill=settings.backfill,
+            met=lambda tx, now: troubles_here(tx, settings, now),
+        ).look
         zone = accounts[0].zone
         asyncio.run(_watch(look, every_s=every_s, zone=zone, as_json=as_json))
     finally:

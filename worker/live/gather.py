@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from archive.accounts import Account
     from archive.catalog.database import Database, Tx
+    from archive.catalog.troubles import Trouble
     from archive.catalog.watch import Worker
     from archive.clock import Clock
     from archive.hours import Backfill
@@ -71,12 +72,14 @@ class Gatherer:
         timer: Callable[[], float] = time.monotonic,
         *,
         backfill: Backfill = ALWAYS,
+        met: Callable[[Tx, datetime], Sequence[Trouble]] = troubles.troubles,
     ) -> None:
         self._database = database
         self._accounts = {account.name: account for account in accounts}
         self._clock = clock
         self._timer = timer
         self._backfill = backfill
+        self._met = met
         self._began = clock()
         self._requests = Rate()
         self._of_workers: dict[str, Rate] = {}
@@ -127,7 +130,7 @@ class Gatherer:
                     for one in pauses.pauses(tx)
                     if not one.scope.startswith("account:") or one.scope in scopes
                 ),
-                troubles=tuple(troubles.troubles(tx, now)),
+                troubles=tuple(self._met(tx, now)),
                 last=tuple(watch.last_in_vain(tx, names, _LAST)),
             )
 
