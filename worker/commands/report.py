@@ -44,7 +44,7 @@ from worker.screen import BAD, WARNING, painted
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from archive.catalog.balance import Balance
     from archive.catalog.pauses import Paused
@@ -55,6 +55,13 @@ if TYPE_CHECKING:
 _YEARS = range(1900, 2200)
 """Before and after these, the day before or after a day may be none."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _settings_to_send(config: Path | None, environment: Mapping[str, str]) -> Settings:
+    # Who only looks at a report does not wait for what sends it.
+    from worker.sending.unread import settings_to_send  # noqa: PLC0415
+
+    return settings_to_send(config, environment)
 
 
 @click.command()
@@ -101,7 +108,7 @@ def status(
     return _code(counted)
 
 
-@click.command(cls=Noted, only="send")
+@click.command(cls=Noted, only="send", load=_settings_to_send)
 @account_option
 @click.option(
     "--day",
