@@ -37,8 +37,16 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
 setup: $(VENV)/dev.done ## Set up the virtual environment with everything a developer needs
 
 PREFIX ?= /opt/callvault
+define CHECK_PREFIX
+@case "$(PREFIX)" in \
+  /*[!/]*) ;; \
+  *) echo "PREFIX='$(PREFIX)' is no folder to install into: nothing was done." >&2; \
+     echo "Give a whole path: make install PREFIX=/opt/callvault" >&2; exit 2;; esac
+endef
+
 .PHONY: install
 install: ## Install into a virtual environment of its own, PREFIX=/opt/callvault: what was locked, not editable
+	$(CHECK_PREFIX)
 	$(CHECK_PYTHON)
 	umask 022 && $(PYTHON) -m venv "$(PREFIX)"
 	umask 022 && "$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt

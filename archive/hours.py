@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from zoneinfo import ZoneInfo
 
-_HOURS: Final = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)\Z"
+_HOURS: Final = r"^(?!(..:..)-\1)([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)\Z"
+"""Not of no length: that could be meant for a whole day, or for no time at all."""
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY: Final = timedelta(days=1)
 _TICK: Final = timedelta(microseconds=1)
@@ -27,7 +28,11 @@ _WEEK: Final = timedelta(days=8)
 """Within this a rule has done all that it can: a week, and a clock that was changed."""
 
 Window = Annotated[
-    str, Meta(pattern=_HOURS, description='hours such as "22:00-06:00" or "13:00-14:30"')
+    str,
+    Meta(
+        pattern=_HOURS,
+        description='hours such as "22:00-06:00" or "13:00-14:30", all day "00:00-24:00"',
+    ),
 ]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -166,8 +171,6 @@ def _holds(window: str, clock: time) -> bool:
     begin, end = (_time(text) for text in window.split("-"))
     if end == time.min:  # midnight, as 24:00 or 00:00
         return clock >= begin
-    if begin == end:
-        return True
     if begin < end:
         return begin <= clock < end
     return clock >= begin or clock < end

@@ -229,7 +229,7 @@ def _listen(host: str, port: int, name: str) -> socket.socket:
         return serving.listen(host, port)
     except OSError as error:
         option = name.replace("_", "-")
-        raise click.ClickException(f"--{option} {port} on {host}: {error.strerror}") from None
+        raise options.Refused(f"--{option} {port} on {host}: {serving.why_not(error)}") from None
 
 
 def _write_cdr(given: Options, provider: Provider, recording_host: str) -> dict[str, object]:
@@ -240,7 +240,7 @@ def _write_cdr(given: Options, provider: Provider, recording_host: str) -> dict[
     try:
         rows = export.write(path, given["family"], provider, recording_host, datetime.now(UTC))
     except OSError as error:
-        raise click.ClickException(f"--write-cdr {path}: {error.strerror}") from None
+        raise options.Refused(f"--write-cdr {path}: {error.strerror}") from None
     return {"cdr": {"file": str(path), "family": given["family"].value, "rows": rows}}
 
 

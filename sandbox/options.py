@@ -32,6 +32,12 @@ class Choice(click.Choice[Member]):
         return str(choice)
 
 
+class Refused(click.ClickException):
+    """What the command line asks for cannot be had: a port, or a file."""
+
+    exit_code = 2
+
+
 def duration(text: str) -> timedelta:
     """Read ``90s``, ``30m``, ``12h`` or ``2d``; a bare number is seconds."""
     return timedelta(seconds=_measured(text, _SECONDS, "a duration such as 90s, 30m, 12h or 2d"))

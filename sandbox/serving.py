@@ -1,6 +1,7 @@
 """Listening on the three ports, and ending: at a signal, or when standard input closes."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -16,11 +17,33 @@ _STDIN_BYTES = 4_096
 # How long an answer that is being sent may take when the end has come.
 _GRACE_SECONDS = 0.1
 
+_WHY_NOT = {
+    errno.EADDRINUSE: (
+        "another program has this port",
+        "name another one, or 0 for any free one; a sandbox that still runs may have it",
+    ),
+    errno.EACCES: ("only root may have this port", "name one from 1024 on, or 0 for any free one"),
+    errno.EADDRNOTAVAIL: (
+        "this machine has no such address",
+        "name one of its own, such as 127.0.0.1",
+    ),
+}
+"""What goes wrong with a port, and what to do, by the number of the error."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Take a port (0: any free one) on a host; OSError where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def why_not(error: OSError) -> str:
+    """Say why a port cannot be had, and what to do about it."""
+    number = error.errno or 0
+    if number < 0:  # what getaddrinfo says of names; the system's own numbers are above
+        return "no such host is known\n  hint: name one of this machine's, such as 127.0.0.1"
+    told, hint = _WHY_NOT.get(number, ("", "name another port, or 0 for any free one"))
+    return f"{told or os.strerror(number)}\n  hint: {hint}"
 
 
 def address(listener: socket.socket) -> str:

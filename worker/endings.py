@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from archive.errors import CallvaultError, Exit
+from worker.outputs import DISK
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 128 + signal.SIGINT
 READER_GONE: Final = 128 + signal.SIGPIPE
 """What a shell sees of a program that a closed pipe ended."""
-_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def prepare_streams() -> None:
@@ -60,7 +59,7 @@ def code_of(error: BaseException) -> int:
         case CallvaultError():
             say(error)
             code = error.exit_code
-        case OSError() if error.errno in _DISK:
+        case OSError() if error.errno in DISK:
             click.echo(f"callvault: writing the output: {error.strerror}", err=True)
             # Else the interpreter tries once more at its end, and ends with its own code (120).
             _to_nowhere(1)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from archive.belonging import Wanted, open_catalog
 from archive.catalog.writer import Catalog
+from archive.errors import NoCatalogError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from archive.catalog.database import Database
     from worker.settings import Settings
 
@@ -33,6 +41,36 @@ def open_to_work(settings: Settings, *, for_import: bool = False) -> Database:
     """
     where, root = settings.catalog.url, settings.archive.root
     return open_catalog(where, root, Wanted.WORK, for_import=for_import)
+
+
+@contextmanager
+def rehearsed(settings: Settings, *, dry_run: bool) -> Iterator[Settings]:
+    """Yield settings for what counts calls: those given, or where no catalog is there yet, others.
+
+    A dry run before the first calls are known counts by an empty catalog in a folder of its own,
+    with a queue that it keeps there, and both are gone at the end.
+
+    Raises:
+        LostCatalogError, CatalogError: as for `open_to_look`.
+    """
+    if not dry_run or _has_catalog(settings):
+        yield settings
+        return
+    with TemporaryDirectory(prefix="callvault-", ignore_cleanup_errors=True) as folder:
+        replace = msgspec.structs.replace
+        yield replace(
+            settings,
+            catalog=replace(settings.catalog, url=f"sqlite:///{folder}/catalog.db"),
+            queue=replace(settings.queue, state=Path(folder)),
+        )
+
+
+def _has_catalog(settings: Settings) -> bool:
+    try:
+        check_catalog(settings)
+    except NoCatalogError:
+        return False
+    return True
 
 
 def check_catalog(settings: Settings) -> None:

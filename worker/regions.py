@@ -173,7 +173,7 @@ def choose(answers: Sequence[Answer], wished: str | None) -> Region:
     if found:
         raise InputError(
             f"several regions know this account: {', '.join(map(str, found))}",
-            hint="say which one its calls are made in: --region",
+            hint="say which one its calls are made in: --region, or one --api-base alone",
         )
     raise _trouble(answers)
 

@@ -102,7 +102,14 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
     downloads: Annotated[int, Meta(ge=1, le=512)] = 32
     batch: Annotated[int, Meta(ge=1, le=100)] = 100
     limit_rate: Rate = Rate(0)
-    host: Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    host: Annotated[
+        str,
+        Meta(
+            max_length=100,
+            pattern=r"^[A-Za-z0-9._-]*\Z",
+            description="up to 100 letters, digits, '.', '_' or '-'",
+        ),
+    ] = ""
 
     @property
     def rate_of_process(self) -> float:

@@ -7,13 +7,10 @@ Keys and tokens are read by `worker.secrets`, never from the file.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -21,7 +18,6 @@ from archive import retention, selection
 from archive.accounts import Account
 from archive.catalog.database import file_of, is_on_a_server
 from archive.errors import InputError, SettingsError
-from archive.hosts import is_loopback
 from archive.hours import Backfill
 from archive.polling import Poll
 from archive.readiness import Readiness
@@ -33,6 +29,9 @@ from worker.values import (
     convert,
     is_one_of_many,
     is_secret_like,
+    read_account_name,
+    read_base,
+    read_zone,
     required,
     shown,
 )
@@ -48,7 +47,6 @@ SEARCHED: Final = (Path("config.toml"), Path("/etc/callvault/config.toml"))
 
 _NO_VARIABLE: Final = "\0"
 """The beginning of no variable's name."""
-_ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -372,9 +370,10 @@ class _Reader:
         self, name: str, table: dict[str, Any], variables: dict[str, str]
     ) -> Account | None:
         where = f"accounts.{name}"
-        if not _ACCOUNT_NAME.fullmatch(name):
-            allowed = "a name is 1 to 32 lower-case letters, digits, '-' and '_'"
-            self._mistake(where, None, allowed)
+        try:
+            read_account_name(name)
+        except ValueError as error:
+            self._mistake(where, None, str(error))
             return None
         if (twin := variables.setdefault(name.replace("-", "_"), name)) != name:
             self._mistake(where, None, f"its environment variables are those of {twin!r}, too")
@@ -391,14 +390,12 @@ class _Reader:
         return account
 
     def _check_account(self, where: str, account: Account) -> None:
-        try:
-            ZoneInfo(account.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            allowed = "a zone of the tz database, such as Asia/Kolkata"
-            self._mistake(f"{where}.timezone", account.timezone, allowed)
-        if not _is_safe_base(account.api_base):
-            allowed = "https://HOST (plain http only to this machine itself)"
-            self._mistake(f"{where}.api_base", account.api_base, allowed)
+        for key, read in (("timezone", read_zone), ("api_base", read_base)):
+            value = getattr(account, key)
+            try:
+                read(value)
+            except ValueError as error:
+                self._mistake(f"{where}.{key}", value, str(error))
 
     def _check_password(self) -> None:
         table = self._document.get("catalog", {})
@@ -426,12 +423,3 @@ class _Reader:
             catalog=replace(settings.catalog, url=url),
             archive=replace(settings.archive, root=self._base / settings.archive.root),
         )
-
-
-def _is_safe_base(url: str) -> bool:
-    try:
-        base = urlsplit(url)
-        _ = base.port
-    except ValueError:
-        return False
-    return bool(base.hostname) and (base.scheme == "https" or is_loopback(base.hostname or ""))

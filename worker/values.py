@@ -6,9 +6,12 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from archive.hosts import is_loopback
 from worker.redact import clean_text
 
 _SECRET_LIKE: Final = re.compile(r"(?i)api_?key|token|secret|passw")
@@ -24,6 +27,8 @@ _PLAIN: Final[dict[Any, str]] = {
     bool: "true or false, without quotes",
     str: 'a text in quotes, such as "name"',
 }
+_ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_BASE: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?", re.ASCII)
 _SIZE_UNITS: Final = {
     **{unit: 1000**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))},
@@ -111,6 +116,49 @@ def parse_rate(raw: object) -> Rate:
     except ValueError:
         pass
     raise ValueError('bytes a second such as "10MiB" or "500k", 16 KiB at least; 0 for no limit')
+
+
+def read_zone(text: str) -> ZoneInfo:
+    """Read the name of a zone.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("a zone of the tz database, such as Asia/Kolkata") from error
+
+
+def read_account_name(text: str) -> str:
+    """Read what an account is called in the settings.
+
+    Raises:
+        ValueError: it cannot be called so.
+    """
+    if not _ACCOUNT_NAME.fullmatch(text):
+        raise ValueError("a name is 1 to 32 lower-case letters, digits, '-' and '_'")
+    return text
+
+
+def read_base(text: str) -> str:
+    """Read the address of an API, to which the key goes.
+
+    Raises:
+        ValueError: it is none, or others could read along.
+    """
+    if not _is_safe_base(text) or not _BASE.fullmatch(text):
+        raise ValueError("https://HOST (plain http only to this machine itself)")
+    return text
+
+
+def _is_safe_base(url: str) -> bool:
+    try:
+        base = urlsplit(url)
+        _ = base.port
+    except ValueError:
+        return False
+    return bool(base.hostname) and (base.scheme == "https" or is_loopback(base.hostname or ""))
 
 
 def _parse_path(raw: object) -> Path:

@@ -90,12 +90,9 @@ class Shell:
         """Run a command; return its exit code and what was printed meanwhile.
 
         Of several commands it is the code of the first that failed.
-        One in the background has printed a line when this returns: it is ready then.
         """
         before = len(self._printed)
         self._type(command)
-        if command.rstrip().endswith("&"):
-            self._until(lambda: len(self._printed) > before)
         self._type(f'echo "{_DONE} $?"\n')
         self._until(lambda: any(line.startswith(_DONE) for line in self._printed[before:]))
         *printed, last = self._printed[before:]

@@ -101,14 +101,15 @@ def test_nothing_is_overwritten(bare: Vault, kind: str) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["--sid", "a b"], "accounts.main.sid"),
-        (["--sid", "acme1", "--root", "a\udcffb"], "cannot be written"),
-        (["--sid", "acme1", "--min-free", "some"], "archive.min_free"),
-        (["--sid", "acme1", "--name", "No!"], "cannot be written"),
+        (["--sid", "a b"], "--sid 'a b': 1 to 64 letters"),
+        (["--sid", "acme1", "--root", "a\udcffb"], "text in UTF-8"),
+        (["--sid", "acme1", "--min-free", "some"], "--min-free 'some': a size"),
+        (["--sid", "acme1", "--name", "x y"], "--name 'x y': a name is"),
+        (["--sid", "acme1", "--api-base", NOBODY], "--region and --api-base exclude each other"),
     ],
 )
 def test_a_choice_that_cannot_be_is_told(bare: Vault, words: list[str], named: str) -> None:
-    """As a mistake in the settings would be, before anything is written."""
+    """By the option's own name, before anything is written."""
     done = bare.run("init", "--retention-days", "30", "--region", "mumbai", "--no-check", *words)
 
     done.says(2, named)
@@ -124,7 +125,7 @@ def test_a_choice_that_cannot_be_is_told(bare: Vault, words: list[str], named: s
         ("wrong", ["right", "right"], 7, ["no region accepts", "401", "--no-check"]),
         (TOKEN, [NOBODY, NOBODY], 5, ["no region can be reached", "--no-check"]),
         ("wrong", [NOBODY, "right"], 5, ["no region answered", "401", "cannot be reached"]),
-        (TOKEN, ["http://example.org", "right"], 2, ["api_base"]),
+        (TOKEN, ["http://example.org", "right"], 2, ["--api-base 'http://example.org': https://"]),
     ],
 )
 def test_the_regions_are_asked_who_knows_the_account(
@@ -150,6 +151,31 @@ def test_the_regions_are_asked_who_knows_the_account(
         text = (bare.folder / "config.toml").read_text(encoding="utf-8")
         assert f'api_base = "{provider.api_base}"' in text
         assert not {KEY, token} & set(re.findall(r"[\w-]+", text + done.out + done.err))
+
+
+def test_a_wrong_option_is_told_before_anybody_is_asked(bare: Vault, provider: Provider) -> None:
+    """The provider hears nothing of a run that could not write its settings."""
+    provider.reset()
+    words = ("--sid", "sandbox1", "--retention-days", "-3", "--api-base", provider.api_base)
+
+    done = bare.run("init", *words, EXOTEL_API_TOKEN=TOKEN)
+
+    done.says(2, "--retention-days '-3': a whole number from 1 to 36500")
+    assert provider.stats()["api_requests"] == 0
+
+
+def test_an_address_of_one_s_own_is_written_unasked(bare: Vault) -> None:
+    """With --no-check, as it was given."""
+    bare.good("init", *GIVEN, "--no-check", "--api-base", NOBODY)
+
+    assert f'api_base = "{NOBODY}"' in (bare.folder / "config.toml").read_text(encoding="utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_told_first(bare: Vault) -> None:
+    """Before the options that are missing, and so before any question."""
+    (bare.folder / "taken").write_text("", encoding="utf-8")
+
+    bare.run("--config", "taken/config.toml", "init").says(2, "is no folder in which we may")
 
 
 def converse(vault: Vault, *answers: tuple[str, str], **environment: str) -> tuple[int, str]:
@@ -193,9 +219,12 @@ def test_on_a_terminal_it_asks(bare: Vault, provider: Provider) -> None:
         ("API token", TOKEN),
         ("Days until", "0"),
         ("Days until", "90"),
-        ("Zone", ""),
-        ("Folder for recordings", "calls"),
-        ("Folder for catalog", ""),
+        ("Zone", "Asia/Kolkatta"),
+        ("a zone of the tz database", ""),
+        ("Folder for recordings", "~nobody-of-this-name/calls"),
+        ("nobody here is called so", "calls"),
+        ("Folder for catalog", "my state"),
+        ("a path without blanks", ""),
         ("Room to be left free", "2GiB"),
         ("Worker processes", "1"),
         ("Receive the provider's callbacks", "y"),

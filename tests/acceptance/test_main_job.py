@@ -68,6 +68,18 @@ def test_both_exports_and_all_urls_lead_to_the_same_files(
     assert {"total": len(recorded), "distinct": len(recorded)} == counts["downloads"]
 
 
+def test_a_drain_of_nothing_says_that_no_call_is_known(begin: Callable[..., Vault]) -> None:
+    """Else balanced books of no call would look like a night that went well."""
+    vault = begin("--calls", "1", "--mix", "clean")
+
+    empty = vault.good("work", "--drain")
+    vault.good("enqueue", "cdr", "calls.csv")
+    full = vault.good("work", "--drain")
+
+    assert "NO CALL IS KNOWN YET: make some known by callvault enqueue" in empty.out
+    assert "NO CALL" not in full.out
+
+
 def test_reasons_tell_why_a_call_has_no_recording(begin: Callable[..., Vault]) -> None:
     """Unanswered, too short and not recorded: each call's reason is that of its kind."""
     vault = begin("--calls", "100", "--bytes", "4000")

@@ -290,11 +290,28 @@ def test_wrong_options_are_usage_errors(options: tuple[str, ...]) -> None:
 
 
 def test_a_port_in_use_is_one_message() -> None:
-    """A port that cannot be had ends with a message that names the option."""
+    """A port that cannot be had ends with plain words that name the option, and what to do."""
     with running("--calls", "5") as sandbox:
         port = sandbox.ready["api_base"].rpartition(":")[2]
         done = subprocess.run(  # noqa: S603 - our own command
             command("--port", port), capture_output=True, text=True, check=False, cwd=ROOT
         )
-    assert done.returncode == 1
-    assert f"--port {port} on 127.0.0.1" in done.stderr
+    assert done.returncode == 2
+    expected = f"Error: --port {port} on 127.0.0.1: another program has this port\n  hint: name "
+    assert done.stderr.startswith(expected)
+    assert "attempting" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("192.0.2.1", "this machine has no such address\n  hint: name one of its own"),
+        ("no.such.host.invalid", "no such host is known\n  hint: name one of this machine's"),
+    ],
+)
+def test_a_host_that_is_not_this_machine_is_one_message(host: str, expected: str) -> None:
+    """In plain words, by the option's name."""
+    words = command("--calls", "5", "--host", host)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603 - our own command
+    assert done.returncode == 2
+    assert expected in done.stderr

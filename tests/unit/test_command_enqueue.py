@@ -38,7 +38,7 @@ def test_an_export_is_counted_and_its_bad_rows_are_named(
     """With file and line, apart from the result; a second time all is known."""
     result = terminal.run("enqueue", "cdr", str(export))
     assert result.return_value == 0
-    assert result.stdout == ("5 rows read: 3 calls new, 1 already known, 1 rows rejected\n")
+    assert result.stdout == ("5 rows read: 3 calls new, 1 already known, 1 row rejected\n")
     assert result.stderr.startswith(f"{export}:4: ")
     (_, note) = result.stderr.splitlines()
     assert "rejected rows are in" in note
@@ -80,7 +80,7 @@ def test_bare_sids_are_taken_from_the_command_line(books: Books, terminal: Termi
     """What is no Sid is named and stops nothing; the same one twice is one call."""
     result = terminal.run("enqueue", "sids", SIDS[0], "../etc", SIDS[0])
     assert result.return_value == 0
-    assert result.stdout == "3 Sids: 1 calls new, 1 already known, 1 rows rejected\n"
+    assert result.stdout == "3 Sids: 1 call new, 1 already known, 1 row rejected\n"
     assert result.stderr == "sids:2: '../etc' is no Sid (6 to 64 letters, digits, '-' or '_')\n"
     assert books.balance().known == 1
 
@@ -220,8 +220,8 @@ def test_a_folder_and_a_pattern_are_read_and_each_file_is_told(
     (folder / "page.csv").write_text("Name,City\na,b\n")
     result = terminal.run("enqueue", "cdr", f"{folder}/?.csv")
     assert result.stdout == "2 rows read: 2 calls new, 0 already known, 0 rows rejected\n"
-    assert [f"{folder}/{n}.csv: 1 rows read" for n in range(2)] == [
-        line.split(": 1 calls")[0] for line in result.stderr.splitlines()
+    assert [f"{folder}/{n}.csv: 1 row read" for n in range(2)] == [
+        line.split(": 1 call ")[0] for line in result.stderr.splitlines()
     ]
     error = terminal.refuses("enqueue", "cdr", str(folder), f"{folder}/*.none")
     assert "2 of 4 files" in error.message

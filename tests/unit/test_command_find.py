@@ -73,6 +73,16 @@ def test_calls_are_found_by_what_is_known(
     assert expected == sids(vault, *words)
 
 
+def test_that_nothing_is_found_is_said_to_people(vault: Vaulted) -> None:
+    """On standard error, and with 0; who reads lists, JSON, CSV or paths gets nothing but those."""
+    table = vault.terminal.run("find", "--sid", "nosuchsid")
+    assert (table.return_value, table.stdout, table.stderr) == (0, "", "no call fits\n")
+    for form in ("--json", "--paths"):
+        other = vault.terminal.run("find", "--sid", "nosuchsid", form)
+        assert (other.return_value, other.stdout, other.stderr) == (0, "", "")
+    assert not vault.terminal.run("find", "--sid", FIRST).stderr
+
+
 def test_paths_are_those_of_the_files(vault: Vaulted) -> None:
     """--paths gives files that are there, and -0 ends each with a NUL."""
     (path,) = vault.terminal.says("find", "--paths", "-0").split("\0")[:-1]

@@ -36,6 +36,14 @@ def test_room_is_held_against_what_is_to_be_left_free(free: int, expected: Resul
     assert disk.judge_space(_room(free=free * _GIB), _GIB).result is expected
 
 
+def test_room_is_told_in_units_that_fit_the_disk() -> None:
+    """A small one has no 0.0 GB free of 0.0 GB, less than 0.0 GB."""
+    small = Room(place="/srv", free=3_000_000, total=9_000_000, inodes=0, inodes_free=0)
+
+    said = disk.judge_space(small, 5_000_000).said
+    assert said.startswith("3.0 MB of 9.0 MB are free on /srv, less than min_free (5.0 MB)")
+
+
 @pytest.mark.parametrize(
     ("total", "free", "expected"),
     [

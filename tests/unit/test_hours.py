@@ -158,7 +158,18 @@ def test_a_week_of_nights_and_a_weekend_has_its_hours() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["22:00", "22-06", "24:00-06:00", "22:00-06:60", "22:00 - 06:00", "", "x22:00-06:00"]
+    "text",
+    [
+        "22:00",
+        "22-06",
+        "24:00-06:00",
+        "22:00-06:60",
+        "22:00 - 06:00",
+        "",
+        "x22:00-06:00",
+        "22:00-22:00",
+        "00:00-00:00",
+    ],
 )
 def test_what_are_no_hours_is_refused(text: str) -> None:
     """As the settings read it."""

@@ -77,7 +77,7 @@ def test_mistakes_are_told_in_plain_words(file: Path, section: str) -> None:
             "hours = '22-6'",
             (
                 "backfill.hours = '22-6': a list in brackets, each of it in quotes: hours such as "
-                '"22:00-06:00" or "13:00-14:30"'
+                '"22:00-06:00" or "13:00-14:30", all day "00:00-24:00"'
             ),
         ),
     ],

@@ -99,7 +99,7 @@ def sids(
     """Take in bare Sids; '-' reads them from standard input, one a line."""
     # Loaded here: --help takes nothing in.
     from jobs.intake import sid_rows  # noqa: PLC0415
-    from worker.commands.saying import Said, counted  # noqa: PLC0415
+    from worker.commands.saying import SIDS, Said, counted  # noqa: PLC0415
     from worker.commands.taking import open_desk  # noqa: PLC0415
 
     settings = load_settings(config, os.environ)
@@ -109,10 +109,10 @@ def sids(
     said = Said(as_json=as_json)
     with open_desk(settings, account, dry_run=dry_run) as (desk, _):
         taken = desk.take_rows(sid_rows(lines, "sids"), Source.SIDS, said.rejected)
-    said.report(taken, "Sids", dry_run=dry_run)
+    said.report(taken, SIDS, dry_run=dry_run)
     if taken.rejected and taken.rejected == taken.rows:
         return Exit.USAGE
-    note_of_run(counted(taken, "Sids"))
+    note_of_run(counted(taken, SIDS))
     return Exit.COMPLETE
 
 

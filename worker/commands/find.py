@@ -117,8 +117,8 @@ def find(
                 elif paths:
                     here = root_here(tx, settings)
                     _print_paths(calls, settings.archive.root, here, "\0" if null else "\n")
-                else:
-                    _print_table(calls, {one.name: one.zone for one in accounts})
+                elif not _print_table(calls, {one.name: one.zone for one in accounts}):
+                    click.echo("no call fits", err=True)
     finally:
         database.close()
     return Exit.COMPLETE
@@ -136,8 +136,10 @@ def _wanted(start: str | None, end: str | None, zone: ZoneInfo, fields: dict[str
     return Wanted(start=parse_moment(start, zone, end=False) if start else None, end=last, **fields)
 
 
-def _print_table(calls: Iterable[Found], zones: dict[str, ZoneInfo]) -> None:
-    for call in calls:
+def _print_table(calls: Iterable[Found], zones: dict[str, ZoneInfo]) -> int:
+    """Print calls for people, and return how many there were."""
+    count = 0
+    for count, call in enumerate(calls, start=1):  # noqa: B007 - what it is at the end counts
         zone = zones[call.account]
         began = f"{call.began_at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if call.began_at else "-"
         seconds = "-" if call.duration_s is None else f"{call.duration_s} s"
@@ -147,6 +149,7 @@ def _print_table(calls: Iterable[Found], zones: dict[str, ZoneInfo]) -> None:
         click.echo(f"{shown('  '.join(words))}  {in_its_colour(State(call.state), stands)}")
         for one in call.recordings:
             click.echo(shown(f"  {one.path}{f'  {one.flag}' if one.flag else ''}"))
+    return count
 
 
 def _print_csv(calls: Iterable[Found]) -> None:

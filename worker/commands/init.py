@@ -13,6 +13,7 @@ import click
 
 from archive.errors import Exit, InputError
 from worker.completion import complete_from
+from worker.outputs import not_written
 from worker.screen import GOOD, painted
 
 _MODE: Final = 0o640
@@ -51,6 +52,7 @@ def init(config: Path | None, /, *, check: bool, prints: bool, **given: Any) -> 
     EXOTEL_API_KEY and EXOTEL_API_TOKEN, or asked for, and are written nowhere.
     """
     # Loaded here: they load all that settings are made of.
+    from worker.answers import check_options  # noqa: PLC0415
     from worker.choices import odd, written  # noqa: PLC0415
     from worker.commands.interview import Asker, interview, nearest  # noqa: PLC0415
 
@@ -59,6 +61,14 @@ def init(config: Path | None, /, *, check: bool, prints: bool, **given: Any) -> 
         raise InputError(
             f"{file} is there already, and is left as it is",
             hint="name another file with --config, or see what would be written with --print",
+        )
+    check_options(given, check=check)
+    place = nearest(file.parent)
+    if not prints and not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        # Told before a person is asked for ten things that would be lost then.
+        raise InputError(
+            f"{file} cannot be written: {place} is no folder in which we may",
+            hint="name another file with --config",
         )
     asker = Asker(asks=sys.stdin.isatty() and sys.stderr.isatty())
     choices = interview(asker, file, given, check=check)
@@ -80,22 +90,22 @@ def _write(file: Path, text: str) -> None:
     """Write a new file, which others may not read; nothing is overwritten.
 
     Raises:
-        InputError: it is there by now, or cannot be written.
+        InputError: it is there by now, or cannot be written there.
+        FatalError: the disk is full, or fails.
     """
+    doing, hint = f"writing {file}", "name another file with --config"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
     except OSError as error:
-        raise InputError(
-            f"writing {file}: {error.strerror}", hint="name another file with --config"
-        ) from error
+        raise not_written(error, doing, hint=hint) from error
     try:
         with os.fdopen(number, "wb") as out:
             os.fchmod(number, _MODE)
             out.write(text.encode())
     except OSError as error:
         file.unlink()
-        raise InputError(f"writing {file}: {error.strerror}", hint="nothing was kept") from error
+        raise not_written(error, doing, hint=hint) from error
 
 
 def _command(file: Path) -> str:

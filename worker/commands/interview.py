@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from typing import TYPE_CHECKING, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from archive.accounts import Account
 from archive.clock import system_clock
 from archive.errors import CredentialsError, InputError
+from worker.answers import mistake_in
 from worker.choices import (
     PLANS,
     REGIONS,
@@ -22,8 +23,6 @@ from worker.choices import (
     propose_places,
 )
 from worker.secrets import credentials_for
-from worker.sections import Archive, Workers
-from worker.values import convert, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +53,8 @@ class Asker:
     ) -> str:
         """Return what is given, or the answer; where nobody can be asked, the default.
 
-        ``kind`` names the setting whose rule an answer has to follow; who answers wrongly is told
-        so and asked again.
+        ``kind`` names the choice whose rule an answer has to follow, where it is not one ``among``
+        some; who answers wrongly is told so and asked again.
         """
         if given is not None:
             return str(given)
@@ -112,22 +111,14 @@ class Asker:
 
 
 def _checked(kind: str) -> Callable[[str], Any]:
-    """Return what reads an answer as the setting of that name is read."""
-    hints = {
-        name: hint
-        for struct in (Account, Archive, Workers)
-        for name, hint in get_type_hints(struct, include_extras=True).items()
-    }
+    """Return what reads an answer, and has it asked for again where it cannot be."""
 
     def read(answer: str) -> str:
         text = answer.strip()
         if not text:
             raise click.UsageError("an answer is needed")
-        if kind:
-            try:
-                convert(text, hints[kind], is_text=True)
-            except ValueError as error:
-                raise click.UsageError(words_of(hints[kind]) or str(error)) from error
+        if why := mistake_in(kind, text):
+            raise click.UsageError(why)
         return text
 
     return read
@@ -156,9 +147,13 @@ def interview(asker: Asker, file: Path, given: dict[str, Any], *, check: bool) -
         kind="retention_days",
     )
     places = propose_places(file)
-    zone = asker.ask("Zone of the provider's times", given["timezone"], default="Asia/Kolkata")
-    root = asker.ask("Folder for recordings", given["root"], default=places.root)
-    state = asker.ask("Folder for catalog and queue", given["state"], default=places.state)
+    zone = asker.ask(
+        "Zone of the provider's times", given["timezone"], default="Asia/Kolkata", kind="timezone"
+    )
+    root = asker.ask("Folder for recordings", given["root"], default=places.root, kind="root")
+    state = asker.ask(
+        "Folder for catalog and queue", given["state"], default=places.state, kind="state"
+    )
     free = asker.ask(
         "Room to be left free on that disk",
         given["min_free"],
@@ -198,7 +193,10 @@ def _region(asker: Asker, sid: str, given: dict[str, Any], *, check: bool) -> st
     if wished is None and len(own) == 1:
         return str(own[0])
     if wished is None and own:
-        raise InputError("one --api-base can be written", hint="name one, or leave out --no-check")
+        raise InputError(
+            "one --api-base can be written",
+            hint="name one, or give the key and token that tell which one it is",
+        )
     return wished or REGIONS[asker.ask("Region", None, among=tuple(REGIONS))]
 
 

@@ -17,9 +17,10 @@ from worker.commands.listed import Listed, worst
 from worker.commands.moments import known_part, parse_range
 from worker.commands.noted import Noted, note_of_run
 from worker.commands.options import account_option, dry_run_option, json_option, print_json
-from worker.commands.saying import counted
+from worker.commands.saying import LISTED, counted
 from worker.completion import complete_moment
 from worker.logs import configure_logging
+from worker.opening import rehearsed
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -72,13 +73,14 @@ def by_range(
     chosen = settings.account(account)
     first, last = parse_range(start, end, chosen.zone)
     entry = read_entry(only, skip)
-    taken, alarm = asyncio.run(_ask(settings, chosen, first, last, entry, dry_run=dry_run))
-    note_of_run(counted(taken, "calls listed"))
+    with rehearsed(settings, dry_run=dry_run) as used:
+        taken, alarm = asyncio.run(_ask(used, chosen, first, last, entry, dry_run=dry_run))
+    note_of_run(counted(taken, LISTED))
     if as_json:
         print_json(taken)
     else:
         would = " (dry run: nothing was changed)" if dry_run else ""
-        click.echo(f"{counted(taken, 'calls listed')}{would}")
+        click.echo(f"{counted(taken, LISTED)}{would}")
     if alarm is None:
         return Exit.COMPLETE
     click.echo(f"ALARM: {alarm}", err=True)
@@ -109,7 +111,7 @@ def list_accounts(
             codes.append(int(error.exit_code))
             troubles.append(f"{account.name}: {error.message}")
             continue
-        click.echo(f"{account.name}: {counted(taken, 'calls listed')}", err=quiet)
+        click.echo(f"{account.name}: {counted(taken, LISTED)}", err=quiet)
         if alarm is not None:
             click.echo(f"ALARM: {account.name}: {alarm}", err=True)
             codes.append(Exit.WORK_REMAINS)

@@ -12,6 +12,7 @@ import click
 
 from archive.clock import system_clock
 from archive.errors import Exit, InputError
+from worker.outputs import not_written
 from worker.settings import load_settings
 
 _SUFFIX: Final = ".prom"
@@ -48,7 +49,8 @@ def write_textfile(file: Path, text: bytes) -> None:
     """Put a text in a file's place, whole or not at all, for everybody to read.
 
     Raises:
-        InputError: the file's name is not one that is collected, or it cannot be written.
+        InputError: the file's name is not one that is collected, or it cannot be written there.
+        FatalError: the disk is full, or fails.
     """
     if file.suffix != _SUFFIX:
         raise InputError(
@@ -64,7 +66,8 @@ def write_textfile(file: Path, text: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()
-        raise InputError(
-            f"writing {file}: {error.strerror}",
+        raise not_written(
+            error,
+            f"writing {file}",
             hint="name a file in the collector's folder, which has to be there and ours to write",
         ) from error

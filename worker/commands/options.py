@@ -238,6 +238,14 @@ def balance_lines(counted: Balance, *, reasons: bool) -> list[str]:
     return lines
 
 
+def of_nothing(counted: Balance) -> list[str]:
+    """Return what is to be said of a catalog, or an account, of which no call is known."""
+    if counted.known or counted.faults:
+        return []
+    said = "make some known by callvault enqueue, poll or web"
+    return [f"{painted('NO CALL IS KNOWN YET', WARNING, bold=True)}: {said}"]
+
+
 def counted(count: int, word: str) -> str:
     """Return a number with its word: 1 recording, 2 recordings."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
@@ -275,7 +283,7 @@ def say_balance(settings: Settings, *, as_json: bool) -> Balance:
         in_hours = read_held_back(settings)
         print_json(status_document(counted, held, *read_troubles(settings), at_risk, in_hours))
         return counted
-    for line in balance_lines(counted, reasons=True):
+    for line in (*balance_lines(counted, reasons=True), *of_nothing(counted)):
         click.echo(line)
     click.echo(f"recordings are in {settings.archive.root}")
     return counted

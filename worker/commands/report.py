@@ -23,6 +23,7 @@ from worker.commands.options import (
     account_option,
     balance_lines,
     json_option,
+    of_nothing,
     paused_text,
     print_json,
     read_balance,
@@ -91,7 +92,7 @@ def status(
         print_json({**document, "processes": workers_document(processes)})
     else:
         lines = _lines(counted, held, reasons=False)
-        for line in (*lines, *_of_nothing(counted), *worker_lines(processes)):
+        for line in (*lines, *of_nothing(counted), *worker_lines(processes)):
             click.echo(line)
         zone = settings.accounts[name or next(iter(settings.accounts))].zone
         for trouble in troubles:
@@ -218,7 +219,7 @@ def _whole(
         text = json_line({**document, "day": day, "account": name, "sources": sources})
     else:
         lines = [*_lines(counted, held, reasons=True), *_source_lines(settings, sources)]
-        lines += _of_nothing(counted) if day is None else ()
+        lines += of_nothing(counted) if day is None else ()
         text = "\n".join(lines) + "\n"
     _put(text, form, output)
     return _code(counted)
@@ -245,13 +246,6 @@ def _lines(counted: Balance, held: list[Paused], *, reasons: bool) -> Iterator[s
     yield from balance_lines(counted, reasons=reasons)
     if text := paused_text(held):
         yield f"{painted('PAUSED', WARNING, bold=True)}: {text}"
-
-
-def _of_nothing(counted: Balance) -> Iterator[str]:
-    """Yield what is to be said of a catalog, or an account, of which no call is known."""
-    if not (counted.known or counted.faults):
-        said = "make some known by callvault enqueue, poll or web"
-        yield f"{painted('NO CALL IS KNOWN YET', WARNING, bold=True)}: {said}"
 
 
 def _source_lines(settings: Settings, told: list[Sources]) -> Iterator[str]:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 Found: TypeAlias = "NewCall | Rejected | InputError | str"
 """What comes of an export: rows, and between them why some of it is not read, and notes."""
+Noun: TypeAlias = "tuple[str, str]"
+"""What one is called, and what several are."""
+ROWS: Final[Noun] = ("row read", "rows read")
+SIDS: Final[Noun] = ("Sid", "Sids")
+LISTED: Final[Noun] = ("call listed", "calls listed")
+_NEW: Final[Noun] = ("call new", "calls new")
+_REJECTED: Final[Noun] = ("row rejected", "rows rejected")
 _REJECTED_SHOWN: Final = 20
 
 
@@ -69,10 +76,10 @@ class Said:
 
     def file(self, file: str, report: Report) -> None:
         """Say what came of one of several files."""
-        click.echo(f"{file}: {counted(report, 'rows read')}", err=True)
+        click.echo(f"{file}: {counted(report, ROWS)}", err=True)
 
     def report(
-        self, report: Report, noun: str, *, dry_run: bool, ahead: Ahead | None = None
+        self, report: Report, noun: Noun, *, dry_run: bool, ahead: Ahead | None = None
     ) -> None:
         """Print what came of it."""
         hidden = self._rejected - _REJECTED_SHOWN
@@ -92,17 +99,23 @@ class Said:
             click.echo(line)
 
 
-def counted(report: Report, noun: str) -> str:
+def counted(report: Report, noun: Noun) -> str:
     """Say what came of taking in, in one line."""
     return (
-        f"{report.rows:,} {noun}: {report.new:,} calls new, {report.known:,} already known, "
-        f"{report.rejected:,} rows rejected"
+        f"{_number(report.rows, noun)}: {_number(report.new, _NEW)}, "
+        f"{report.known:,} already known, {_number(report.rejected, _REJECTED)}"
     )
+
+
+def _number(count: int, noun: Noun) -> str:
+    return f"{count:,} {noun[count != 1]}"
 
 
 def unread_times(file: str, times: UnreadTimes) -> str:
     """Say that times were not understood: their calls are kept, and dates asked for."""
-    return (
-        f"{file}: {times.count:,} times cannot be read, the first is {times.first}; their "
-        "calls are kept without them. The provider exports YYYY-MM-DD HH:MM:SS"
-    )
+    exports = "The provider exports YYYY-MM-DD HH:MM:SS"
+    if times.count == 1:
+        one = f"a time cannot be read, {times.first}; its call is kept without it"
+        return f"{file}: {one}. {exports}"
+    many = f"{times.count:,} times cannot be read, the first is {times.first}"
+    return f"{file}: {many}; their calls are kept without them. {exports}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,8 +20,8 @@ from jobs.rejected import RejectedFile, place_of
 from worker.commands.importing import importing
 from worker.commands.noted import note_of_run
 from worker.commands.preflight import Ahead, forecast
-from worker.commands.saying import Said, counted, unread_times
-from worker.opening import open_to_work
+from worker.commands.saying import ROWS, Said, counted, unread_times
+from worker.opening import open_to_work, rehearsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +87,8 @@ def take_files(
             now, chosen = system_clock(), settings.accounts[name]
             ahead = Ahead(forecast(desk, settings, chosen, now), chosen, now)
     if total.rows or not said.refused:
-        note_of_run(counted(total, "rows read"))
-        said.report(total, "rows read", dry_run=dry_run, ahead=ahead)
+        note_of_run(counted(total, ROWS))
+        said.report(total, ROWS, dry_run=dry_run, ahead=ahead)
     _raise_refused(said, files=count, bad=bad)
 
 
@@ -151,8 +151,10 @@ def open_desk(
 ) -> Iterator[tuple[Desk, str]]:
     """Open the catalog to take calls of an account in; yields its name as well."""
     chosen = settings.account(account)
-    database = open_to_work(settings, for_import=True)
-    try:
+    with (
+        rehearsed(settings, dry_run=dry_run) as used,
+        closing(open_to_work(used, for_import=True)) as database,
+    ):
         desk = Desk(
             database=database,
             account=chosen,
@@ -161,5 +163,3 @@ def open_desk(
             dry_run=dry_run,
         )
         yield desk, chosen.name
-    finally:
-        database.close()

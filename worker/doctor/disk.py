@@ -209,14 +209,14 @@ def _make_room(room: Room) -> str:
 
 def judge_space(room: Room, min_free: int) -> Found:
     """Tell whether there is room enough for work to go on."""
-    said = f"{room.free / 1e9:,.1f} of {room.total / 1e9:,.1f} GB are free on {room.place}"
+    said = _told(room)
     if room.free < min_free:
         return failed(
-            f"{said}, less than min_free ({min_free / 1e9:,.1f} GB): work pauses",
+            f"{said}, less than min_free ({human_bytes(min_free)}): work pauses",
             _make_room(room),
         )
     if room.free < 2 * min_free:
-        return warned(f"{said}, nearly down to min_free ({min_free / 1e9:,.1f} GB)", "make room")
+        return warned(f"{said}, nearly down to min_free ({human_bytes(min_free)})", "make room")
     return passed(said)
 
 

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import msgspec
 
-from archive.errors import InputError
 from archive.morning.facts import Level
 from worker.morning.head import headed
 from worker.morning.markdown import render_markdown
@@ -18,6 +17,7 @@ from worker.morning.pictures import pictures
 from worker.morning.text import render_coloured, render_text
 from worker.morning.unreadable import Unreadable
 from worker.morning.words import document_of
+from worker.outputs import not_written
 from worker.sending.parcel import Attachment, Parcel
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def write_file(path: Path, text: str) -> None:
     """Write a file at once or not at all: nobody sees half of it.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: it cannot be written there.
+        FatalError: the disk is full, or fails.
     """
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
@@ -88,6 +89,5 @@ def write_file(path: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink()
-        raise InputError(
-            f"writing the report {path}: {error.strerror}", hint="name another with --output"
-        ) from error
+        doing, hint = f"writing the report {path}", "name another with --output"
+        raise not_written(error, doing, hint=hint) from error
