@@ -89,6 +89,7 @@ class Body:
         self._file: FileIO | None = None
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._wants_md5 = True
         self._hop: asyncio.Future[None] | None = None
 
     @property
@@ -103,16 +104,17 @@ class Body:
 
     @property
     def md5(self) -> str:
-        """The MD5 of the same."""
+        """The MD5 of a body that is on disk, if `promise` was told that it is wanted."""
         return self._md5.hexdigest()
 
-    def promise(self, length: int | None) -> None:
-        """Note how long it will be.
+    def promise(self, length: int | None, *, wants_md5: bool = True) -> None:
+        """Note how long it will be, and whether its MD5 will be asked for, before any of it comes.
 
         Raises:
             FetchTroubleError: longer than any recording.
         """
         self.promised = length
+        self._wants_md5 = wants_md5
         self._check_bound(length or 0)
 
     async def add(self, chunk: bytes) -> None:
@@ -177,7 +179,8 @@ class Body:
         if self._file is None:
             self._file = self.part.open("xb", buffering=0)
         self._sha256.update(piece)
-        self._md5.update(piece)
+        if self._wants_md5:
+            self._md5.update(piece)
         view = memoryview(piece)
         start = self._file.tell()
         while view:

@@ -24,6 +24,15 @@ Or how often one recording's may, if the same bytes come each time.
 """
 
 
+def asks_for_md5(content_md5: str, etag: str) -> bool:
+    """Tell whether a body's headers can be held against its MD5; else nobody asks for that."""
+    return bool(content_md5) or _MD5.fullmatch(_tag(etag)) is not None
+
+
+def _tag(etag: str) -> str:
+    return etag.strip('"').lower()
+
+
 class Checksums:
     """What is known of the hosts' checksums."""
 
@@ -45,10 +54,10 @@ class Checksums:
         Raises:
             FetchTroubleError: it is of other bytes.
         """
-        tag = etag.strip('"').lower()
-        is_digest = _MD5.fullmatch(tag) is not None
-        if not content_md5 and not is_digest:
+        if not asks_for_md5(content_md5, etag):
             return
+        tag = _tag(etag)
+        is_digest = _MD5.fullmatch(tag) is not None
         digest = md5()
         if content_md5 and content_md5 != base64.b64encode(bytes.fromhex(digest)).decode():
             raise FetchTroubleError(Symptom.BODY_DIGEST, "Content-MD5 is of other bytes")

@@ -26,10 +26,12 @@ class CallvaultError(Exception):
     """Something callvault cannot go on with, said in a person's words.
 
     The message tells what was being done and what went wrong; ``hint`` tells what to do about it.
-    A command prints both and ends with ``exit_code``, without a traceback.
+    A command prints both and ends with ``exit_code``, without a traceback; one that has shown the
+    error in words of its own sets ``is_told``, and nothing is said twice.
     """
 
     exit_code = Exit.UNEXPECTED
+    is_told = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

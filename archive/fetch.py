@@ -18,7 +18,7 @@ import structlog
 from yarl import URL
 
 from archive.body import USUAL, Body, Bounds, FetchTroubleError, Pace
-from archive.checksums import Checksums
+from archive.checksums import Checksums, asks_for_md5
 from archive.hosts import Access, UntrustedUrlError, access_for
 from archive.outbound import Failure, name_failure
 from archive.verdicts import Symptom
@@ -187,7 +187,10 @@ class Fetcher:
                     if body.size:
                         await body.start_over()
                     told = _told(response)
-                    body.promise(response.content_length)
+                    body.promise(
+                        response.content_length,
+                        wants_md5=asks_for_md5(told.content_md5, told.etag),
+                    )
                 else:
                     raise await self._refused(response, age)
                 await self._take_in(response.content, body)

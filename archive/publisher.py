@@ -46,6 +46,7 @@ class Publisher:
             OSError: it could not be written; nothing of it is left in its place.
         """
         done: asyncio.Future[Proof] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_look_at)
         await self._queue.put((pending, done))
         # A caller that is cancelled leaves a file that the next run adopts.
         return await asyncio.shield(done)
@@ -76,3 +77,9 @@ class Publisher:
                 done.set_exception(result)
             else:
                 done.set_result(result)
+
+
+def _look_at(done: asyncio.Future[Proof]) -> None:
+    """Take note of an error: a caller that was cancelled does not, and asyncio would print it."""
+    if not done.cancelled():
+        done.exception()

@@ -58,37 +58,35 @@ def for_try(waits: Iterable[Wait]) -> int:
     return sum(one.calls for one in waits if not is_for_provider(one.reason))
 
 
-def waiting_text(
-    waits: Sequence[Wait], held: Sequence[Held], *, now: datetime, zone: ZoneInfo
-) -> str:
-    """Say how many calls wait for what, and until when; empty where none does."""
-    return "; ".join(_parts(waits, held, now, zone))
+def waiting_text(waits: Sequence[Wait], held: Sequence[Held], *, zone: ZoneInfo) -> str:
+    """Say how many calls wait for what, and until when; empty where none does.
+
+    Times are those of the zone, with its offset.
+    """
+    return "; ".join(_parts(waits, held, zone))
 
 
-def _parts(
-    waits: Sequence[Wait], held: Sequence[Held], now: datetime, zone: ZoneInfo
-) -> Iterator[str]:
+def _parts(waits: Sequence[Wait], held: Sequence[Held], zone: ZoneInfo) -> Iterator[str]:
     if early := [one for one in waits if is_for_provider(one.reason)]:
-        yield _part(early, "for the provider", now, zone)
+        yield _part(early, "for the provider", zone)
     tries = [one for one in waits if not is_for_provider(one.reason)]
     tries.sort(key=lambda one: (-one.calls, one.reason))
     for one in tries[:_NAMED]:
-        yield _part([one], f"for a further try of {one.reason}", now, zone)
+        yield _part([one], f"for a further try of {one.reason}", zone)
     if tries[_NAMED:]:
-        yield _part(tries[_NAMED:], "for a further try of something else", now, zone)
+        yield _part(tries[_NAMED:], "for a further try of something else", zone)
     if held:
         calls = sum(one.calls for one in held)
         opens = min(one.opens for one in held)
-        yield f"{calls:,} for the backfill hours, from {_clock(opens, now, zone)} on"
+        yield f"{calls:,} for the backfill hours, from {_moment(opens, zone)} on"
 
 
-def _part(waits: Sequence[Wait], words: str, now: datetime, zone: ZoneInfo) -> str:
+def _part(waits: Sequence[Wait], words: str, zone: ZoneInfo) -> str:
     calls = sum(one.calls for one in waits)
     due = min(one.next_due for one in waits)
-    return f"{calls:,} {words}, next at {_clock(due, now, zone)}"
+    return f"{calls:,} {words}, next at {_moment(due, zone)}"
 
 
-def _clock(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
-    """Write a moment by the clock, with its day where that is another one."""
-    there, here = moment.astimezone(zone), now.astimezone(zone)
-    return f"{there:%H:%M}" if there.date() == here.date() else f"{there:%Y-%m-%d %H:%M}"
+def _moment(moment: datetime, zone: ZoneInfo) -> str:
+    """Write a moment in full: in a log it stands beside times of UTC."""
+    return moment.astimezone(zone).isoformat(timespec="minutes")

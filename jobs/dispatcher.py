@@ -14,7 +14,7 @@ from archive.catalog import pauses, processes, work
 from archive.clock import to_ms
 from archive.hours import ALWAYS, is_open
 from jobs.payload import Batch
-from jobs.plan import plan_batches
+from jobs.plan import in_order, plan_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,8 +101,8 @@ class Dispatcher:
         most = room * self._batch + len(queued)
         first, lately = self._due(tx, account, now, most)
         return plan_batches(
-            first,
-            lately,
+            in_order(first, most),
+            in_order(lately, most),
             queued=queued,
             room=room,
             size=self._batch,

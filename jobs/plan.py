@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from archive.catalog.work import DueCall
@@ -15,6 +15,17 @@ LINGER_MS: Final = 2500
 
 LATELY_EVERY: Final = 5
 """One batch in so many is of the newest calls, whatever the backlog of older ones."""
+
+
+def in_order(found: Sequence[DueCall], most: int) -> list[DueCall]:
+    """Return due calls in the order in which batches are made of them.
+
+    Of a backlog what is deleted first goes first, as they were found. Fewer than the ``most`` that
+    were asked for are no backlog: there is room for all, and only what is left over from a full
+    batch waits for more. That should be who came last, since who has waited takes the others along
+    in a batch that is not full.
+    """
+    return sorted(found, key=lambda call: call.due_ms) if len(found) < most else list(found)
 
 
 def plan_batches(

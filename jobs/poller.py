@@ -13,9 +13,10 @@ import msgspec
 import structlog
 
 from archive.api import ApiTroubleError
+from archive.call import Source
 from archive.catalog import pauses, troubles, watermarks
 from archive.catalog.coverage import cover
-from archive.catalog.hearings import PAUSE
+from archive.catalog.hearings import PAUSE, begin_listening
 from archive.entry import FOR_ALL
 from archive.polling import (
     LONG,
@@ -104,6 +105,7 @@ class Poller:
         self._clerk = Clerk(
             catalog=catalog, account=api.account, readiness=readiness, clock=clock, entry=entry
         )
+        self._listens = False
         self._strikes = 0
         self._rest = OVERLAP
         self._refused_at: datetime | None = None
@@ -117,6 +119,12 @@ class Poller:
             CatalogError, QueueError: the catalog or Redis is out of reach.
         """
         done = Round(account=self.account.name)
+        if not self._listens:
+            # Before anything is asked: one that never gets an answer is silent since then.
+            await self._catalog.write(
+                begin_listening, self.account.name, Source.LISTING, self._clock()
+            )
+            self._listens = True
         held = await self._held()
         waiting = next((p for p in held if p.probe_at > self._clock()), None)
         if waiting is not None:

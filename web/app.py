@@ -39,6 +39,14 @@ _NOT_ADMITTED: Final = {
     "secret": "it showed no secret, or a wrong one",
 }
 """What the log says of a refusal before anything of a body is read."""
+_NOT_TAKEN: Final = {
+    "rate": "there are more than [web] per_second",
+    "too-large": "its body is longer than [web] body",
+    "too-slow": "its body did not come in time",
+    "unreadable": "its body is of no form that callbacks have",
+    "unusable": "it names no call",
+}
+"""The same of one that was admitted: what is wrong, and nothing of what it holds."""
 _log = structlog.get_logger()
 
 
@@ -84,6 +92,7 @@ class Parts:
 def create_app(parts: Parts) -> web.Application:
     """Build the application."""
     app = web.Application(middlewares=[_plain_errors])
+    app.on_response_prepare.append(_say_that_it_is_the_last)
     receiver = _Receiver(parts)
     for path in ("/hook/{account}", "/hook/{account}/{secret}"):
         app.router.add_route(hdrs.METH_POST, path, receiver.receive)
@@ -92,6 +101,15 @@ def create_app(parts: Parts) -> web.Application:
     app.router.add_get("/readyz", receiver.readyz)
     app.router.add_get("/metrics", receiver.metrics)
     return app
+
+
+async def _say_that_it_is_the_last(_: web.Request, response: web.StreamResponse) -> None:
+    """Tell with each answer that its connection ends, as it does: see `web.gate`.
+
+    A sender that is not told sends its next callback over it, while it is being closed.
+    """
+    response.headers[hdrs.CONNECTION] = "close"
+    response.force_close()
 
 
 @web.middleware
@@ -138,8 +156,7 @@ class _Receiver:
             await self._keep(account, request)
         except _RefusedError as refused:
             self._parts.count(account, refused.outcome)
-            if not account:
-                self._tell_of(request, refused)
+            self._tell_of(request, account, refused.outcome)
             if account and request.method == hdrs.METH_GET:
                 # Passthru is not sent again, and the flow of a call branches on its status.
                 return _answer(HTTPStatus.OK)
@@ -147,12 +164,19 @@ class _Receiver:
         self._parts.count(account, "kept")
         return _answer(HTTPStatus.OK)
 
-    def _tell_of(self, request: web.Request, refused: _RefusedError) -> None:
-        """Log who was not admitted: as a warning, of which the log writes a few a minute."""
+    def _tell_of(self, request: web.Request, account: str, outcome: str) -> None:
+        """Log what was refused: as a warning, of which the log writes a few a minute."""
+        if account:
+            # What could not be kept is told of where that is met.
+            if outcome in _NOT_TAKEN:
+                _log.warning(
+                    "a callback was not taken", reason=_NOT_TAKEN[outcome], account=account
+                )
+            return
         named = request.match_info["account"]
         _log.warning(
             "a callback was refused",
-            reason=_NOT_ADMITTED[refused.outcome],
+            reason=_NOT_ADMITTED[outcome],
             account=named if self._parts.secrets.has(named) else "(none of ours)",
         )
 

@@ -1,7 +1,7 @@
 """The door: no connection stays longer than one request may take, and only so many at once.
 
-aiohttp waits for ever for a request's first lines. So each connection serves one request, and is
-closed when its time is over, whatever it is at.
+aiohttp waits for ever for a request's first lines. So each connection serves one request, whose
+answer says so (`web.app`), and is closed when its time is over, whatever it is at.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ def code_of(error: BaseException) -> int:
         case click.Abort() | KeyboardInterrupt():
             code = INTERRUPTED
         case CallvaultError():
-            say(error)
+            if not error.is_told:
+                say(error)
             code = error.exit_code
         case OSError() if error.errno in DISK:
             click.echo(f"callvault: writing the output: {error.strerror}", err=True)

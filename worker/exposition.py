@@ -117,7 +117,8 @@ GAUGES: Final = {
         "When the provider deletes the next recording of a call that waits", ("account",)
     ),
     "callvault_source_last_heard_timestamp_seconds": Told(
-        "When a source of calls was last heard", ("account", "source")
+        "When a source of calls was last heard; before the first time, when it was listened to",
+        ("account", "source"),
     ),
     "callvault_paused": Told("1 for each pause in force", ("scope", "reason")),
     "callvault_trouble": Told("How many of it are met just now", ("what", "host")),
@@ -138,6 +139,9 @@ GAUGES: Final = {
         ("timer", "command"),
     ),
     "callvault_disk_free_bytes": Told("Free bytes of the disk that a path is on", ("path",)),
+    "callvault_state_disk_free_bytes": Told(
+        "Free bytes of the disk of catalog, queue and spool; of the fullest if they are several"
+    ),
     "callvault_disk_spare_bytes": Told(
         "Free bytes of the recordings' disk above [archive] min_free; at 0 work pauses"
     ),
@@ -154,9 +158,13 @@ _LABELS: Final = {
 
 
 class Disks(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes: free, by path; of the catalog's files; of the spool; and to be left free."""
+    """Bytes: free, by path; of the catalog's files; of the spool; and to be left free.
+
+    ``state`` is the least that is free on the disks of catalog, queue and spool; None: unknown.
+    """
 
     free: dict[str, int]
+    state: int | None = None
     root: str
     min_free: int
     catalog: int
@@ -227,6 +235,8 @@ def _of_disks(disks: Disks, bytes_a_day: float | None) -> Iterator[Metric]:
     for path, size in disks.free.items():
         free.add(size, path)
     yield free.family
+    if disks.state is not None:
+        yield _Gauge("callvault_state_disk_free_bytes").add(disks.state).family
     if disks.root in disks.free:
         spare = max(0, disks.free[disks.root] - disks.min_free)
         yield _Gauge("callvault_disk_spare_bytes").add(spare).family

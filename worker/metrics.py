@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,9 +13,11 @@ from archive.tallies import CALLBACKS, CALLBACKS_TAKEN, Tallies
 from jobs.spool import waiting_bytes
 from worker.exposition import CONTENT_TYPE, Disks, Reading, exposition
 from worker.opening import open_to_look
-from worker.places import host_name, troubles_here
+from worker.places import host_name
+from worker.statedisk import free_bytes, least_free, places_of
 from worker.tallying import write_tallies
 from worker.timers import enabled_timers
+from worker.troubled import with_root
 from worker.version import VERSION
 
 if TYPE_CHECKING:
@@ -38,16 +39,6 @@ _SHARE: Final = 9
 _BOOKS_S: Final = 600.0
 _BOOKS_SHARE: Final = 99
 _PATIENCE_S: Final = 5.0
-
-
-def free_bytes(path: Path) -> int | None:
-    """Return the free bytes of the disk that a path is on, or will be; None if nobody knows."""
-    try:
-        while not path.exists() and path != path.parent:
-            path = path.parent
-        return shutil.disk_usage(path).free
-    except OSError:
-        return None
 
 
 class Reader:
@@ -90,7 +81,7 @@ class Reader:
             with database.read() as tx:
                 accounts.append(metrics.of_account(tx, account, now, self._settings.backfill))
         with database.read() as tx:
-            rest = metrics.of_all(tx, now, troubles_here(tx, self._settings, now))
+            rest = metrics.of_all(tx, now, with_root(tx, self._settings, now))
         self._count_books(database)
         return Reading(
             at=now,
@@ -115,10 +106,12 @@ class Reader:
         """Look at the disks; what cannot be looked at is left out."""
         settings = self._settings
         root, state = settings.archive.root, settings.queue.state
+        least = least_free(places_of(settings), self._free)
         return Disks(
             free={
                 str(path): free for path in (root, state) if (free := self._free(path)) is not None
             },
+            state=None if least is None else least.free,
             root=str(root),
             min_free=settings.archive.min_free,
             catalog=_size_of(settings.catalog_file),

@@ -12,7 +12,8 @@ import msgspec
 
 from archive.belonging import Wanted, open_catalog
 from archive.catalog.writer import Catalog
-from archive.errors import NoCatalogError
+from archive.errors import CatalogError, LostCatalogError, NoCatalogError
+from worker.statedisk import full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,15 @@ def open_to_look(settings: Settings) -> Database:
         NoCatalogError: there is none yet.
         CatalogError: it cannot be opened.
     """
-    return open_catalog(settings.catalog.url, settings.archive.root, Wanted.LOOK)
+    try:
+        return open_catalog(settings.catalog.url, settings.archive.root, Wanted.LOOK)
+    except (LostCatalogError, NoCatalogError):
+        raise
+    except CatalogError as error:
+        # Even looking at a catalog in a file takes some room beside it.
+        if (full := full_disk(settings)) is not None:
+            raise CatalogError(f"{error.message}: {full.words}", hint=full.remedy) from error
+        raise
 
 
 def open_to_work(settings: Settings, *, for_import: bool = False) -> Database:

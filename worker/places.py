@@ -5,14 +5,11 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from archive.catalog import roots, troubles
+from archive.catalog import roots
 from archive.catalog.database import NO_ROOT
-from archive.catalog.troubles import ROOT, Trouble
 from archive.roots import RootFiles
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from archive.catalog.database import Database, Tx
     from archive.catalog.writer import Catalog
     from worker.settings import Settings
@@ -43,23 +40,3 @@ def root_here(tx: Tx, settings: Settings) -> int:
     files = RootFiles(settings.archive.root)
     found = roots.find_root(tx, files, host=host_name(settings), shared=settings.archive.shared)
     return NO_ROOT if found is None else found
-
-
-def missing_root(tx: Tx, settings: Settings) -> str:
-    """Say that this host's root is not in its place, though the catalog knows recordings in it.
-
-    Empty if it is there, or if the catalog has seen none at this host. Other hosts' roots cannot be
-    judged from here. Cheap: it reads the mark.
-    """
-    path = settings.archive.root
-    why = roots.missing(tx, RootFiles(path), host=host_name(settings))
-    return f"the archive that the catalog knows is not in {path}: {why}" if why else ""
-
-
-def troubles_here(tx: Tx, settings: Settings, now: datetime) -> list[Trouble]:
-    """Return what hosts meet now, and that this host's root is missing, whether anybody works."""
-    met, host = troubles.troubles(tx, now), host_name(settings)
-    if any(one.what == ROOT and one.host == host for one in met):
-        return met
-    missing = missing_root(tx, settings)
-    return [*met, Trouble(host, ROOT, missing, now)] if missing else met

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
+from archive.call import Source
 from archive.catalog import balance
+from archive.catalog.hearings import begin_listening
 from archive.clock import system_clock
 from archive.errors import CatalogError, CredentialsError, InputError
 from archive.tallies import Tallies
@@ -32,8 +34,10 @@ from worker.service import Service
 from worker.tallying import keep_tallying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
+    from archive.catalog.database import Tx
     from archive.catalog.intake import Intake
     from archive.catalog.writer import Catalog
     from archive.clock import Clock
@@ -202,6 +206,7 @@ async def serve(
         )
         stack.callback(server.close)
         address = _address(listener)
+        await _begin_listening(catalog, tuple(secrets), clock())
         _log.info("receiving callbacks", address=address, accounts=", ".join(secrets))
         if closed := [name for name in settings.accounts if name not in secrets]:
             _log.warning("accounts without a secret receive none", accounts=", ".join(closed))
@@ -213,6 +218,16 @@ async def serve(
         await _end(stopped)
         if taking.done() and not taking.cancelled():
             taking.result()  # it goes on for ever, unless something unforeseen ended it
+
+
+async def _begin_listening(catalog: Catalog, accounts: Iterable[str], now: datetime) -> None:
+    def note(tx: Tx) -> None:
+        for account in accounts:
+            begin_listening(tx, account, Source.WEBHOOK, now)
+
+    # A catalog that is locked just now holds up no callback: then it is noted a little later.
+    with suppress(CatalogError, TimeoutError):
+        await asyncio.wait_for(catalog.write(note), _PATIENCE_S)
 
 
 async def _take_the_rest(taker: Taker) -> None:

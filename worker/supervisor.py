@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import time
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -58,6 +59,7 @@ from worker.queues import keep_queue
 from worker.secrets import usable_accounts
 from worker.service import Service, StatusProgress
 from worker.settings import CONFIG_VARIABLE, Settings
+from worker.statedisk import Lookout, full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +105,10 @@ class Supervisor:
         self.service.expect(_WORKERS)
         self._crew = Crew(lambda: self.service.has(_WORKERS))
         self.service.watch(self._crew.facts)
-        self._progress = StatusProgress(self.service, progress, trouble=lambda: self._crew.trouble)
+        self._disk = Lookout(partial(full_disk, settings), time.monotonic)
+        self._progress = StatusProgress(
+            self.service, progress, trouble=lambda: self._disk.words or self._crew.trouble
+        )
         self._stopping = asyncio.Event()
         self._interrupted = False
         self._started_at = system_clock()
@@ -137,6 +142,11 @@ class Supervisor:
             patience_s = _STOP_PATIENCE_S if self._interrupted else None
             await write_changed_days(catalog, settings.archive.root, patience_s=patience_s)
             return await self._conclude(catalog)
+        except (CatalogError, QueueError) as error:
+            # What no room was left for is known by its cause rather than by what failed first.
+            if (full := full_disk(settings)) is not None:
+                raise full.error() from error
+            raise
         finally:
             await catalog.close()
 
@@ -204,6 +214,10 @@ class Supervisor:
             if not catalog.is_in_its_place():
                 self._stop_for(_catalog_gone(catalog))
                 return
+            full = self._disk.look()
+            if full is not None and self._drain:
+                self._stop_for(full)
+                return
             try:
                 await self._look(catalog)
                 self._at_risk = await deletions.look()
@@ -227,7 +241,7 @@ class Supervisor:
                 at_risk=self._at_risk,
                 held=tuple(held),
                 in_hours=sum(one.calls for one in in_hours),
-                waiting=waiting_text(tally.waits, in_hours, now=now, zone=zone),
+                waiting=waiting_text(tally.waits, in_hours, zone=zone),
             )
         )
         if not self._drain:

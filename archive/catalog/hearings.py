@@ -40,6 +40,15 @@ def hear(tx: Tx, account: str, source: Source, since: datetime, until: datetime)
         tx.run("begin_hearing", **names, since_ms=to_ms(since), until_ms=to_ms(until))
 
 
+def begin_listening(tx: Tx, account: str, source: Source, now: datetime) -> None:
+    """Note from when on a source may be heard, once: one that never is has been silent since then.
+
+    That is a time without length: nothing was heard in it, and what comes later goes on from it.
+    """
+    if not tx.rows("last_heard", account=account, source=source.value):
+        hear(tx, account, source, now, now)
+
+
 def hearings(tx: Tx, account: str, begin: datetime, end: datetime) -> list[Heard]:
     """Return when sources were heard in a time, by source and in order."""
     found = tx.rows("hearings_of", account=account, from_ms=to_ms(begin), to_ms=to_ms(end))

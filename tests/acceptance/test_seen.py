@@ -133,6 +133,31 @@ def test_a_terminal_shows_a_progress_bar(begin: Callable[..., Vault]) -> None:
     assert json.loads(out)["archived"] == 60
 
 
+def test_an_alarm_is_said_once_on_a_terminal(alone: Vault) -> None:
+    """What the report says of a catalog that cannot be read is not said below it once more.
+
+    Where standard output goes elsewhere, standard error has it.
+    """
+    alone.catalog.parent.mkdir()
+    alone.catalog.write_text("no catalog at all " * 500)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - our own command, no shell
+        [str(COMMAND), "report", "--day", "2026-02-09"],
+        cwd=alone.folder,
+        env=alone.environment(TERM="dumb"),
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = " ".join(_read_all(ours).split())
+        assert process.wait(BOUND_S) == 7
+    os.close(ours)
+    assert shown.count("ALARM") == 1
+    assert "callvault: " not in shown
+
+    alone.run("report", "--day", "2026-02-09").says(7, "callvault: ", "catalog")
+
+
 def test_a_bar_can_be_refused_and_nothing_is_drawn_elsewhere(begin: Callable[..., Vault]) -> None:
     """Where standard error is no terminal nothing is drawn, and no escape sequence is written."""
     vault = begin("--calls", "5", "--bytes", "3000", "--mix", "clean")

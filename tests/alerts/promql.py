@@ -56,7 +56,7 @@ def evaluate(expression: str, store: Mapping[Series, Mapping[int, float]], now: 
         UnknownError: the expression has something that is not known here.
     """
     reader = _Reader(expression, store, now)
-    found = reader.conjunction()
+    found = reader.disjunction()
     reader.take("")
     return found
 
@@ -76,16 +76,27 @@ class _Reader:
     def _next_is(self, *tokens: str) -> bool:
         return self._tokens[0] in tokens
 
+    def disjunction(self) -> Vector:
+        left = self.conjunction()
+        while self._next_is("or"):
+            self.take()
+            left = {**self.conjunction(), **left}
+        return left
+
     def conjunction(self) -> Vector:
         left = self.comparison()
-        while self._next_is("and"):
-            self.take()
+        while self._next_is("and", "unless"):
+            wanted = self.take() == "and"
             kept: set[str] | None = None
             if self._next_is("on"):
                 self.take()
                 kept = set(self.names())
             right = {_only(labels, kept) for labels in self.comparison()}
-            left = {labels: value for labels, value in left.items() if _only(labels, kept) in right}
+            left = {
+                labels: value
+                for labels, value in left.items()
+                if (_only(labels, kept) in right) == wanted
+            }
         return left
 
     def comparison(self) -> Vector:
@@ -117,18 +128,20 @@ class _Reader:
             self.take("(")
             self.take(")")
             return float(self._now)
-        if word in {"sum", "absent"}:
-            self.take("(")
-            found = self._present(self.take())
-            self.take(")")
-            if word == "absent":
-                return {} if found else {frozenset(): 1.0}
-            return {frozenset(): sum(found.values())} if found else {}
+        if word == "absent":
+            return {} if self._inner(self._present) else {frozenset(): 1.0}
+        if word == "sum":
+            self.take("without")
+            dropped = set(self.names())
+            sums: Vector = {}
+            for labels, value in self._inner(self._present).items():
+                left = frozenset(pair for pair in labels if pair[0] not in dropped)
+                sums[left] = sums.get(left, 0) + value
+            return sums
         if word == "increase":
-            self.take("(")
-            found = self._increase(self.take())
-            self.take(")")
-            return found
+            return self._inner(self._increase)
+        if word == "count_over_time":
+            return self._inner(self._count)
         return self._present(word)
 
     def names(self) -> Iterator[str]:
@@ -166,15 +179,31 @@ class _Reader:
                 found[labels] = values[max(times)]
         return found
 
-    def _increase(self, name: str) -> Vector:
-        """Without what Prometheus adds for the ends of the time that it did not see."""
+    def _inner(self, read: Callable[[str], Vector]) -> Vector:
+        """Read what stands between the parentheses of a function."""
+        self.take("(")
+        found = read(self.take())
+        self.take(")")
+        return found
+
+    def _seen(self, name: str) -> dict[Labels, list[float]]:
+        """Return the values within a span, in order."""
         chosen = self._chosen(name)
         self.take("[")
         since = self._now - seconds(self.take())
         self.take("]")
+        return {
+            labels: [values[at] for at in sorted(values) if since <= at <= self._now]
+            for labels, values in chosen
+        }
+
+    def _count(self, name: str) -> Vector:
+        return {labels: float(len(seen)) for labels, seen in self._seen(name).items() if seen}
+
+    def _increase(self, name: str) -> Vector:
+        """Without what Prometheus adds for the ends of the time that it did not see."""
         found = {}
-        for labels, values in chosen:
-            seen = [values[at] for at in sorted(values) if since <= at <= self._now]
+        for labels, seen in self._seen(name).items():
             if len(seen) > 1:
                 steps = itertools.pairwise(seen)
                 found[labels] = sum(b - a if b >= a else b for a, b in steps)

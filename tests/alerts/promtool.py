@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from tests.alerts.promql import names
 from tests.alerts.rules import FOLDER, RULES, read_rules
-from tests.alerts.scenarios import PLAYS, STEP, perform
+from tests.alerts.scenarios import BESIDE, INSTALLS, PLAYS, STEP, perform, perform_two
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.alerts.promql import Labels, Store
+    from tests.alerts.rules import Rule
 
 SHIPPED: Final = FOLDER / "callvault.rules.test.yml"
 _HEAD: Final = f"""\
@@ -40,14 +41,21 @@ def document(told: Mapping[str, tuple[Store, int]]) -> str:
     )
 
 
+def of_two(kind: str, rule: Rule, store: Store, steps: int) -> str:
+    """Write what two installs told, of which one is ill beside the other, or both are apart."""
+    told = wanted(store, rule.expr)
+    return "".join(_test(rule.name, told, steps, kind=kind, fired=int(kind == BESIDE)))
+
+
 def wanted(store: Store, expression: str) -> Store:
     """Return what an expression reads."""
     read = names(expression)
     return {series: values for series, values in store.items() if series.name in read}
 
 
-def _test(name: str, store: Store, steps: int) -> Iterator[str]:
-    yield f"  - name: {name}\n    interval: {STEP}s\n    input_series:\n"
+def _test(name: str, store: Store, steps: int, *, kind: str = "", fired: int = 1) -> Iterator[str]:
+    title = f"{name}, two installs {kind}" if kind else name
+    yield f"  - name: {title}\n    interval: {STEP}s\n    input_series:\n"
     for series, values in sorted(
         store.items(), key=lambda item: (item[0].name, sorted(item[0][1]))
     ):
@@ -56,7 +64,8 @@ def _test(name: str, store: Store, steps: int) -> Iterator[str]:
         yield f"        values: '{_values(cells)}'\n"
     yield "    promql_expr_test:\n"
     last = (steps - 1) * STEP
-    for at, samples in ((0, "[]"), (last, '[{labels: "{}", value: 1}]')):
+    at_the_end = f'[{{labels: "{{}}", value: {fired}}}]' if fired else "[]"
+    for at, samples in ((0, "[]"), (last, at_the_end)):
         yield f"""      - expr: count(ALERTS{{alertname="{name}", alertstate="firing"}})\n"""
         yield f"        eval_time: {at}s\n        exp_samples: {samples}\n"
 
@@ -80,7 +89,13 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             store = perform(PLAYS[rule.name], Path(folder))
         told[rule.name] = (wanted(store, rule.expr), PLAYS[rule.name].steps)
-    SHIPPED.write_text(document(told), encoding="utf-8")
+    rules = {rule.name: rule for rule in read_rules()}
+    both = ""
+    for kind, alert in INSTALLS:
+        with tempfile.TemporaryDirectory() as folder:
+            store, steps = perform_two(kind, alert, Path(folder))
+        both += of_two(kind, rules[alert], store, steps)
+    SHIPPED.write_text(document(told) + both, encoding="utf-8")
     return 0
 
 

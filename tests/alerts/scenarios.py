@@ -76,6 +76,15 @@ def _samples(text: bytes) -> list[tuple[Series, float]]:
     ]
 
 
+def of_installs(**told: Store) -> Store:
+    """Return what a Prometheus has of several targets, each by its name."""
+    return {
+        Series(series.name, series.labels | {("instance", name)}): values
+        for name, store in told.items()
+        for series, values in store.items()
+    }
+
+
 def _at(first: int, act: Callable[[Exposed], object]) -> Callable[[Exposed, int], None]:
     """Do something once, at a step."""
 
@@ -157,6 +166,19 @@ def _due_while_workers_beat(exposed: Exposed, step: int) -> None:
     _due(exposed, step)
 
 
+def _slowly(exposed: Exposed, step: int) -> None:
+    """Make two calls due, of which one is settled again and again."""
+    if step == 0:
+        for sid in SIDS[:2]:
+            exposed.books.add(called(sid, started_at=exposed.now), now=exposed.now)
+    settled_ms = round(exposed.now.timestamp() * 1000)
+    exposed.books.sql("UPDATE calls SET settled_ms = ? WHERE sid = ?", settled_ms, SIDS[1])
+
+
+def _failed_long_ago(exposed: Exposed) -> None:
+    exposed.run("work", 7, ago=2 * _DAY)
+
+
 def _old_call(exposed: Exposed) -> None:
     """Make a call known whose recording is deleted within hours, where nobody works."""
     _call(exposed, days_old=29.5)
@@ -223,6 +245,7 @@ PLAYS: Final = {
     "CallvaultTrouble": Play(_met, 6),
     "CallvaultBooksDoNotBalance": Play(_at(1, _unbalance), 4),
     "CallvaultDiskLow": Play(_disk(3 * 10**9), 6),
+    "CallvaultStateDiskFull": Play(_disk(3 * 10**7), 6),
     "CallvaultDiskFillsUp": Play(_fills_up, 28),
     "CallvaultListingSilent": Play(_at(0, lambda exposed: exposed.hear(Source.LISTING)), 18),
     "CallvaultWebhookSilent": Play(_at(0, lambda exposed: exposed.hear(Source.WEBHOOK)), 150),
@@ -236,6 +259,14 @@ PLAYS: Final = {
 }
 """By the name of the alert that has to fire at the end, and not at the first step."""
 MORE: Final = {
+    "callbacks of which never one came": (
+        "CallvaultWebhookSilent",
+        Play(_at(0, lambda exposed: exposed.listen(Source.WEBHOOK)), 150),
+    ),
+    "a listing that was never read": (
+        "CallvaultListingSilent",
+        Play(_at(0, lambda exposed: exposed.listen(Source.LISTING)), 18),
+    ),
     "a night that ran once and no more": ("CallvaultTimerDidNotRun", Play(_at(0, _one_night), 30)),
     "nights that all end badly": ("CallvaultTimerDidNotRun", Play(_bad_nights, 30)),
     "an import that failed": ("CallvaultRunFailed", Play(_failing("enqueue cdr"), 10)),
@@ -243,9 +274,39 @@ MORE: Final = {
     "housekeeping that failed": ("CallvaultRunFailed", Play(_failing("catalog tidy"), 10)),
 }
 """Further ways in which an alert fires."""
+BESIDE: Final = "beside"
+"""One install is ill, and one that is well stands beside it."""
+APART: Final = "apart"
+"""None of two installs is ill; what is read of both together would look so."""
+_BOTH: Final = {
+    "CallvaultNotArchiving": (Play(_slowly, 12), Play(_quiet, 12)),
+    "CallvaultRunFailed": (
+        Play(_at(0, _failed_long_ago), 12),
+        Play(_at(0, lambda exposed: exposed.run("work")), 12),
+    ),
+}
+INSTALLS: Final = (
+    (BESIDE, "CallvaultNotArchiving"),
+    (BESIDE, "CallvaultNoWorkers"),
+    (BESIDE, "CallvaultMetricsGone"),
+    (BESIDE, "CallvaultRunFailed"),
+    *((APART, alert) for alert in _BOTH),
+)
+"""How two installs stand, and which alert that concerns."""
 QUIET: Final = {
     "a drain by hand that is long over": Play(_at(0, _failed_yesterday), 30),
     "a run that was repeated and went well": Play(_repeated, 12),
     "a night by hand where no timer is": Play(_at(0, _by_hand), 30),
 }
 """At the end of each, no alert about runs fires."""
+
+
+def perform_two(kind: str, alert: str, folder: Path) -> tuple[Store, int]:
+    """Let two installs play; return what is told of both, and at how many steps."""
+    play = PLAYS[alert]
+    one, other = (play, Play(_well, play.steps)) if kind == BESIDE else _BOTH[alert]
+    told = {}
+    for name, part in (("one", one), ("other", other)):
+        (own := folder / name).mkdir()
+        told[name] = perform(part, own)
+    return of_installs(**told), one.steps

@@ -92,6 +92,19 @@ async def test_a_callback_is_answered_and_becomes_a_call(tmp_path: Path) -> None
     assert SECRET not in metrics
 
 
+async def test_a_sender_that_keeps_its_connection_gets_all_of_its_answers(tmp_path: Path) -> None:
+    """Each answer, a refusal too, says that its connection ends: so nothing is sent into the end.
+
+    What is posted is not sent again by itself, as its sender cannot know whether it arrived.
+    """
+    async with serving(tmp_path) as address, aiohttp.ClientSession() as session:
+        in_path, told = f"{address}/hook/main/{SECRET}", set()
+        for url in [in_path, f"{address}/hook/main", f"{address}/nothing"] + 200 * [in_path]:
+            async with session.post(url, data={"CallSid": SID}) as answer:
+                told.add((answer.status, answer.headers.get("Connection")))
+    assert {(200, "close"), (401, "close"), (404, "close")} == told
+
+
 async def test_a_wrong_secret_is_logged_without_it(tmp_path: Path) -> None:
     """With the account where it is one of ours; nothing else of what was shown."""
     wrong = "not-the-secret-of-it"
@@ -137,6 +150,29 @@ async def test_what_is_no_callback_is_refused_without_a_word(tmp_path: Path) -> 
     assert all(evil not in str(answer[2]) for answer in answers.values())
     assert {"callvault"} == {answer[2]["Server"] for answer in answers.values()}
     assert set() == known(tmp_path)
+
+
+async def test_what_is_not_taken_is_logged_with_the_reason_and_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    """One warning each, with the account; a change of the provider's form does not go unseen."""
+    evil = "<script>x"
+    with capture_logs() as logs:
+        async with serving(tmp_path) as address:
+            good = f"{address}/hook/main/{SECRET}"
+            await post(good, data={"Status": evil})
+            await post(good, data=evil, headers={"Content-Type": "application/json"})
+            await post(good, data={"CallSid": evil * 10_000})
+            await post(good, data={"CallSid": SID})
+    said = [entry for entry in logs if entry["event"] == "a callback was not taken"]
+    assert [entry["reason"] for entry in said] == [
+        "it names no call",
+        "its body is of no form that callbacks have",
+        "its body is longer than [web] body",
+    ]
+    assert {("main", "warning")} == {(entry["account"], entry["log_level"]) for entry in said}
+    assert evil not in str(logs)
+    assert SECRET not in str(logs)
 
 
 async def test_callbacks_are_answered_while_the_catalog_is_locked(tmp_path: Path) -> None:

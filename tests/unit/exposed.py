@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from archive.catalog import pauses, processes, runs, tallies, troubles
-from archive.catalog.hearings import hear
+from archive.catalog.hearings import begin_listening, hear
 from archive.errors import CatalogError
 from archive.tallies import RECORDING_BYTES, REQUESTS, Count
 from tests.unit.books import NOW
@@ -102,6 +102,11 @@ class Exposed:
         run = runs.begun(command, host="here", now=self.now - ago)
         with self.books.database.write() as tx:
             runs.end(tx, run, code=code, note="", now=self.now - ago)
+
+    def listen(self, source: Source) -> None:
+        """Begin to listen to a source."""
+        with self.books.database.write() as tx:
+            begin_listening(tx, "main", source, self.now)
 
     def hear(self, source: Source) -> None:
         """Hear a source."""

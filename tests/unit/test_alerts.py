@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.alerts.promql import Series, UnknownError, evaluate, names
-from tests.alerts.promtool import SHIPPED, document, wanted
+from tests.alerts.promtool import SHIPPED, document, of_two, wanted
 from tests.alerts.rules import FOLDER, RULES, fires, read_rules
-from tests.alerts.scenarios import MORE, PLAYS, QUIET, STEP, WELL, perform
+from tests.alerts.scenarios import (
+    BESIDE,
+    INSTALLS,
+    MORE,
+    PLAYS,
+    QUIET,
+    STEP,
+    WELL,
+    perform,
+    perform_two,
+)
 from worker.cli import cli
 from worker.exposition import COUNTERS, GAUGES
 
@@ -61,6 +71,23 @@ def test_what_was_made_good_or_is_long_over_alerts_nobody(name: str, tmp_path: P
         rule for rule in ALL if rule.name in {"CallvaultTimerDidNotRun", "CallvaultRunFailed"}
     ]
     assert [fires(rule, store, times)[times[-1]] for rule in of_runs] == [{}, {}]
+
+
+@pytest.mark.parametrize(("kind", "name"), INSTALLS)
+def test_each_of_two_installs_is_held_against_itself(kind: str, name: str, tmp_path: Path) -> None:
+    """In one Prometheus, with accounts of the same name: one that is ill alerts, and alone.
+
+    Nor does one that has calls alert as another has no work, or has run.
+    """
+    store, steps = perform_two(kind, name, tmp_path)
+    (rule,) = (rule for rule in ALL if rule.name == name)
+    times = [step * STEP for step in range(steps)]
+    found = fires(rule, store, times)
+    assert found[0] == {}
+    installs = [dict(labels)["instance"] for labels in found[times[-1]]]
+    assert installs == (["one"] if kind == BESIDE else [])
+    shipped = SHIPPED.read_text(encoding="utf-8")
+    assert of_two(kind, rule, store, steps) in shipped, "python -m tests.alerts.promtool"
 
 
 def test_no_alert_fires_while_all_is_well(tmp_path: Path) -> None:
@@ -120,6 +147,11 @@ STORE: Store = {A: {0: 1, 300: 4, 600: 2}, B: {0: 7, 300: 7}}
         ("increase(callvault_a[5m]) > 1", {A: 2}),
         ("callvault_a > 1 and on (account) callvault_a > 0", {A: 2}),
         ("callvault_a > 1 and callvault_a > 2", {}),
+        ("callvault_a > 1 unless callvault_a > 2", {A: 2}),
+        ("callvault_a unless callvault_a > 1", {}),
+        ("callvault_b > 1 or callvault_a > 1", {A: 2}),
+        ("count_over_time(callvault_a[10m]) unless callvault_a", {B: 2}),
+        ("count_over_time(callvault_a[10m])", {A: 3, B: 2}),
     ],
 )
 def test_the_small_language_means_what_prometheus_means(
@@ -132,10 +164,10 @@ def test_the_small_language_means_what_prometheus_means(
 
 @pytest.mark.parametrize(
     ("expression", "expected"),
-    [("sum(callvault_a) > 0", 11), ("absent(callvault_b)", 1)],
+    [("sum without (account, state) (callvault_a) > 0", 11), ("absent(callvault_b)", 1)],
 )
 def test_what_is_put_together_has_no_labels(expression: str, expected: float) -> None:
-    """A sum, and that something is not there."""
+    """A sum without those that there are, and that something is not there."""
     assert evaluate(expression, STORE, 300) == {frozenset(): expected}
 
 
@@ -143,7 +175,7 @@ def test_what_is_put_together_has_no_labels(expression: str, expected: float) ->
     "expression",
     [
         "rate(callvault_a[5m]) > 0",
-        "callvault_a > 0 or callvault_a < 1",
+        "sum(callvault_a) > 1",
         "callvault_a / callvault_a > 1",
         "sum by (x) (callvault_a) > 1",
         'callvault_a{state!~"x"} > 1',

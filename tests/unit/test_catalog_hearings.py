@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from archive.call import Source
-from archive.catalog.hearings import PAUSE, Heard, hear, hearings
+from archive.catalog.hearings import PAUSE, Heard, begin_listening, hear, hearings
 from tests.unit.books import NOW
 
 if TYPE_CHECKING:
@@ -41,6 +41,17 @@ def test_what_comes_late_or_twice_changes_nothing(books: Books) -> None:
     later = NOW + PAUSE / 2
     moments = [(NOW, later), (NOW - SECOND, NOW), (NOW, NOW + SECOND)]
     assert heard(books, *moments) == [(NOW, later)]
+
+
+def test_a_source_that_is_listened_to_is_silent_since_then(books: Books) -> None:
+    """Noted once, as a time without length; a source that was heard before has its own."""
+    with books.database.write() as tx:
+        for at in (NOW, NOW + DAY):
+            begin_listening(tx, "main", Source.WEBHOOK, at)
+        hear(tx, "main", Source.LISTING, NOW - DAY, NOW)
+        begin_listening(tx, "main", Source.LISTING, NOW + DAY)
+        found = hearings(tx, "main", NOW - DAY, NOW + 2 * DAY)
+    assert [Heard("listing", NOW - DAY, NOW), Heard("webhook", NOW, NOW)] == found
 
 
 def test_only_what_touches_the_time_asked_for_is_told(books: Books) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from archive.body import FetchTroubleError, Pace
-from archive.checksums import EtagHabit
+from archive.checksums import Checksums, EtagHabit, asks_for_md5
 from archive.fetch import refusal
 from archive.verdicts import Symptom
 
@@ -68,6 +70,32 @@ def test_a_recording_that_comes_alike_again_and_again_is_what_the_host_has() -> 
     assert found == [True, True, True, False, False]
     habit = EtagHabit()
     assert all(habit.misfits("/a", f"other {n}", fits=False) for n in range(20))
+
+
+@pytest.mark.parametrize(
+    ("content_md5", "etag", "expected"),
+    [
+        ("", "", False),
+        ("", '"6a1f-5d3"', False),  # nginx: time and length
+        ("", f'"{"a" * 32}-3"', False),  # S3, put in three pieces
+        ("", f'"{"A" * 32}"', True),
+        ("1B2M2Y8AsgTpgAmY7PhCfg==", "", True),
+    ],
+)
+def test_an_md5_is_made_only_where_a_header_may_hold_one(
+    content_md5: str, etag: str, *, expected: bool
+) -> None:
+    """Where none does, nothing is asked for it: it would be half of a large recording's hashing."""
+
+    def md5() -> str:
+        asked.append(True)
+        raise FetchTroubleError(Symptom.BODY_DIGEST, "asked for")
+
+    asked: list[bool] = []
+    assert expected is asks_for_md5(content_md5, etag)
+    with suppress(FetchTroubleError):
+        Checksums().check("host", "/a", content_md5=content_md5, etag=etag, md5=md5)
+    assert [True] * expected == asked
 
 
 def test_a_download_that_drips_is_given_up() -> None:

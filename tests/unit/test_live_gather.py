@@ -10,6 +10,7 @@ import pytest
 from archive.call import State
 from archive.catalog import pauses, processes, tallies
 from archive.catalog.processes import Beat
+from archive.catalog.troubles import Trouble
 from archive.errors import CatalogError
 from archive.tallies import RECORDINGS, REQUESTS, Count
 from archive.verdicts import Again, Failed, Lost
@@ -178,6 +179,19 @@ def test_counting_takes_a_tenth_of_the_time(books: Books, hands: Hands) -> None:
     first = gatherer._count(NOW)
     assert gatherer._count(NOW + 9 * SECOND) is first
     assert gatherer._count(NOW + 10 * SECOND).at == NOW + 10 * SECOND
+
+
+def test_what_only_a_look_tells_comes_first_and_also_without_a_catalog(
+    books: Books, hands: Hands
+) -> None:
+    """A full disk keeps everybody from noting it, and maybe from reading on."""
+    full = Trouble("here", "state-disk", "it is full", NOW)
+    books.add(called(SIDS[0]))
+    gatherer = Gatherer(books.database, [ACCOUNT], hands.clock, hands.timer, here=lambda _: (full,))
+    assert gatherer.look().troubles == (full,)
+    books.path.unlink()
+    after = gatherer.look()
+    assert (after.troubles, bool(after.mistake)) == ((full,), True)
 
 
 def test_a_catalog_that_goes_away_is_told_and_the_rest_stays(

@@ -15,8 +15,8 @@ from archive.roots import Root, RootFiles, missing_at
 from tests.unit.books import NOW, SIDS
 from tests.unit.vaulted import sound
 from worker.live.gather import Gatherer
-from worker.places import troubles_here
 from worker.settings import load_settings
+from worker.troubled import with_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +140,7 @@ def test_the_live_view_tells_of_it(kept: Vaulted) -> None:
         kept.books.database,
         list(settings.accounts.values()),
         lambda: NOW,
-        met=lambda tx, now: troubles_here(tx, settings, now),
+        met=lambda tx, now: with_root(tx, settings, now),
     )
     assert gatherer.look().troubles == ()
     emptied(kept.root)

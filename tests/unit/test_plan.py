@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.catalog.work import DueCall
-from jobs.plan import LATELY_EVERY, LINGER_MS, plan_batches
+from jobs.plan import LATELY_EVERY, LINGER_MS, in_order, plan_batches
 
 NOW = 10**12
 WAITED = NOW - LINGER_MS
@@ -112,11 +112,31 @@ def test_where_one_source_has_nothing_the_other_fills_the_room() -> None:
 
 
 def test_a_batch_that_is_not_full_waits_for_more() -> None:
-    """Until its oldest call has waited for a second; a full one goes at once."""
+    """Until its oldest call has been due for 2.5 seconds; a full one goes at once."""
     fresh = due(7, due_ms=NOW)
     assert plan(fresh, size=10) == []
     assert plan([*fresh, *due(1, first=50)], size=10) != []
     assert [[call.sid for call in fresh[:5]]] == plan(fresh, size=5)
+
+
+def test_where_there_is_room_for_all_nobody_is_left_over_twice() -> None:
+    """Calls that come all the while fill whole batches, however their deletion orders them.
+
+    By deletion alone, those deleted last would be left over until they had waited long enough to
+    take a batch with them that is not full.
+    """
+    early = due(90, first=60, due_ms=NOW - LINGER_MS + 1)  # will have waited a moment later
+    found = [*due(60, due_ms=NOW), *early]
+    (batch,) = plan(in_order(found, most=200), size=100)
+    expected = {call.sid for call in early}
+    assert expected <= set(batch)
+    assert len(found) - 50 == len(batch)
+
+
+def test_a_backlog_stays_in_the_order_of_its_deletion() -> None:
+    """As many as were asked for means that there are more."""
+    found = [*due(60, due_ms=NOW), *due(90, first=60)]
+    assert found == in_order(found, most=150)
 
 
 def test_a_lonely_call_of_unknown_date_gets_a_batch_of_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import threading
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,36 @@ async def test_a_caller_that_is_cancelled_leaves_a_file_to_adopt(tmp_path: Path)
         for _ in range(2):
             await has(store.done)
     assert proof(SIDS[0]) == store.adopt(place(SIDS[0]))
+
+
+def test_an_error_whose_caller_was_cancelled_is_nobodys(tmp_path: Path) -> None:
+    """A full disk, and a batch that was given back meanwhile: asyncio has nothing to tell of."""
+
+    class Full(HeldStore):
+        def _describe(self, pending: Pending) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(pending.place.sid))
+
+    complaints: list[dict[str, object]] = []
+
+    async def cancelled() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        store = Full(tmp_path)
+        async with Publisher(store) as publisher:
+            caller = asyncio.create_task(publisher.publish(pending(SIDS[0])))
+            await has(store.begun)
+            caller.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await caller
+            store.go.set()
+            await has(store.done)
+            # By the time that another one has its answer, the first one's came back as well.
+            with pytest.raises(OSError, match="No space left"):
+                await publisher.publish(pending(SIDS[1]))
+
+    asyncio.run(cancelled())
+    # An error that nobody looked at is missed when it is thrown away.
+    gc.collect()
+    assert complaints == []
 
 
 async def test_a_publisher_that_ends_keeps_nobody_waiting(tmp_path: Path) -> None:

@@ -48,14 +48,15 @@ def test_each_call_is_counted_once() -> None:
     ("waits", "held", "expected"),
     [
         ((), (), ""),
-        ((SPOILT,), (), "3 for a further try of body-digest, next at 17:42"),
-        ((UNSEEN, EARLY), (), "1,312 for the provider, next at 17:31"),
+        ((SPOILT,), (), "3 for a further try of body-digest, next at 2026-02-10T17:42+05:30"),
+        ((UNSEEN, EARLY), (), "1,312 for the provider, next at 2026-02-10T17:31+05:30"),
         (
             (SPOILT, EARLY),
             (HELD,),
             (
-                "1,310 for the provider, next at 17:31; 3 for a further try of body-digest, "
-                "next at 17:42; 40 for the backfill hours, from 2026-02-11 09:30 on"
+                "1,310 for the provider, next at 2026-02-10T17:31+05:30; "
+                "3 for a further try of body-digest, next at 2026-02-10T17:42+05:30; "
+                "40 for the backfill hours, from 2026-02-11T09:30+05:30 on"
             ),
         ),
         (
@@ -63,14 +64,14 @@ def test_each_call_is_counted_once() -> None:
             + [Wait("api-tls", 1, NOW + MINUTE)],
             (),
             (
-                "3 for a further try of fetch-tls, next at 17:30; "
-                "2 for a further try of fetch-slow, next at 17:30; "
-                "1 for a further try of api-tls, next at 17:31; "
-                "1 for a further try of something else, next at 17:30"
+                "3 for a further try of fetch-tls, next at 2026-02-10T17:30+05:30; "
+                "2 for a further try of fetch-slow, next at 2026-02-10T17:30+05:30; "
+                "1 for a further try of api-tls, next at 2026-02-10T17:31+05:30; "
+                "1 for a further try of something else, next at 2026-02-10T17:30+05:30"
             ),
         ),
     ],
 )
 def test_it_is_said_in_one_line(waits: list[Wait], held: list[Held], expected: str) -> None:
-    """How many wait for what and until when; the commonest troubles by their names."""
-    assert expected == waiting_text(waits, held, now=NOW, zone=ZONE)
+    """How many wait for what and until when, in full; the commonest troubles by their names."""
+    assert expected == waiting_text(waits, held, zone=ZONE)

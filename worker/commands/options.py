@@ -17,8 +17,8 @@ from archive.forecast import sum_of
 from archive.waits import waiting_text
 from worker.completion import complete_account
 from worker.opening import open_to_look
-from worker.places import missing_root, troubles_here
 from worker.screen import BAD, GOOD, WARNING, painted
+from worker.troubled import all_troubles, missing_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,7 +150,7 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
         CatalogError: the catalog cannot be read.
     """
     with _read(settings) as (tx, now):
-        return troubles_here(tx, settings, now), troubles.beating(tx, now)
+        return all_troubles(tx, settings, now), troubles.beating(tx, now)
 
 
 def warn_of_root(tx: Tx, settings: Settings) -> None:
@@ -188,7 +188,7 @@ def read_waiting(settings: Settings, *, account: str | None = None) -> str:
     accounts = _chosen(settings, account)
     with _read(settings) as (tx, now):
         found = balance.waits(tx, [one.name for one in accounts], now)
-    return waiting_text(found, (), now=now, zone=accounts[0].zone)
+    return waiting_text(found, (), zone=accounts[0].zone)
 
 
 def status_document(

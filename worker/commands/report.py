@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -164,6 +165,9 @@ def report(
         text = render(morning, form, coloured=True)
     _put(text, form, output)
     if told.error is not None:
+        # Where both streams are one terminal, the report has just said it there.
+        shown = output is None and sys.stdout.isatty() and sys.stderr.isatty()
+        told.error.is_told = shown and form != "json" and isinstance(morning, Unreadable)
         raise told.error
     complete = morning.verdict.level is Level.COMPLETE
     return Exit.COMPLETE if complete or not check else Exit.PERMANENT_LOSSES

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from archive.errors import InputError
 from worker.opening import open_to_look
-from worker.places import troubles_here
 from worker.screen import console_on
+from worker.statedisk import met_here
+from worker.troubled import with_root
 from worker.values import parse_duration
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
             accounts,
             database.clock,
             backfill=settings.backfill,
-            met=lambda tx, now: troubles_here(tx, settings, now),
+            here=partial(met_here, settings),
+            met=lambda tx, now: with_root(tx, settings, now),
         ).look
         zone = accounts[0].zone
         asyncio.run(_watch(look, every_s=every_s, zone=zone, as_json=as_json))

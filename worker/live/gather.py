@@ -62,7 +62,10 @@ class Rate:
 
 
 class Gatherer:
-    """Looks into the catalog again and again; for one thread at a time."""
+    """Looks into the catalog again and again; for one thread at a time.
+
+    ``met`` tells what hosts meet, by the catalog; ``here`` what is met on this one, without it.
+    """
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Gatherer:
         timer: Callable[[], float] = time.monotonic,
         *,
         backfill: Backfill = ALWAYS,
+        here: Callable[[datetime], tuple[Trouble, ...]] = lambda _: (),
         met: Callable[[Tx, datetime], Sequence[Trouble]] = troubles.troubles,
     ) -> None:
         self._database = database
@@ -79,6 +83,7 @@ class Gatherer:
         self._clock = clock
         self._timer = timer
         self._backfill = backfill
+        self._here = here
         self._met = met
         self._began = clock()
         self._requests = Rate()
@@ -102,7 +107,10 @@ class Gatherer:
             if self._last is None:
                 raise
             self._last = msgspec.structs.replace(
-                self._last, at=self._clock(), mistake=error.message
+                self._last,
+                at=(now := self._clock()),
+                mistake=error.message,
+                troubles=self._here(now) or self._last.troubles,
             )
         return self._last
 
@@ -130,7 +138,7 @@ class Gatherer:
                     for one in pauses.pauses(tx)
                     if not one.scope.startswith("account:") or one.scope in scopes
                 ),
-                troubles=tuple(self._met(tx, now)),
+                troubles=(*self._here(now), *self._met(tx, now)),
                 last=tuple(watch.last_in_vain(tx, names, _LAST)),
             )
 
