@@ -149,9 +149,9 @@ def test_every_mistake_of_the_settings_is_told_at_once(alone: Vault) -> None:
         ([], None, "callvault init"),
         (["--config", "nowhere.toml"], None, "nowhere.toml"),
         (["--config", "broken.toml"], "[accounts\n", "are no TOML"),
-        (["--config", "bytes.toml"], "sid = '\udcff'", "are no TOML"),
+        (["--config", "bytes.toml"], "\nsid = '\udcff'", "not in UTF-8: line 2"),
         (["--config", "none.toml"], "[worker]\n", "[accounts.NAME]"),
-        (["--config", "."], None, "is a directory"),
+        (["--config", "."], None, "are a folder"),
     ],
 )
 def test_settings_that_cannot_be_read(
