@@ -194,5 +194,5 @@ async def test_a_server_that_says_nothing_is_not_waited_for() -> None:
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(QueueError, match="no answer within 0.2 s"):
+        with pytest.raises(QueueError, match=r"no answer within 0\.2 s"):
             await check_queue(f"redis://127.0.0.1:{port}", bound_s=0.2)
