@@ -73,7 +73,7 @@ def _folder(text: str) -> object:
 
 def _state(text: str) -> object:
     # The catalog's URL is made of it.
-    if _BLANK.search(text.strip()):
+    if _BLANK.search(text):
         raise ValueError("a path without blanks")
     return _folder(text)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from archive.accounts import Account
 from archive.call import State
+from archive.catalog.counts import Counting
 from archive.catalog.dayfiles import mark_day
 from archive.catalog.rebuild import tell_calls
 from archive.clock import to_ms
@@ -49,7 +50,9 @@ def take_over(tx: Tx, tombstones: Iterable[Line], *, folder: str, now: datetime)
         _bury(tx, line, now)
         # A call that is not known gets its row; of one that is, only what is missing.
         account, day = day_of_folder(folder) or (line.account, "")
-        tell_calls(
+        counting = Counting(tx, line.account)
+        counting.before_sightings([line.sid])
+        new = tell_calls(
             tx,
             [line],
             folder=folder,
@@ -58,6 +61,8 @@ def take_over(tx: Tx, tombstones: Iterable[Line], *, folder: str, now: datetime)
             readiness=Readiness(),
             now=now,
         )
+        counting.calls_added(new)
+        counting.sightings_added(len(line.sightings))
         count += 1
     if count:
         mark_day(tx, folder)
