@@ -324,7 +324,8 @@ def test_a_full_disk_loses_nothing(begin: Callable[..., Vault]) -> None:
     with small_disk(vault.root) as mounted:
         done = vault.run("work", "--drain")
         files = (path.name for path in vault.root.rglob("*") if path.is_file())
-        # The manifests tell of the calls that are known, none of which has its recording; the root has its mark.
+        # The manifests tell of the calls that are known, none of which has its recording; the
+        # root has its mark.
         left = sorted(name for name in files if name not in ("manifest.jsonl", ".root"))
 
     done.says(7, "paused", "disk-full" if mounted else "disk-refuses", "[archive] root")
