@@ -53,5 +53,5 @@ def alert(config: Path | None, *, words: tuple[str, ...], as_json: bool) -> int:
     else:
         for one in sent:
             click.echo(f"{one.channel}: {one.outcome}{f': {one.detail}' if one.detail else ''}")
-    took = any(one.outcome == "sent" for one in sent)
+    took = any(one.outcome in {"sent", "partly"} for one in sent)
     return Exit.COMPLETE if took else Exit.WORK_REMAINS
