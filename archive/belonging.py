@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from archive.catalog.balance import knows_calls
-from archive.catalog.database import name_of, open_database
+from archive.catalog.database import file_of, is_on_a_server, name_of, open_database
 from archive.errors import LostCatalogError, NoCatalogError
 from archive.layout import CHECKSUMS, SUFFIXES
 from archive.timings import LOCK_S
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _DAYS: Final = 20
 """So many days of each account are looked at: any that was archived has its lists or recordings."""
+_NAMED: Final = 5
+"""So many accounts are told by their names."""
 _OURS: Final = tuple(f".{suffix}" for suffix in (*SUFFIXES, "json"))
 
 
@@ -79,16 +81,30 @@ def lost_beside(root: Path, where: str | Path, *, made: bool) -> LostCatalogErro
 
     Reads a few folders; whoever may not read them finds none.
     """
-    account = next(filter(lambda name: _has_archive(root, name), _accounts(root)), None)
-    if account is None:
+    accounts = [name for name in _accounts(root) if _has_archive(root, name)]
+    if not accounts:
         return None
     name = name_of(where)
     what = f"the catalog {name} knows no calls" if made else f"there is no catalog {name}"
+    if not made and _is_empty_file(where):
+        what = f"the catalog {name} is an empty file"
+    of = "account" if len(accounts) == 1 else "accounts"
+    named = ", ".join(accounts[:_NAMED])
+    more = f" and {len(accounts) - _NAMED} more" if len(accounts) > _NAMED else ""
     return LostCatalogError(
-        f"{what}, but {root} holds an archive of the account {account}: the catalog is lost",
+        f"{what}, but {root} holds an archive of the {of} {named}{more}: the catalog is lost",
         hint="see that its disk is mounted; else restore a backup of it, or make a new one of the "
         "archive's files by: callvault rebuild (docs/how-to/restore.md)",
     )
+
+
+def _is_empty_file(where: str | Path) -> bool:
+    if is_on_a_server(where):
+        return False
+    try:
+        return file_of(where).stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _accounts(root: Path) -> list[str]:

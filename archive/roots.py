@@ -101,6 +101,30 @@ class RootFiles:
             ) from error
 
 
+def missing_at(
+    known: Sequence[Root],
+    *,
+    mark: str,
+    host: str,
+    path: str,
+    holds: Callable[[Root], bool],
+) -> str:
+    """Return what is wrong with the folder in which a host's root was, empty if it is the root.
+
+    A host where the catalog has seen no root has none to be missed: it may only read reports.
+    Nor is one missed in which there is nothing. ``holds`` is as for `which_root`: a root whose
+    mark was lost, and whose recordings are there, is there.
+    """
+    own = [root for root in known if (host, path) in root.places]
+    own = own or [root for root in known if host in {place[0] for place in root.places}]
+    full = [root for root in own if root.has_recordings]
+    if not full or (mark and mark in {root.mark for root in own}):
+        return ""
+    if mark:
+        return "it has the mark of another root"
+    return "" if any(holds(root) for root in full) else "it has neither mark nor recordings"
+
+
 def which_root(
     known: Sequence[Root],
     *,

@@ -8,6 +8,7 @@ arq's default, pickle, would let whoever writes to Redis run code in the workers
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -45,6 +46,8 @@ _RETRIES: Final = 40
 
 
 _FIRST_RETRIES: Final = 5
+_FIRST_BOUND_S: Final = 20.0
+"""How long the first look may take in all."""
 IMPATIENT: Final = 1
 """Retries of whoever waits by itself, and says meanwhile what is wrong."""
 
@@ -75,16 +78,24 @@ async def close_pool(pool: ArqRedis) -> None:
     await pool.aclose(close_connection_pool=True)
 
 
-async def check_queue(url: str, *, retries: int = _FIRST_RETRIES) -> None:
+async def check_queue(
+    url: str, *, retries: int = _FIRST_RETRIES, bound_s: float = _FIRST_BOUND_S
+) -> None:
     """Make sure that Redis answers and can be written to, before work is built on it.
 
     Raises:
-        QueueError: it does not or cannot, after a few tries.
+        QueueError: it does not or cannot, after a few tries or ``bound_s`` seconds.
     """
     pool = open_pool(url, retries=retries)
     try:
         with queue_errors("reaching the queue"):
-            await pool.set(_PROBE, "1", px=1000)
+            # Where a server lets us in and is silent, redis-py's tries to connect and to ask
+            # multiply: six of each would take many minutes.
+            try:
+                async with asyncio.timeout(bound_s):
+                    await pool.set(_PROBE, "1", px=1000)
+            except TimeoutError:
+                raise TimeoutError(f"no answer within {bound_s:g} s") from None
     finally:
         await close_pool(pool)
 
@@ -123,7 +134,7 @@ _BY_WORDS: Final = {
     ("CERTIFICATE_VERIFY_FAILED",): Trouble(
         "Redis shows a certificate that is not believed",
         "name the host in [queue] url as its certificate does; a private authority is believed "
-        "by ?ssl_ca_certs=FILE in the URL, or by SSL_CERT_FILE",
+        "where ssl_ca_certs in the URL names its file, or SSL_CERT_FILE does",
     ),
     ("No master found",): Trouble(
         "the sentinels tell of no master",

@@ -138,7 +138,7 @@ def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None: 
 )
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="The settings file. Default: $CALLVAULT_CONFIG, ./config.toml, "
     "/etc/callvault/config.toml.",
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from archive.call import State
 from archive.catalog import balance, pauses
 from archive.catalog.work import held_by_hours
 from archive.errors import FatalError, LaterError, ProviderError
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from archive.accounts import Account
-    from archive.catalog.balance import Tally
     from archive.catalog.database import Tx
     from archive.catalog.pauses import Paused
     from archive.errors import CallvaultError
@@ -46,13 +44,15 @@ def hopeless(
 
 
 def waits_for_hours(
-    tx: Tx, accounts: Mapping[str, Account], backfill: Backfill, tally: Tally, now: datetime
+    tx: Tx, accounts: Mapping[str, Account], backfill: Backfill, now: datetime
 ) -> CallvaultError | None:
     """Return that all which is left waits for the hours of a backfill, where that takes long."""
-    if not backfill.is_bound or tally.states[State.LEASED]:
+    if not backfill.is_bound:
         return None
     counts = {name: held_by_hours(tx, one, backfill, now) for name, one in accounts.items()}
-    if sum(counts.values()) < tally.unsettled:
+    held = sum(counts.values())
+    # Those in work are not held, either.
+    if not held or held < balance.count_unsettled(tx, accounts):
         return None
     # In the zone of the account whose hours come first.
     opens = min(
@@ -63,7 +63,7 @@ def waits_for_hours(
     if opens - now <= _HOURS_PATIENCE:
         return None
     return LaterError(
-        f"{tally.unsettled:,} calls wait for the backfill hours, from {opens:%Y-%m-%d %H:%M} on",
+        f"{held:,} calls wait for the backfill hours, from {opens:%Y-%m-%d %H:%M} on",
         hint="run it again then, or let 'callvault work' run: it waits for them",
     )
 

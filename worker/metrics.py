@@ -17,6 +17,7 @@ from worker.places import host_name
 from worker.statedisk import free_bytes, least_free, places_of
 from worker.tallying import write_tallies
 from worker.timers import enabled_timers
+from worker.troubled import with_root
 from worker.version import VERSION
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Reader:
             with database.read() as tx:
                 accounts.append(metrics.of_account(tx, account, now, self._settings.backfill))
         with database.read() as tx:
-            rest = metrics.of_all(tx, now)
+            rest = metrics.of_all(tx, now, with_root(tx, self._settings, now))
         self._count_books(database)
         return Reading(
             at=now,

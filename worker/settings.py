@@ -190,6 +190,12 @@ def find_settings(path: Path | None, environment: Mapping[str, str]) -> Path:
     for candidate in SEARCHED:
         if candidate.is_file():
             return candidate
+    for candidate in SEARCHED:
+        if candidate.is_dir():
+            raise InputError(
+                f"no settings: {candidate} is a folder, and should be a file",
+                hint="name the file with --config",
+            )
     looked = " or ".join(str(candidate) for candidate in SEARCHED)
     raise InputError(
         f"no settings: there is no {looked}",
@@ -200,11 +206,22 @@ def find_settings(path: Path | None, environment: Mapping[str, str]) -> Path:
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
+    except IsADirectoryError as error:
+        raise InputError(
+            f"the settings {file} are a folder, and should be a file",
+            hint="name the file with --config",
+        ) from error
     except OSError as error:
         raise InputError(
             f"reading the settings {file}: {error.strerror}", hint="name another with --config"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"the settings {file} are not in UTF-8: line {line} has another encoding's character",
+            hint="save the file as UTF-8 in the editor, or write that character anew",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"the settings {file} are no TOML: {error}") from error
 
 

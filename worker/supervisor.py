@@ -246,12 +246,13 @@ class Supervisor:
         )
         if not self._drain:
             return
-        if tally.unsettled == 0:
+        # Not by the tally: were a count wrong, a drain would leave calls behind.
+        if await self._is_settled(catalog):
             self._stopping.set()
         else:
-            await self._end_if_hopeless(catalog, tally, held)
+            await self._end_if_hopeless(catalog, held)
 
-    async def _end_if_hopeless(self, catalog: Catalog, tally: Tally, held: list[Paused]) -> None:
+    async def _end_if_hopeless(self, catalog: Catalog, held: list[Paused]) -> None:
         """Stop a drain when nothing that waits can go on before long: see exit codes 5 and 7."""
         accounts, backfill = self._accounts, self._settings.backfill
         why = (
@@ -260,7 +261,7 @@ class Supervisor:
             else None
         )
         if why is None:
-            why = await catalog.read(waits_for_hours, accounts, backfill, tally, catalog.clock())
+            why = await catalog.read(waits_for_hours, accounts, backfill, catalog.clock())
         if why is not None:
             self._stop_for(why)
 
@@ -325,7 +326,7 @@ class Supervisor:
             return
 
     async def _is_settled(self, catalog: Catalog) -> bool:
-        return (await self._tally(catalog)).unsettled == 0
+        return (await catalog.read(balance.unsettled_accounts)).isdisjoint(self._accounts)
 
     async def _tally(self, catalog: Catalog) -> Tally:
         return await catalog.read(balance.tally, self._accounts, catalog.clock())

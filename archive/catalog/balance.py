@@ -153,7 +153,10 @@ def day_balance(tx: Tx, account: str, day: str, recorded: Recorded | None = None
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """The quick count that a progress bar reads again and again."""
+    """The quick count that a progress bar reads again and again: as quick for millions.
+
+    It is for show. Whether work remains is asked of the calls: `unsettled_accounts`.
+    """
 
     states: dict[State, int]
     waits: tuple[Wait, ...]
@@ -170,12 +173,14 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tally(tx: Tx, accounts: Iterable[str], now: datetime) -> Tally:
-    """Count the states, and the calls that are due later than now by what they wait for."""
+    """Tell the states by the counts, and what the calls wait for that are due later than now."""
     accounts = list(accounts)
-    names = json.dumps(accounts)
     states = dict.fromkeys(State, 0)
-    for row in tx.rows("tally", accounts=names):
+    for row in tx.rows("tally", accounts=json.dumps(accounts)):
         states[State(row["state"])] = row["calls"]
+    leased = _leased(tx)
+    states[State.LEASED] = sum(leased.get(name, 0) for name in accounts)
+    states[State.EXPECTED] -= states[State.LEASED]
     return Tally(states=states, waits=tuple(waits(tx, accounts, now)))
 
 
@@ -208,11 +213,26 @@ def accounts_with_calls(tx: Tx) -> list[str]:
     return found
 
 
-def known_accounts(tx: Tx) -> set[str]:
-    """Return the names of the accounts that have calls."""
-    return {row["account"] for row in tx.rows("known_accounts")}
-
-
 def unsettled_accounts(tx: Tx) -> set[str]:
-    """Return the names of the accounts that have calls waiting for an answer."""
-    return {row["account"] for row in tx.rows("unsettled_accounts")}
+    """Return the accounts that have calls waiting for an answer: asked of the calls, not counted.
+
+    It is what a drain's end is decided by, and takes the same time for any number of calls.
+    """
+    leased = _leased(tx)
+    return {
+        name
+        for name in accounts_with_calls(tx)
+        if name in leased or tx.value("first_expected", account=name) is not None
+    }
+
+
+def count_unsettled(tx: Tx, accounts: Iterable[str]) -> int:
+    """Count the calls of accounts that wait for an answer, by their rows: as many are read."""
+    leased = _leased(tx)
+    return sum(
+        leased.get(name, 0) + int(tx.value("count_expected", account=name)) for name in accounts
+    )
+
+
+def _leased(tx: Tx) -> dict[str, int]:
+    return {row["account"]: row["calls"] for row in tx.rows("leased_by_account")}

@@ -196,10 +196,13 @@ def written(database: Database, work: Callable[[Tx], T]) -> T:
         return work(tx)
 
 
-def no_catalog(name: str) -> NoCatalogError:
-    """Return the error of who looks for a catalog where none was made yet."""
+def no_catalog(name: str, *, empty: bool = False) -> NoCatalogError:
+    """Return the error of who looks for a catalog where none was made yet.
+
+    ``empty``: there is a file, with nothing in it.
+    """
     return NoCatalogError(
-        f"there is no catalog yet: {name}",
+        f"there is no catalog yet: {name}{' is an empty file' if empty else ''}",
         hint="it is made as the first calls become known: callvault enqueue, poll, web or run",
     )
 

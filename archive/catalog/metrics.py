@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from archive.catalog import balance, pauses, tallies, troubles, watch
+from archive.catalog import balance, pauses, tallies, watch
 from archive.catalog.forecast import risks
 from archive.clock import from_ms, to_ms
 from archive.hours import ALWAYS
@@ -15,11 +15,13 @@ from archive.room import bytes_a_day
 from archive.timings import HEARTBEAT_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from archive.accounts import Account
     from archive.call import State
     from archive.catalog.database import Tx
+    from archive.catalog.troubles import Trouble
     from archive.catalog.watch import Backlog
     from archive.forecast import Risk
     from archive.hours import Backfill
@@ -78,10 +80,10 @@ def of_account(tx: Tx, account: Account, now: datetime, backfill: Backfill = ALW
     )
 
 
-def of_all(tx: Tx, now: datetime) -> OfAll:
-    """Read what is of no account alone."""
+def of_all(tx: Tx, now: datetime, found: Iterable[Trouble]) -> OfAll:
+    """Read what is of no account alone; ``found`` are the troubles that hosts meet."""
     met: dict[tuple[str, str], int] = {}
-    for trouble in troubles.troubles(tx, now):
+    for trouble in found:
         met[trouble.what, trouble.host] = met.get((trouble.what, trouble.host), 0) + 1
     beating = tx.rows("hosts_beating", since_ms=to_ms(now - _SILENT))
     return OfAll(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from archive.clock import from_ms, to_ms
-from archive.roots import Root, which_root
+from archive.errors import StoreError
+from archive.roots import Root, missing_at, which_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,18 +92,36 @@ def register(
     return number
 
 
-def _find(tx: Tx, files: RootFiles, *, host: str, shared: bool) -> Root | None:
-    def holds(root: Root) -> bool:
-        rows = tx.rows("newest_of_root", root=root.number, most=_NEWEST)
-        return files.holds_any(row["path"] for row in rows)
+def missing(tx: Tx, files: RootFiles, *, host: str) -> str:
+    """Return why a host's root, with recordings that the catalog knows, is not in its place.
 
+    It is empty where it is there, or where there is none to be missed; see `missing_at`. Reads the
+    mark, and looks for a few recordings where there is none.
+    """
+    try:
+        mark = files.mark()
+    except StoreError as error:
+        mark, unread = "unread", error.message
+    else:
+        unread = ""
+    holds = partial(_holds, tx, files)
+    found = missing_at(_known(tx), mark=mark, host=host, path=str(files.path), holds=holds)
+    return (unread or found) if found else ""
+
+
+def _holds(tx: Tx, files: RootFiles, root: Root) -> bool:
+    rows = tx.rows("newest_of_root", root=root.number, most=_NEWEST)
+    return files.holds_any(row["path"] for row in rows)
+
+
+def _find(tx: Tx, files: RootFiles, *, host: str, shared: bool) -> Root | None:
     return which_root(
         _known(tx),
         mark=files.mark(),
         host=host,
         path=str(files.path),
         shared=shared,
-        holds=holds,
+        holds=partial(_holds, tx, files),
     )
 
 

@@ -193,7 +193,10 @@ def _hint(error: sqlite3.Error) -> str:
     if "readonly" in text or "unable to open" in text:
         return "check that its folder exists and belongs to the user callvault runs as"
     if "not a database" in text or "malformed" in text:
-        return "the file is no catalog, or is damaged: keep it, and restore or rebuild it"
+        return (
+            "the file is no catalog, or is damaged: keep it, and restore a backup, or make a new "
+            "one of the archive's files by: callvault rebuild (docs/how-to/restore.md)"
+        )
     return ""
 
 
@@ -224,7 +227,7 @@ def _connect(path: Path, *, make: bool) -> sqlite3.Connection:
     if make:
         _make_file(path)
     elif not is_file_made(path):
-        raise no_catalog(str(path))
+        raise no_catalog(str(path), empty=path.exists())
     with catalog_errors(path, "opening"):
         # Never made here: it may be gone since it was looked for.
         connection = sqlite3.connect(

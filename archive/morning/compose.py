@@ -56,7 +56,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     ``named``: commands have to name an account. ``known``: a call is known, of whatever day.
     ``free`` are the bytes left on the archive's disk, None where that cannot be told. ``written``
     is what was written to it on each of the last days, ``pace`` how many bytes a day bring, None
-    where that is not known.
+    where that is not known. ``missing_root`` says that the recordings are not there.
     """
 
     made_at: datetime
@@ -66,6 +66,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     verified: Ran | None = None
     held: tuple[Held, ...] = ()
     troubles: tuple[str, ...] = ()
+    missing_root: str = ""
     written: Mapping[str, int] = {}
     pace: float | None = None
     free: int | None = None
@@ -109,6 +110,7 @@ def compose(parts: Sequence[Part], day: str, now: Now) -> Morning:
         margins=_margins(parts, now.made_at),
         held=now.held,
         troubles=now.troubles,
+        missing_root=now.missing_root,
         runs=now.runs,
         room=room,
         known=now.known,

@@ -53,7 +53,8 @@ class Held(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What the verdict is made of. ``over``: the day is, so its calls can be counted.
 
-    ``known``: a call is known, of whatever day.
+    ``known``: a call is known, of whatever day. ``missing_root`` says that the recordings are not
+    there, empty if they are.
     """
 
     day: str
@@ -68,6 +69,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     margins: Margins
     held: tuple[Held, ...]
     troubles: tuple[str, ...]
+    missing_root: str = ""
     runs: tuple[Ran, ...]
     room: Room | None
     known: bool = True
@@ -152,6 +154,9 @@ def _calls(number: int) -> str:
 def _notes(seen: Seen) -> Iterator[Note]:
     if not seen.known:
         yield Note(text=_NOTHING, command="callvault poll")
+    if seen.missing_root:
+        # It comes first: what is said of recordings is not so.
+        yield Note(text=seen.missing_root, command="callvault doctor", alarm=True)
     yield from _of_books(seen)
     yield from _of_calls(seen)
     yield from _of_shares(seen)

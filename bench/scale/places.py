@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from tests.postgresql import Server
 
-_WAITING: Final = 100_000
-"""So many wait in the catalog of an archive; in one of a backlog all do."""
+WAITING: Final = {"kept": 100_000, "backlog": None, "done": 0}
+"""How many wait in a catalog of each sort; None: all of them."""
 
 
 class Place(NamedTuple):
@@ -31,15 +31,19 @@ class Place(NamedTuple):
         return "SQLite" if self.url.startswith("sqlite") else "PostgreSQL"
 
 
-def place_of(folder: Path, calls: int, *, server: Server | None, backlog: bool = False) -> Place:
+def place_of(folder: Path, calls: int, *, server: Server | None, sort: str = "kept") -> Place:
     """Return a catalog of so many calls, in a file or on the server; make it if there is none."""
-    name = f"{'backlog' if backlog else 'kept'}_{calls}_{'file' if server is None else 'server'}"
+    name = f"{sort}_{calls}_{'file' if server is None else 'server'}"
     noted = folder / f"{name}.json"
     if noted.exists():
         url, size, made_s = json.loads(noted.read_text())
         return Place(url, Size(*size), made_s)
-    waiting = calls if backlog else min(calls, _WAITING)
-    size = Size(calls, waiting, int(time.time() * 1000) // DAY_MS * DAY_MS)
+    waiting = WAITING[sort]
+    size = Size(
+        calls,
+        calls if waiting is None else min(calls, waiting),
+        int(time.time() * 1000) // DAY_MS * DAY_MS,
+    )
     began = time.monotonic()
     if server is None:
         path = folder / f"{name}.db"

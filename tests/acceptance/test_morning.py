@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.acceptance.vault import Vault
 
+TIMER = ("report", "--day", "yesterday", "--send")
 SECRET = "hook-9b1f30aa77c2"
 ZONE = timedelta(hours=5, minutes=30)
 
@@ -139,3 +142,36 @@ def test_a_catalog_that_cannot_be_read_is_told_to_everybody(alone: Vault) -> Non
         assert says in " ".join(found[f"/check/{SECRET}/fail"].split())
         assert f"/check/{SECRET}" not in found
     assert not alone.catalog.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "says"),
+    [
+        (
+            TIMER,
+            '[report]\nemail_too = ["x@example.com"]\n[accounts.main]\nsid = "a1"\n',
+            "1 mistake",
+        ),
+        (("alert", "it", "burns"), '[report]\nsmtp = "hunter2x"\n', "2 mistakes"),
+        (("alert", "it", "burns"), "[accounts\n", "are no TOML"),
+        (TIMER, None, "there is no config.toml"),
+    ],
+)
+def test_a_mistake_in_the_settings_silences_nobody(
+    alone: Vault, words: tuple[str, ...], settings: str | None, says: str
+) -> None:
+    """The URLs are in no file of settings: an alarm goes there, and no value that stands in it."""
+    file = alone.folder / "config.toml"
+    file.unlink()
+    if settings is not None:
+        file.write_text(settings, encoding="utf-8")
+    with hooks() as server:
+        done = alone.run(*words, **server.environment())
+    told = dict(server.told)
+    done.says(2, says)
+    assert set(told) == {f"/chat/{SECRET}", f"/check/{SECRET}/fail"}
+    for message in (json.loads(told[f"/chat/{SECRET}"])["text"], told[f"/check/{SECRET}/fail"]):
+        assert "ALARM: callvault on " in message
+        assert says in message
+        assert ("it burns" in message) == (words[0] == "alert")
+        assert "hunter2x" not in message

@@ -21,11 +21,12 @@ class Mailbox:
     """What a server was given, and how it answers.
 
     ``answers`` are given instead of the usual one, by command; ``hangs`` is a command that it never
-    answers. ``offers`` are the lines of its EHLO.
+    answers. ``refuses`` are addresses that it does not take. ``offers`` are the lines of its EHLO.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
     hangs: str = ""
+    refuses: tuple[str, ...] = ()
     starttls: ssl.SSLContext | None = None
     login: bool = False
     port: int = 0
@@ -65,6 +66,8 @@ class Mailbox:
                 f"250{' ' if number == len(offers) else '-'}{offer}"
                 for number, offer in enumerate(offers, start=1)
             )
+        if command == "RCPT" and any(address in line for address in self.refuses):
+            return "550 nobody"
         if command == "AUTH":
             self.secrets.append(base64.b64decode(line.split(" ")[2]).decode())
             return "235 welcome"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from jobs.queue import (
     ARCHIVE_BATCH,
     QUEUE,
     JobQueue,
+    check_queue,
     close_pool,
     deserialise,
     open_pool,
@@ -181,3 +183,16 @@ async def test_a_queue_that_refuses_writes_is_one_error(pool: ArqRedis) -> None:
             await JobQueue(pool).put(FIRST)
     finally:
         await pool.config_set("maxmemory", "0")
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    """Who lets us in and never answers is no Redis: the first look ends after its bound."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(QueueError, match=r"no answer within 0\.2 s"):
+            await check_queue(f"redis://127.0.0.1:{port}", bound_s=0.2)

@@ -164,6 +164,17 @@ async def test_a_server_that_refuses_is_told_of(
     assert naps == [1.0, 5.0][: tries - 1]
 
 
+async def test_a_mail_that_went_to_some_is_not_said_to_be_unsent() -> None:
+    """It is told to how many it went; nobody is named, and nobody gets it twice."""
+    mailbox = Mailbox(refuses=("gone@example.com",))
+    async with receiving(mailbox) as port:
+        to_three = ("ops@example.com", "gone@example.com", "two@example.com")
+        told, naps = await sent(msgspec.structs.replace(to(port), email_to=to_three))
+    detail = "it went to 2 of 3 addresses; the mail server refused 1"
+    assert told["email"] == Sent(channel="email", outcome="partly", detail=detail, tries=1)
+    assert (len(mailbox.mails), naps) == (1, [])
+
+
 async def test_a_server_that_does_not_say_goodbye_has_the_mail() -> None:
     """It is not sent once more for that."""
     mailbox = Mailbox(hangs="QUIT")

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tests.unit.books import Books
 
 DAY = "2026-02-09"
+_IS_TABLE = {
+    False: "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?",
+    True: "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = ?",
+}
 
 
 @pytest.fixture
@@ -147,3 +151,40 @@ def test_unsettled_accounts_are_those_whose_calls_wait(full: Books) -> None:
     full.sql("UPDATE calls SET state = 'absent' WHERE account = 'other'")
     with full.database.read() as tx:
         assert {"main"} == balance.unsettled_accounts(tx)
+
+
+def test_the_quick_count_tells_leased_calls_by_their_account(full: Books) -> None:
+    """What the counts keep as expected is told as it stands, and as the rows are."""
+    full.claim(SIDS[0], lease="other's", account="other")
+    for names in (["main"], ["other"], ["main", "other"], []):
+        with full.database.read() as tx:
+            counted = balance.tally(tx, names, NOW)
+            by_rows = balance.count_unsettled(tx, names)
+        states = dict.fromkeys(State, 0)
+        for name in names:
+            for state, calls in full.balance(account=name).states.items():
+                states[state] += calls
+        assert states == counted.states
+        assert counted.unsettled == by_rows
+
+
+@pytest.mark.parametrize("state", ["expected", "leased"])
+def test_one_call_that_waits_is_found_whatever_the_counts_say(full: Books, state: str) -> None:
+    """A drain does not end by a count: that could be wrong."""
+    full.end("working")
+    full.end("second")
+    full.sql("UPDATE calls SET state = 'absent' WHERE state = 'expected'")
+    with full.database.read() as tx:
+        assert balance.unsettled_accounts(tx) == set()
+        assert balance.count_unsettled(tx, ["main", "other"]) == 0
+    if state == "leased":
+        full.sql("UPDATE calls SET lease = 'one' WHERE sid = ? AND account = 'main'", SIDS[6])
+    full.sql("UPDATE calls SET state = ? WHERE sid = ? AND account = 'main'", state, SIDS[6])
+    for table in ("counts", "count_changes"):
+        if full.sql(_IS_TABLE[str(full.where).startswith("postgresql")], table):
+            full.sql(f"DELETE FROM {table}")  # noqa: S608 - our words
+    with full.database.read() as tx:
+        assert balance.tally(tx, ["main"], NOW).states[State.ABSENT] == 0
+        assert {"main"} == balance.unsettled_accounts(tx)
+        assert balance.count_unsettled(tx, ["main", "other"]) == 1
+        assert balance.count_unsettled(tx, ["other"]) == 0

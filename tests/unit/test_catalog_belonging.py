@@ -127,6 +127,28 @@ def test_an_empty_file_is_no_catalog(tmp_path: Path) -> None:
     """Who looks leaves it as it is, and who works makes one of it."""
     where, root = tmp_path / "catalog.db", tmp_path / "recordings"
     where.touch()
-    assert not is_opened(where, root, Wanted.LOOK)
+    with pytest.raises(NoCatalogError, match="is an empty file"):
+        open_catalog(where, root, Wanted.LOOK)
     assert where.stat().st_size == 0
     assert is_opened(where, root, Wanted.WORK)
+
+
+def test_a_lost_catalog_is_told_with_its_accounts(tmp_path: Path) -> None:
+    """With all of them, or the first ones of many; a file without anything is told as such."""
+    where, root = tmp_path / "catalog.db", tmp_path / "recordings"
+    where.touch()
+    for number in range(7):
+        put(root, ARCHIVES[0].replace("main", f"a{number}"))
+    with pytest.raises(LostCatalogError) as caught:
+        open_catalog(where, root, Wanted.LOOK)
+    assert f"the catalog {where} is an empty file, but " in caught.value.message
+    assert "an archive of the accounts a0, a1, a2, a3, a4 and 2 more: " in caught.value.message
+
+
+def test_a_damaged_catalog_is_told_what_makes_a_new_one(tmp_path: Path) -> None:
+    """With the command and the guide."""
+    where = tmp_path / "catalog.db"
+    where.write_bytes(b"no catalog at all" * 1_000)
+    with pytest.raises(CatalogError, match="not a database") as caught:
+        open_catalog(where, tmp_path / "recordings", Wanted.LOOK)
+    assert "callvault rebuild (docs/how-to/restore.md)" in caught.value.hint

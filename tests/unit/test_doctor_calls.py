@@ -160,6 +160,14 @@ def test_a_night_is_done_where_all_is_settled_and_the_listing_was_heard(
     assert bool(found.do) is (expected is Result.WARNED)
 
 
+def test_where_nothing_was_archived_yet_that_is_said() -> None:
+    """In a sentence; else it is said when the last one was."""
+    never = night.judge_night(_night(unsettled=1, archived_at=None), ACCOUNT, _DAY, NOW).said
+    once = night.judge_night(_night(unsettled=1), ACCOUNT, _DAY, NOW).said
+    assert never.endswith("not settled; no recording was archived yet")
+    assert "not settled; a recording was archived last at " in once
+
+
 def _run(code: int | None, *, command: str = "work", hours: int = 9) -> Run:
     began = NOW - timedelta(hours=hours)
     ended = None if code is None else began + timedelta(hours=1)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.call import CallFacts, Source
-from archive.catalog import balance, forecast, intake, processes, story, watch, work
+from archive.catalog import forecast, intake, processes, story, watch, work
 from archive.catalog.held import read_held
 from archive.catalog.writer import Catalog
 from archive.hours import ALWAYS, Backfill, is_held, is_open
@@ -201,8 +201,7 @@ def test_a_drain_ends_when_all_that_is_left_waits_for_hours(books: Books) -> Non
 
     def ends(now: datetime, backfill: Backfill = NIGHTS) -> str:
         with books.database.read() as tx:
-            tally = balance.tally(tx, accounts, now)
-            error = waits_for_hours(tx, accounts, backfill, tally, now)
+            error = waits_for_hours(tx, accounts, backfill, now)
         return error.message if error else ""
 
     books.add(aged(1, 10 * DAY, NOON), aged(2, 11 * DAY, NOON), now=NOON)

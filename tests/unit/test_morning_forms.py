@@ -249,6 +249,36 @@ def test_few_named_shares_and_the_others_are_all() -> None:
     assert "08040000021" not in text
 
 
+def test_lines_of_several_accounts_name_theirs() -> None:
+    """Two may have the same ExoPhone, or none, and the same reason; one alone needs no column."""
+    counts = Counts(calls=3, archived=3)
+    several = ("main", "a-long-name-of-an-account")
+    morning = a_morning()
+    (without, *_) = morning.without
+    morning = msgspec.structs.replace(
+        morning,
+        accounts=tuple(Share(account=name, name=name, counts=counts) for name in several),
+        exophones=(
+            *(Share(account=name, name="+918040000021", counts=counts) for name in several),
+            Share(account="", name="others", counts=counts),
+        ),
+        without=tuple(msgspec.structs.replace(without, account=name) for name in several),
+    )
+    text, page = render(morning, "text"), render(morning, "markdown")
+    head, first, second, others, *_ = text.partition("By ExoPhone\n")[2].splitlines()
+    assert head.split()[:3] == ["ExoPhone", "account", "calls"]
+    assert [line.split()[:2] for line in (first, others)] == [
+        ["+918040000021", "main"],
+        ["others", "-"],
+    ]
+    assert "+918040000021  a-long-" in second
+    assert max(map(len, text.splitlines())) <= 80
+    table = page.partition("No recording, rightly")[2].partition("##")[0]
+    assert all(f"| {name} |" in table for name in ("account", *several))
+    alone = render(a_morning(), "markdown").partition("No recording, rightly")[2]
+    assert "account" not in alone.partition("##")[0]
+
+
 # --- Building blocks ------------------------------------------------------------------------------
 
 

@@ -335,7 +335,7 @@ def test_the_file_is_found_where_a_command_is_started(
     [
         (None, "No such file"),
         (b"[accounts", "are no TOML"),
-        (b'a = "\xff"', "are no TOML"),
+        (b'\na = "\xff"', "are not in UTF-8: line 2 "),
         (b"[a]\nx = 1\n[a]\nx = 2\n", "are no TOML"),
     ],
 )

@@ -20,7 +20,13 @@ from archive.catalog.find import find as find_calls
 from archive.errors import Exit, InputError
 from archive.flags import FLAGS
 from worker.commands.moments import parse_moment
-from worker.commands.options import account_option, in_its_colour, json_option, print_json
+from worker.commands.options import (
+    account_option,
+    in_its_colour,
+    json_option,
+    print_json,
+    warn_of_root,
+)
 from worker.completion import complete_direction, complete_moment, complete_reason, complete_status
 from worker.opening import open_to_look
 from worker.places import root_here
@@ -99,6 +105,7 @@ def find(
     database = open_to_look(settings)
     try:
         with database.read() as tx:
+            warn_of_root(tx, settings)
             wanted = [(one, _wanted(start, end, one.zone, fields)) for one in accounts]
             with closing(_of_all(tx, wanted)) as found:
                 calls = islice(found, limit)

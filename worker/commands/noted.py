@@ -17,8 +17,10 @@ from worker.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from archive.catalog.database import Tx
+    from worker.settings import Settings
 
 _NOTE: Final = "callvault.note"
 _LONGEST: Final = 300
@@ -34,6 +36,7 @@ class Noted(click.Command):
     ``only`` names the flag without which it has no end, and is not noted. ``at_end`` is for what
     copies the catalog: its beginning is not noted, since the copy would have it for ever. ``named``
     are the options, by their parameters, that make another thing of it, so that they are noted.
+    ``load`` reads the settings, for who has to tell somebody that they cannot be read.
     """
 
     def __init__(
@@ -42,18 +45,20 @@ class Noted(click.Command):
         only: str = "",
         named: Mapping[str, str] | None = None,
         at_end: bool = False,
+        load: Callable[[Path | None, Mapping[str, str]], Settings] = load_settings,
         **kwargs: Any,  # noqa: ANN401 - click's
     ) -> None:
         super().__init__(*args, **kwargs)
         self._only = only
         self._named = named or {}
         self._at_end = at_end
+        self._load = load
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
         """Run the command between two notes."""
         if ctx.params.get("dry_run") or not (ctx.params[self._only] if self._only else True):
             return super().invoke(ctx)
-        settings = load_settings(ctx.obj, os.environ)
+        settings = self._load(ctx.obj, os.environ)
         where, host = settings.catalog.url, settings.worker.host or socket.gethostname()
         more = [option for name, option in self._named.items() if ctx.params.get(name)]
         run = runs.begun(" ".join([_typed(ctx), *more]), host=host, now=system_clock())

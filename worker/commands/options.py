@@ -18,7 +18,7 @@ from archive.waits import waiting_text
 from worker.completion import complete_account
 from worker.opening import open_to_look
 from worker.screen import BAD, GOOD, WARNING, painted
-from worker.statedisk import met_here
+from worker.troubled import all_troubles, missing_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,6 +133,16 @@ def paused_text(held: list[Paused]) -> str | None:
     return "; ".join(f"{p.scope}: {p.reason} ({p.detail})" for p in held) or None
 
 
+def warn_where_root_is_missing(settings: Settings) -> None:
+    """Do as `warn_of_root` does, for who does not read the catalog otherwise.
+
+    Raises:
+        CatalogError: the catalog cannot be read.
+    """
+    with _read(settings) as (tx, _):
+        warn_of_root(tx, settings)
+
+
 def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
     """Return what keeps work from going on, and how many worker processes beat.
 
@@ -140,7 +150,13 @@ def read_troubles(settings: Settings) -> tuple[list[Trouble], int]:
         CatalogError: the catalog cannot be read.
     """
     with _read(settings) as (tx, now):
-        return [*met_here(settings, now), *troubles.troubles(tx, now)], troubles.beating(tx, now)
+        return all_troubles(tx, settings, now), troubles.beating(tx, now)
+
+
+def warn_of_root(tx: Tx, settings: Settings) -> None:
+    """Say on stderr that the files which a command tells of are not there."""
+    if missing := missing_root(tx, settings):
+        click.echo(f"warning: {missing}; see callvault doctor", err=True)
 
 
 def read_risks(settings: Settings, *, account: str | None = None) -> list[Risk]:

@@ -162,7 +162,7 @@ def _accounts_of(settings: Settings) -> set[str]:
     database = open_database(settings.catalog_path)
     try:
         with database.read() as tx:
-            return balance.known_accounts(tx)
+            return set(balance.accounts_with_calls(tx))
     finally:
         database.close()
 

@@ -33,6 +33,7 @@ from worker.commands.options import (
     read_troubles,
     read_waiting,
     status_document,
+    warn_where_root_is_missing,
 )
 from worker.commands.sources import read_sources, source_lines
 from worker.commands.watching import watch
@@ -45,7 +46,7 @@ from worker.screen import BAD, WARNING, painted
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from archive.catalog.balance import Balance
     from archive.catalog.pauses import Paused
@@ -56,6 +57,13 @@ if TYPE_CHECKING:
 _YEARS = range(1900, 2200)
 """Before and after these, the day before or after a day may be none."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _settings_to_send(config: Path | None, environment: Mapping[str, str]) -> Settings:
+    # Who only looks at a report does not wait for what sends it.
+    from worker.sending.unread import settings_to_send  # noqa: PLC0415
+
+    return settings_to_send(config, environment)
 
 
 @click.command()
@@ -102,7 +110,7 @@ def status(
     return _code(counted)
 
 
-@click.command(cls=Noted, only="send")
+@click.command(cls=Noted, only="send", load=_settings_to_send)
 @account_option
 @click.option(
     "--day",
@@ -209,6 +217,7 @@ def _whole(
     counted, held = read_balance(settings, account=name, day=day)
     accounts = [a for a in settings.accounts.values() if name in {None, a.name}]
     sources = read_sources(settings, accounts, day=day, now=system_clock())
+    warn_where_root_is_missing(settings)
     if form == "json":
         document = _report_document(counted, held)
         text = json_line({**document, "day": day, "account": name, "sources": sources})

@@ -153,7 +153,7 @@ def _scope(
         accounts = {settings.account(account).name}
     else:
         with database.read() as tx:
-            accounts = balance.known_accounts(tx)
+            accounts = set(balance.accounts_with_calls(tx))
         accounts.update(settings.accounts, accounts_on_disk(settings.archive.root))
     return Scope(
         accounts=tuple(sorted(accounts)),

@@ -10,6 +10,7 @@ from archive.errors import InputError
 from worker.opening import open_to_look
 from worker.screen import console_on
 from worker.statedisk import met_here
+from worker.troubled import with_root
 from worker.values import parse_duration
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def watch(settings: Settings, *, account: str | None, every: str, as_json: bool)
             database.clock,
             backfill=settings.backfill,
             here=partial(met_here, settings),
+            met=lambda tx, now: with_root(tx, settings, now),
         ).look
         zone = accounts[0].zone
         asyncio.run(_watch(look, every_s=every_s, zone=zone, as_json=as_json))

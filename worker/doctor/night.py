@@ -126,8 +126,8 @@ def judge_night(night: Night, account: Account, day: str, now: datetime) -> Foun
         )
     if night.unsettled:
         return warned(
-            f"{night.unsettled:,} of {night.calls:,} calls of {day} are not settled; a recording "
-            f"was archived last {_said(night.archived_at, account)}",
+            f"{night.unsettled:,} of {night.calls:,} calls of {day} are not settled; "
+            + _last_archived(night.archived_at, account),
             "callvault work --drain",
         )
     if night.listed_at is not None and now - night.listed_at > _DAY:
@@ -137,6 +137,12 @@ def judge_night(night: Night, account: Account, day: str, now: datetime) -> Foun
         )
     settled = _said(night.settled_at, account)
     return passed(f"all {night.calls:,} calls of {day} are settled, the last {settled}")
+
+
+def _last_archived(moment: datetime | None, account: Account) -> str:
+    if moment is None:
+        return "no recording was archived yet"
+    return f"a recording was archived last {_said(moment, account)}"
 
 
 def _said(moment: datetime | None, account: Account) -> str:

@@ -64,7 +64,7 @@ class Rate:
 class Gatherer:
     """Looks into the catalog again and again; for one thread at a time.
 
-    ``here`` tells what is met on this host and stands in no catalog.
+    ``met`` tells what hosts meet, by the catalog; ``here`` what is met on this one, without it.
     """
 
     def __init__(
@@ -76,13 +76,15 @@ class Gatherer:
         *,
         backfill: Backfill = ALWAYS,
         here: Callable[[datetime], tuple[Trouble, ...]] = lambda _: (),
+        met: Callable[[Tx, datetime], Sequence[Trouble]] = troubles.troubles,
     ) -> None:
-        self._here = here
         self._database = database
         self._accounts = {account.name: account for account in accounts}
         self._clock = clock
         self._timer = timer
         self._backfill = backfill
+        self._here = here
+        self._met = met
         self._began = clock()
         self._requests = Rate()
         self._of_workers: dict[str, Rate] = {}
@@ -136,7 +138,7 @@ class Gatherer:
                     for one in pauses.pauses(tx)
                     if not one.scope.startswith("account:") or one.scope in scopes
                 ),
-                troubles=(*self._here(now), *troubles.troubles(tx, now)),
+                troubles=(*self._here(now), *self._met(tx, now)),
                 last=tuple(watch.last_in_vain(tx, names, _LAST)),
             )
 

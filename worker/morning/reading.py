@@ -19,9 +19,11 @@ from archive.room import bytes_a_day
 from archive.tree import free_bytes
 from worker.opening import open_to_look
 from worker.statedisk import met_here
+from worker.troubled import missing_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
 
     from archive.catalog.database import Tx
     from archive.morning.facts import Morning
@@ -58,7 +60,8 @@ def read_morning(settings: Settings, *, account: str | None, day: str, now: date
                     runs=tuple(_ran(run) for run in runs.between(tx, begin, end + AFTER))[-_RUNS:],
                     verified=_ran(verified) if verified else None,
                     held=tuple(_held(tx, account)),
-                    troubles=tuple(_troubles(tx, settings, now, chosen)),
+                    troubles=tuple(_troubles(tx, settings, now, chosen[0].zone)),
+                    missing_root=missing_root(tx, settings),
                     written=written_by_day(counted, names, zone),
                     # The disk is that of all accounts, whichever are told of.
                     pace=bytes_a_day(tallies.written_lately(tx, now), now),
@@ -105,10 +108,7 @@ def _ran(run: runs.Run) -> Ran:
     )
 
 
-def _troubles(
-    tx: Tx, settings: Settings, now: datetime, chosen: Sequence[Account]
-) -> Iterable[str]:
-    zone = chosen[0].zone
+def _troubles(tx: Tx, settings: Settings, now: datetime, zone: ZoneInfo) -> Iterable[str]:
     for one in (*met_here(settings, now), *troubles.troubles(tx, now)):
         yield f"{one.what} on {one.host} since {spoken_time(one.since, zone)}: {one.detail}"
 

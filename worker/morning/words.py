@@ -33,6 +33,9 @@ _REASONS: Final = 2
 _FEW: Final = 5
 _NAME: Final = 24
 """So many letters of a name fit beside its figures in 80 columns."""
+_BESIDE: Final = (14, 8)
+"""And so many of an ExoPhone, a number in full, and of the account beside it."""
+_ACCOUNT: Final = ("account",)
 _DAYS: Final = 3
 _SILENCES: Final = 12
 _NUMBERS: Final = ("calls", "archived", "no recording", "waiting", "lost", "failed")
@@ -55,19 +58,23 @@ def _sections(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
         items = Items(silences)
         yield Section(key="silences", title="When sources were silent", blocks=(items,))
     yield Section(key="day", title="The day", blocks=(Figures(tuple(_figures(morning, zone))),))
-    if len(morning.accounts) > 1:
+    several = len(morning.accounts) > 1
+    if several:
         table = _shares("account", morning.accounts, morning.accounts)
         yield Section(key="accounts", title="By account", blocks=(table,))
     if any(one.name for one in morning.exophones):
-        table = _shares("ExoPhone", morning.exophones, fewer_shares(morning.exophones, _FEW))
+        few = fewer_shares(morning.exophones, _FEW)
+        table = _shares("ExoPhone", morning.exophones, few, named=several)
         yield Section(key="exophones", title="By ExoPhone", blocks=(table,))
     yield from _details(morning, zone)
 
 
 def _details(morning: Morning, zone: ZoneInfo) -> Iterator[Section]:
     if morning.without:
-        rows = tuple(_without(one) for one in morning.without)
-        table = Table(("calls", "state", "reason", "meaning"), rows, frozenset({"calls"}))
+        named = len(morning.accounts) > 1
+        rows = tuple(_without(one, named=named) for one in morning.without)
+        columns = ("calls", *_ACCOUNT[:named], "state", "reason", "meaning")
+        table = Table(columns, rows, frozenset({"calls"}))
         yield Section(key="without", title="No recording, rightly", blocks=(table,), detail=True)
     if morning.flagged:
         items = Items(
@@ -272,22 +279,32 @@ def _missing(one: Reason) -> Item:
     )
 
 
-def _without(one: Reason) -> tuple[str, ...]:
+def _without(one: Reason, *, named: bool) -> tuple[str, ...]:
     meaning = f"{one.meaning}; {one.remedy}" if one.remedy else one.meaning
-    return (f"{one.calls:,}", one.state.value, plain(one.reason, 80), plain(meaning))
+    account = (one.account,) if named else ()
+    return (f"{one.calls:,}", *account, one.state.value, plain(one.reason, 80), plain(meaning))
 
 
-def _shares(name: str, shares: Sequence[Share], brief: Sequence[Share]) -> Table:
-    rows = tuple(_share(one) for one in shares)
-    few = tuple(_share(one, most=_NAME) for one in brief)
-    return Table((name, *_NUMBERS), rows, frozenset(_NUMBERS), brief=few)
+def _shares(
+    name: str, shares: Sequence[Share], brief: Sequence[Share], *, named: bool = False
+) -> Table:
+    """Return a table of shares; ``named``: with the account of each, as several have the same."""
+    rows = tuple(_share(one, named=named) for one in shares)
+    few = tuple(_share(one, *(_BESIDE if named else (_NAME,)), named=named) for one in brief)
+    columns = (name, *_ACCOUNT[:named], *_NUMBERS)
+    return Table(columns, rows, frozenset(_NUMBERS), brief=few)
 
 
-def _share(one: Share, *, most: int = 200) -> tuple[str, ...]:
+def _share(
+    one: Share, most: int = 200, most_of_account: int = 200, *, named: bool = False
+) -> tuple[str, ...]:
     counts = one.counts
     figures = (counts.archived, counts.without, counts.waiting, counts.lost, counts.failed)
     name = plain(one.name, most) or "not known"
-    return (name, f"{counts.calls:,}", *(f"{number:,}" if number else "-" for number in figures))
+    # What stands for all others is of no account alone.
+    account = (plain(one.account, most_of_account) or "-",) if named else ()
+    numbers = (f"{number:,}" if number else "-" for number in figures)
+    return (name, *account, f"{counts.calls:,}", *numbers)
 
 
 def _brought(morning: Morning) -> Iterator[tuple[str, ...]]:

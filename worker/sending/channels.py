@@ -81,8 +81,9 @@ async def send_everywhere(parcel: Parcel, section: Report, outside: Outside) -> 
         # Certificates that cannot be read are no reason to end either.
         told = [Sent(channel="all", outcome="failed", detail=error.message)]
     for one in told:
-        if one.outcome == "failed":
-            log.warning("not sent", channel=one.channel, detail=one.detail, tries=one.tries)
+        if one.outcome in {"failed", "partly"}:
+            what = "not sent" if one.outcome == "failed" else "sent to some only"
+            log.warning(what, channel=one.channel, detail=one.detail, tries=one.tries)
         else:
             log.info("sent" if one.outcome == "sent" else "left out", channel=one.channel)
     return told
@@ -98,6 +99,8 @@ async def _sent(name: str, send: Send, parcel: Parcel, section: Report, outside:
             async with asyncio.timeout(outside.patience_s):
                 await send(parcel)
         except (SendError, TimeoutError) as error:
+            if isinstance(error, SendError) and error.partly:
+                return Sent(channel=name, outcome="partly", detail=error.detail, tries=tries)
             passing = not isinstance(error, SendError) or error.passing
             if not passing or tries > len(_PAUSES_S):
                 detail = str(error) or f"no answer within {outside.patience_s:g} s"

@@ -100,8 +100,13 @@ def send_mail(mail: EmailMessage, post: Post, *, timeout_s: float) -> None:
         words = getattr(error, "strerror", None) or type(error).__name__
         raise SendError(f"the mail server: {words}", passing=True) from None
     if refused:
-        of = f"{len(refused)} of {len(post.section.email_to)}"
-        raise SendError(f"the mail server refused {of} addresses", passing=False)
+        raise SendError(_some(len(refused), len(post.section.email_to)), passing=False, partly=True)
+
+
+def _some(refused: int, all_of_them: int) -> str:
+    went = all_of_them - refused
+    noun = "address" if all_of_them == 1 else "addresses"
+    return f"it went to {went} of {all_of_them} {noun}; the mail server refused {refused}"
 
 
 def _part(server: smtplib.SMTP) -> None:

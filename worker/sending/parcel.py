@@ -34,10 +34,13 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a parcel on one channel; ``detail`` tells why it failed."""
+    """What became of a parcel on one channel; ``detail`` tells why it failed, or for whom.
+
+    ``partly``: a mail went to some, and was refused for others.
+    """
 
     channel: str
-    outcome: Literal["sent", "failed", "left-out"]
+    outcome: Literal["sent", "partly", "failed", "left-out"]
     detail: str = ""
     tries: int = 0
 
@@ -45,10 +48,13 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 class SendError(Exception):
     """A channel did not take a parcel. ``passing``: it may do so in a moment.
 
+    ``partly``: it took it for some, so it is not to be sent once more.
+
     The text is for people. It never holds a URL, a password or what a server wrote unasked.
     """
 
-    def __init__(self, detail: str, *, passing: bool) -> None:
+    def __init__(self, detail: str, *, passing: bool, partly: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
         self.passing = passing
+        self.partly = partly

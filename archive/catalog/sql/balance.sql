@@ -7,10 +7,15 @@ WHERE (:account IS NULL OR account = :account) AND (:day IS NULL OR day = :day)
 GROUP BY state, reason ORDER BY state, calls DESC, reason;
 
 -- name: tally(accounts)
--- The states alone, from the index alone.
-SELECT state, COUNT(*) AS calls FROM calls
-WHERE account IN (SELECT value FROM json_each(:accounts))
+-- From the counts, in which leased calls are expected ones.
+SELECT state, SUM(amount) AS calls FROM counts
+WHERE what = 'calls' AND account IN (SELECT value FROM json_each(:accounts))
 GROUP BY state;
+
+-- name: leased_by_account()
+-- From calls_lease alone, and not in the order of another index: as many as are in work.
+SELECT account || '' AS account, COUNT(*) AS calls FROM calls
+WHERE lease IS NOT NULL AND state = 'leased' GROUP BY account || '';
 
 -- name: known(account)^
 -- Counted from the sightings, so that a call lost from the catalog shows.
@@ -56,11 +61,13 @@ SELECT EXISTS (SELECT 1 FROM recordings);
 -- name: troubled_since(since_ms)^
 SELECT COUNT(*) FROM calls WHERE state IN ('lost', 'failed') AND settled_ms >= :since_ms;
 
--- name: known_accounts()
-SELECT DISTINCT account FROM calls;
+-- name: first_expected(account)^
+-- Found in calls_due, however many wait and however many do not; NULL if none does.
+SELECT MIN(delete_by_ms) FROM calls WHERE account = :account AND state = 'expected';
 
--- name: unsettled_accounts()
-SELECT DISTINCT account FROM calls WHERE state IN ('expected', 'leased');
+-- name: count_expected(account)^
+-- From calls_due, which is as large as what waits: COUNT(*) would read all of calls_balance.
+SELECT COUNT(delete_by_ms) FROM calls WHERE account = :account AND state = 'expected';
 
 -- name: flagged(account, day)
 -- Recordings that are kept though something is odd about them.
