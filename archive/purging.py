@@ -139,7 +139,7 @@ def remove_files(root: Path, buried: Iterable[Buried]) -> Removed:
                 (root / name).unlink()
                 done.files.append(one)
             except FileNotFoundError:
-                pass
+                pass  # an earlier run removed it, or it never had one of this kind
             except OSError as error:
                 stuck.append(Stuck(name, error.strerror or str(error)))
             touched.add((root / name).parent)

@@ -86,7 +86,7 @@ def cpu_of(pid: int, *, ended: bool = False) -> float:
         try:
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         except OSError:
-            continue
+            continue  # it has ended meanwhile
         total += sum(int(ticks) for ticks in fields[11 : 15 if ended else 13]) / _TICKS
     return total
 
@@ -99,7 +99,7 @@ def family(pid: int) -> list[int]:
             try:
                 found += [int(child) for child in listed.read_text().split()]
             except OSError:
-                continue
+                continue  # the same
     return found
 
 
